@@ -1,0 +1,24 @@
+import type { Readable } from 'node:stream';
+
+export interface BlobInfo {
+  readonly key: string;
+  readonly sizeBytes: number;
+  /** Lower-case hex. */
+  readonly sha256: string;
+}
+
+/** Image bytes and other large things. Keys are ours ([A-Za-z0-9._/-], no `..`); what is visible is whole and synced. */
+export interface Blobs {
+  /**
+   * Stores the stream under the key; replaces what was there, atomically. With expectSha256 a different digest is refused
+   * (CloudError 'InvalidParameterValue') and nothing is stored.
+   */
+  put(key: string, body: Readable, options?: { expectSha256?: string; maxBytes?: number }): Promise<BlobInfo>;
+  /** CloudError 'NotFound' when absent. */
+  head(key: string): Promise<BlobInfo>;
+  /** Bytes from `start` (default 0) to `end` exclusive. CloudError 'NotFound' when absent. */
+  read(key: string, range?: { start?: number; end?: number }): Promise<Readable>;
+  /** Absent is success. */
+  delete(key: string): Promise<void>;
+  list(prefix: string): Promise<BlobInfo[]>;
+}

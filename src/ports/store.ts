@@ -1,0 +1,91 @@
+import type { Json } from '../base/json.ts';
+
+/** One key as it stands: `rev` is the revision of the transaction that last wrote it. */
+export interface Entry<T = Json> {
+  readonly key: string;
+  readonly value: T;
+  readonly rev: number;
+}
+
+/** What must hold for a transaction to apply. `rev` compares with the key's own last-write revision. */
+export type Guard =
+  | { readonly key: string; readonly rev: number }
+  | { readonly key: string; readonly absent: true }
+  | { readonly key: string; readonly exists: true };
+
+export interface Put {
+  readonly key: string;
+  readonly value: Json;
+}
+
+export interface Txn {
+  /** Names this change: the same token again within 15 minutes has no second effect and gets the same answer. */
+  readonly token?: string;
+  readonly guards?: readonly Guard[];
+  readonly puts?: readonly Put[];
+  readonly dels?: readonly string[];
+}
+
+export type TxnResult =
+  | { readonly ok: true; readonly rev: number }
+  /** What the guarded keys hold (absent keys are missing), so that the caller can decide again at once. */
+  | { readonly ok: false; readonly current: ReadonlyMap<string, Entry> };
+
+/** One committed transaction, whole. `value` undefined: the key was deleted. */
+export interface Change {
+  readonly rev: number;
+  readonly ops: readonly { readonly key: string; readonly value: Json | undefined }[];
+}
+
+export interface RangeOptions {
+  /** Only keys greater than this one: the paging cursor. */
+  readonly after?: string;
+  readonly limit?: number;
+}
+
+/** The read half: served from memory, always a prefix of the committed history. */
+export interface Replica {
+  /** The last applied revision. */
+  readonly rev: number;
+  get<T = Json>(key: string): Entry<T> | undefined;
+  /** Entries whose key starts with prefix, in key order (by UTF-16 code unit). */
+  range<T = Json>(prefix: string, options?: RangeOptions): Entry<T>[];
+  /** How many keys start with prefix. */
+  count(prefix: string): number;
+  /**
+   * Calls `listener` once for each committed transaction from revision `from` on that touches the prefix (ops filtered to it), in order,
+   * after it is durable and applied. Throws CloudError('Unavailable') when history before `from` is gone: list and watch from `rev + 1`.
+   */
+  watch(prefix: string, from: number, listener: (change: Change) => void): { close(): void };
+  /** Resolves when `rev` >= the given one; CloudError('Timeout') after timeoutMs. */
+  waitApplied(rev: number, timeoutMs: number): Promise<void>;
+}
+
+export interface StoreHealth {
+  readonly engine: 'file' | 'etcd' | 'memory';
+  readonly ok: boolean;
+  readonly rev: number;
+  readonly keys: number;
+  /** Why not ok. */
+  readonly problem?: string;
+}
+
+/**
+ * All system state. Limits, the same in every engine: STORE_LIMITS. A transaction that resolves with ok is durable.
+ * Errors: CloudError 'InvalidParameterValue' (a limit), 'Unavailable' (cannot commit now), 'StoragePoisoned' (a write or sync failed:
+ * the outcome is unknown until the next start).
+ */
+export interface Store extends Replica {
+  txn(txn: Txn): Promise<TxnResult>;
+  /** After it resolves, reads see everything that was committed anywhere before the call. */
+  barrier(): Promise<void>;
+  health(): StoreHealth;
+  close(): Promise<void>;
+}
+
+export const STORE_LIMITS = {
+  opsPerTxn: 100,
+  valueBytes: 64 * 1024,
+  keyBytes: 512,
+  tokenKeepMs: 15 * 60_000,
+} as const;
