@@ -1,0 +1,138 @@
+import { CloudError } from '../base/errors.ts';
+
+export type InstanceState = 'pending' | 'running' | 'stopping' | 'stopped' | 'shutting-down' | 'terminated';
+/** What the instance shall become; the reconciler works until state says so. */
+export type DesiredState = 'running' | 'stopped' | 'terminated';
+
+/** The one table of legal transitions (EC2's life cycle). */
+export const INSTANCE_TRANSITIONS: Readonly<Record<InstanceState, readonly InstanceState[]>> = {
+  pending: ['running', 'stopping', 'stopped', 'shutting-down'],
+  running: ['stopping', 'shutting-down'],
+  stopping: ['stopped', 'shutting-down'],
+  stopped: ['pending', 'shutting-down'],
+  'shutting-down': ['terminated'],
+  terminated: [],
+};
+
+/** EC2's numbers for the states. Source: EC2 API reference, InstanceState. */
+export const INSTANCE_STATE_CODE: Readonly<Record<InstanceState, number>> = {
+  pending: 0,
+  running: 16,
+  'shutting-down': 32,
+  terminated: 48,
+  stopping: 64,
+  stopped: 80,
+};
+
+export interface StateReason {
+  readonly code: string;
+  readonly message: string;
+  readonly step?: string;
+}
+
+/** What a worker is asked to do for an instance. */
+export type InstanceVerb = 'run' | 'stop' | 'reboot' | 'remove';
+
+/** The command that is to be done now; written before it is sent. */
+export interface InstanceWork {
+  readonly verb: InstanceVerb;
+  /** Names the command: repeated sends carry the same id and have one effect. */
+  readonly commandId: string;
+  readonly attempt: number;
+  readonly sinceMs: number;
+  /** Not before this time (back-off after a failed attempt). */
+  readonly notBeforeMs?: number;
+  readonly lastError?: { readonly code: string; readonly message: string; readonly step?: string };
+  /** stop, reboot: do not ask the guest first. */
+  readonly force?: boolean;
+}
+
+export interface InstanceNic {
+  readonly networkId: string;
+  readonly address: string;
+  readonly mac: string;
+  readonly tap: string;
+}
+
+export interface InstanceRecord {
+  readonly v: 1;
+  readonly id: string;
+  readonly reservationId: string;
+  readonly launchIndex: number;
+  readonly projectId: string;
+  readonly name?: string;
+  readonly imageId: string;
+  readonly kernelId?: string;
+  readonly ramdiskId?: string;
+  readonly typeName: string;
+  readonly vcpus: number;
+  readonly memoryMib: number;
+  readonly diskGib: number;
+  readonly keyName?: string;
+  /** OpenSSH public key line, as it was when the instance was started. */
+  readonly publicKey?: string;
+  readonly hasUserData?: boolean;
+  readonly hostId: string;
+  readonly zone: string;
+  readonly nic: InstanceNic;
+  readonly state: InstanceState;
+  readonly desired: DesiredState;
+  /** Raised by every change of intent; a worker drops commands of an older one. */
+  readonly generation: number;
+  readonly stateReason?: StateReason;
+  readonly work?: InstanceWork;
+  readonly createdAtMs: number;
+  /** When it first ran; absent: never, so its disk may still be made from the image. */
+  readonly launchedAtMs?: number;
+  readonly stateChangedAtMs: number;
+  /** The operation whose intent this is. */
+  readonly operationId?: string;
+  /** That operation is done for this instance. */
+  readonly operationDone?: boolean;
+}
+
+/** The record in another state; an illegal step is an error of ours, named. */
+export function transition(
+  record: InstanceRecord,
+  to: InstanceState,
+  nowMs: number,
+  patch: Partial<InstanceRecord> = {},
+): InstanceRecord {
+  if (record.state === to) return { ...record, ...patch };
+  if (!INSTANCE_TRANSITIONS[record.state].includes(to)) {
+    throw new CloudError('InternalError', `instance ${record.id} can't go from ${record.state} to ${to}`);
+  }
+  return { ...record, ...patch, state: to, stateChangedAtMs: nowMs };
+}
+
+/** A command's name: the same intent and attempt give the same name, whoever asks and however often. */
+export function commandId(instanceId: string, generation: number, verb: InstanceVerb, attempt: number): string {
+  return `${instanceId}.${generation}.${verb}.${attempt}`;
+}
+
+/** A fresh piece of work, first attempt. */
+export function newWork(
+  instanceId: string,
+  generation: number,
+  verb: InstanceVerb,
+  nowMs: number,
+  force?: boolean,
+): InstanceWork {
+  return {
+    verb,
+    commandId: commandId(instanceId, generation, verb, 1),
+    attempt: 1,
+    sinceMs: nowMs,
+    ...(force === true ? { force } : {}),
+  };
+}
+
+/** The record without one of its optional fields. */
+export function without<K extends keyof InstanceRecord>(
+  record: InstanceRecord,
+  ...fields: K[]
+): Omit<InstanceRecord, K> {
+  const copy: Partial<InstanceRecord> = { ...record };
+  for (const field of fields) delete copy[field];
+  return copy as Omit<InstanceRecord, K>;
+}

@@ -1,0 +1,56 @@
+/**
+ * Where each record lives in the store. One key a resource that can be taken by one owner only, so that
+ * "create if absent" in the transaction of what uses it is the whole of allocation.
+ */
+export const KEYS = {
+  cloud: 'cloud',
+  project: (id: string) => `project/${id}`,
+  user: (id: string) => `user/${id}`,
+  host: (id: string) => `host/${id}`,
+  hostName: (name: string) => `host-name/${name}`,
+  assign: (role: string, hostId: string) => `assign/${role}/${hostId}`,
+  capacity: (hostId: string) => `capacity/${hostId}`,
+  type: (name: string) => `type/${name}`,
+  image: (id: string) => `image/${id}`,
+  imageName: (projectId: string, name: string) => `image-name/${projectId}/${name}`,
+  keyPair: (projectId: string, name: string) => `keypair/${projectId}/${name}`,
+  network: (projectId: string) => `network/${projectId}`,
+  subnet: (cidr: string) => `subnet/${cidr}`,
+  address: (networkId: string, address: string) => `address/${networkId}/${address}`,
+  mac: (mac: string) => `mac/${mac}`,
+  interfaceName: (name: string) => `ifname/${name}`,
+  reservation: (id: string) => `reservation/${id}`,
+  instance: (id: string) => `instance/${id}`,
+  userData: (instanceId: string) => `userdata/${instanceId}`,
+  operation: (id: string) => `operation/${newestFirst(id)}`,
+  token: (projectId: string, name: string, token: string) => `token/${projectId}/${name}/${token}`,
+} as const;
+
+export const PREFIX = {
+  project: 'project/',
+  host: 'host/',
+  capacity: 'capacity/',
+  type: 'type/',
+  image: 'image/',
+  keyPair: 'keypair/',
+  network: 'network/',
+  address: 'address/',
+  instance: 'instance/',
+  operation: 'operation/',
+  token: 'token/',
+  reservation: 'reservation/',
+} as const;
+
+/**
+ * Operation ids begin with their time (12 hex digits of milliseconds). In keys the digits are inverted, so that
+ * the store's ascending order lists the newest operation first.
+ */
+function newestFirst(operationId: string): string {
+  const digits = operationId.slice(3);
+  return [...digits].map((digit) => (15 - Number.parseInt(digit, 16)).toString(16)).join('');
+}
+
+/** An operation's id: `op-`, 12 hex digits of the time, 5 of chance. */
+export function operationIdAt(nowMs: number, chanceHex: string): string {
+  return `op-${Math.floor(nowMs).toString(16).padStart(12, '0').slice(-12)}${chanceHex.slice(0, 5)}`;
+}

@@ -1,0 +1,179 @@
+/** Records other than the instance. Each carries `v`; unknown fields are kept, since changes copy the whole record. */
+
+export interface CloudRecord {
+  readonly v: 1;
+  readonly cloudId: string;
+  readonly createdAtMs: number;
+}
+
+export interface ProjectRecord {
+  readonly v: 1;
+  readonly id: string;
+  /** 12 digits, as EC2 shows owners. */
+  readonly accountId: string;
+  readonly createdAtMs: number;
+}
+
+export interface UserRecord {
+  readonly v: 1;
+  readonly id: string;
+  readonly roles: readonly string[];
+  readonly createdAtMs: number;
+}
+
+export type HostTransport = { readonly kind: 'local' };
+export type HostState = 'up' | 'down' | 'maintenance' | 'draining';
+
+/** What a host said of itself when it was last looked at. */
+export interface HostFacts {
+  readonly hostname: string;
+  readonly architecture: 'x86_64' | 'arm64';
+  readonly cpus: number;
+  readonly memoryMib: number;
+  readonly diskGib: number;
+  readonly virtType: 'kvm' | 'qemu';
+  readonly virtReason: string;
+  readonly hypervisor: string;
+  readonly hypervisorVersion: string;
+  readonly libvirtVersion: string;
+}
+
+export interface HostRecord {
+  readonly v: 1;
+  readonly id: string;
+  readonly name: string;
+  readonly transport: HostTransport;
+  readonly roles: readonly ('compute' | 'storage' | 'network')[];
+  readonly zone: string;
+  /** What the administrator wants; `up` hosts get instances. Whether it answers is observed, not recorded. */
+  readonly state: 'up' | 'maintenance' | 'draining';
+  readonly facts: HostFacts;
+  readonly addedAtMs: number;
+}
+
+/** Which worker serves a host's role; every command carries the epoch. */
+export interface AssignRecord {
+  readonly v: 1;
+  readonly workerId: string;
+  readonly epoch: number;
+}
+
+/** What is claimed of a host; one key a host, changed with the instance that claims it. */
+export interface CapacityRecord {
+  readonly v: 1;
+  readonly instances: number;
+  readonly vcpus: number;
+  readonly memoryMib: number;
+  readonly diskGib: number;
+}
+
+export const NO_CAPACITY: CapacityRecord = { v: 1, instances: 0, vcpus: 0, memoryMib: 0, diskGib: 0 };
+
+export interface InstanceTypeRecord {
+  readonly v: 1;
+  readonly name: string;
+  readonly vcpus: number;
+  readonly memoryMib: number;
+  readonly diskGib: number;
+}
+
+export interface ImageRecord {
+  readonly v: 1;
+  readonly id: string;
+  readonly name: string;
+  readonly kind: 'machine' | 'kernel' | 'ramdisk';
+  readonly projectId: string;
+  readonly public: boolean;
+  readonly architecture: 'x86_64' | 'arm64';
+  readonly format: 'raw' | 'qcow2' | 'kernel' | 'ramdisk';
+  readonly blobKey: string;
+  readonly sizeBytes: number;
+  readonly virtualSizeBytes: number;
+  readonly sha256: string;
+  readonly kernelId?: string;
+  readonly ramdiskId?: string;
+  readonly kernelArgs?: string;
+  readonly createdAtMs: number;
+}
+
+export interface KeyPairRecord {
+  readonly v: 1;
+  readonly id: string;
+  readonly name: string;
+  readonly projectId: string;
+  readonly keyType: 'ed25519' | 'rsa';
+  readonly fingerprint: string;
+  /** One OpenSSH line. */
+  readonly publicKey: string;
+  readonly createdAtMs: number;
+}
+
+/** A project's network: one subnet, one bridge on each host that has an instance in it. */
+export interface NetworkRecord {
+  readonly v: 1;
+  readonly id: string;
+  readonly projectId: string;
+  readonly cidr: string;
+  readonly gateway: string;
+  readonly bridge: string;
+  readonly bridgeMac: string;
+  readonly createdAtMs: number;
+}
+
+/** Who holds an address, MAC, interface name or subnet. With releasedAtMs it is in quarantine until it may be given again. */
+export interface ClaimRecord {
+  readonly v: 1;
+  readonly owner: string;
+  readonly releasedAtMs?: number;
+}
+
+/** One RunInstances call; instances that did not fit its first transaction are still to be made. */
+export interface ReservationRecord {
+  readonly v: 1;
+  readonly id: string;
+  readonly projectId: string;
+  readonly instanceIds: readonly string[];
+  readonly createdAtMs: number;
+}
+
+export interface UserDataRecord {
+  readonly v: 1;
+  /** Base64. */
+  readonly data: string;
+}
+
+export interface OperationStep {
+  readonly target: string;
+  readonly step: string;
+  readonly atMs: number;
+  readonly tookMs?: number;
+  readonly error?: string;
+}
+
+export interface OperationRecord {
+  readonly v: 1;
+  readonly id: string;
+  readonly name: string;
+  readonly status: 'running' | 'succeeded' | 'failed';
+  readonly principal: string;
+  readonly projectId: string;
+  readonly from: string;
+  readonly reason?: string;
+  readonly inputDigest: string;
+  readonly startedAtMs: number;
+  readonly endedAtMs?: number;
+  readonly targets: readonly string[];
+  readonly pending: readonly string[];
+  readonly steps: readonly OperationStep[];
+  readonly error?: { readonly code: string; readonly message: string };
+}
+
+/** The answer that a repeated ClientToken gets. */
+export interface TokenRecord {
+  readonly v: 1;
+  readonly digest: string;
+  readonly operationId: string;
+  /** JSON text of the answer; absent where the answer holds a secret. */
+  readonly answer?: string;
+  readonly atMs: number;
+}

@@ -1,0 +1,104 @@
+import { z } from 'zod';
+import { defineOperation } from './definition.ts';
+import { MaxResults, Name, NextToken, OperationId } from './fields.ts';
+
+export const InstanceTypeView = z.object({
+  instanceType: z.string(),
+  vcpus: z.int(),
+  memoryMib: z.int(),
+  diskGib: z.int(),
+});
+
+export const DescribeInstanceTypes = defineOperation({
+  name: 'DescribeInstanceTypes',
+  summary: 'list instance types',
+  kind: 'unary',
+  changes: false,
+  access: 'member',
+  input: z.strictObject({ InstanceTypes: z.array(Name).max(100).optional() }),
+  output: z.object({ instanceTypes: z.array(InstanceTypeView), rev: z.int() }),
+});
+
+const Step = z.object({
+  target: z.string(),
+  step: z.string(),
+  atMs: z.number(),
+  tookMs: z.number().optional(),
+  error: z.string().optional(),
+});
+
+/** Who did what, when, from where, why and how it ended. */
+export const OperationView = z.object({
+  operationId: z.string(),
+  name: z.string(),
+  status: z.enum(['running', 'succeeded', 'failed']),
+  principal: z.string(),
+  projectId: z.string(),
+  from: z.string(),
+  reason: z.string().optional(),
+  inputDigest: z.string(),
+  startedAtMs: z.number(),
+  endedAtMs: z.number().optional(),
+  targets: z.array(z.string()),
+  /** Targets whose work is not done yet. */
+  pending: z.array(z.string()),
+  steps: z.array(Step),
+  error: z.object({ code: z.string(), message: z.string() }).optional(),
+});
+
+export const DescribeOperations = defineOperation({
+  name: 'DescribeOperations',
+  summary: 'list operations, the newest first',
+  kind: 'unary',
+  changes: false,
+  access: 'member',
+  input: z.strictObject({
+    OperationIds: z.array(OperationId).max(1000).optional(),
+    MaxResults: MaxResults.optional(),
+    NextToken: NextToken.optional(),
+  }),
+  output: z.object({ operations: z.array(OperationView), nextToken: z.string().optional(), rev: z.int() }),
+});
+
+/** Sends the operation as it stands and at every change, until it has ended. */
+export const WatchOperation = defineOperation({
+  name: 'WatchOperation',
+  summary: 'follow an operation until it ends',
+  kind: 'stream',
+  changes: false,
+  access: 'member',
+  input: z.strictObject({ OperationId }),
+  output: z.object({ operation: OperationView }),
+});
+
+export const DescribeCloud = defineOperation({
+  name: 'DescribeCloud',
+  summary: 'say how the cloud is',
+  kind: 'unary',
+  changes: false,
+  access: 'cloudadmin',
+  input: z.strictObject({}),
+  output: z.object({
+    cloudId: z.string(),
+    version: z.string(),
+    pid: z.int(),
+    startedAtMs: z.number(),
+    nowMs: z.number(),
+    roles: z.array(z.string()),
+    stateDir: z.string(),
+    store: z.object({
+      engine: z.string(),
+      ok: z.boolean(),
+      rev: z.int(),
+      keys: z.int(),
+      problem: z.string().optional(),
+    }),
+    bus: z.object({ engine: z.string(), deadLetters: z.int() }),
+    hosts: z.record(z.string(), z.int()),
+    instances: z.record(z.string(), z.int()),
+    usage: z.object({ vcpus: z.int(), memoryMib: z.int() }),
+    capacity: z.object({ vcpus: z.int(), memoryMib: z.int() }),
+    /** What the administrator should look at, most important first. */
+    problems: z.array(z.string()),
+  }),
+});

@@ -1,0 +1,29 @@
+import type { z } from 'zod';
+
+/** Who may call an operation: a member of the project, or the cloud's administrator. */
+export type Access = 'member' | 'cloudadmin';
+
+/**
+ * One operation as every edge and the client see it. `name` is EC2's action name where EC2 has one, and so are the input's parameter names;
+ * the output's names are those of EC2's XML (lower camel case). The handler is the controller's (src/controller/operations).
+ */
+export interface OperationDefinition<I extends z.ZodType = z.ZodType, O extends z.ZodType = z.ZodType> {
+  readonly name: string;
+  readonly summary: string;
+  /** `stream`: the answer is a sequence of outputs (NDJSON on the wire). */
+  readonly kind: 'unary' | 'stream';
+  /** True when it changes state: it then runs in the controller, is recorded, and takes a ClientToken. */
+  readonly changes: boolean;
+  readonly access: Access;
+  readonly input: I;
+  readonly output: O;
+  /** The answer holds a secret: it is never stored, so a repeated token can't be answered again. */
+  readonly secretAnswer?: boolean;
+}
+
+/** Keeps the precise types of the schemas. */
+export function defineOperation<const K extends 'unary' | 'stream', I extends z.ZodType, O extends z.ZodType>(
+  definition: OperationDefinition<I, O> & { readonly kind: K },
+): OperationDefinition<I, O> & { readonly kind: K } {
+  return definition;
+}

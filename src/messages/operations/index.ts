@@ -1,0 +1,59 @@
+import type { z } from 'zod';
+import { DescribeCloud, DescribeInstanceTypes, DescribeOperations, WatchOperation } from './cloud.ts';
+import { AddHost, DescribeHosts, RemoveHost } from './hosts.ts';
+import { DeregisterImage, DescribeImages, RegisterImage } from './images.ts';
+import {
+  DescribeInstances,
+  ExplainInstance,
+  ExplainPlacement,
+  GetConsoleOutput,
+  PlanInstances,
+  RebootInstances,
+  RunInstances,
+  StartInstances,
+  StopInstances,
+  TerminateInstances,
+  WatchInstances,
+} from './instances.ts';
+import { CreateKeyPair, DeleteKeyPair, DescribeKeyPairs, ImportKeyPair } from './keys.ts';
+
+/** Every operation there is. An action that is not here is answered with InvalidAction. */
+export const OPERATIONS = {
+  AddHost,
+  CreateKeyPair,
+  DeleteKeyPair,
+  DeregisterImage,
+  DescribeCloud,
+  DescribeHosts,
+  DescribeImages,
+  DescribeInstanceTypes,
+  DescribeInstances,
+  DescribeKeyPairs,
+  DescribeOperations,
+  ExplainInstance,
+  ExplainPlacement,
+  GetConsoleOutput,
+  ImportKeyPair,
+  PlanInstances,
+  RebootInstances,
+  RegisterImage,
+  RemoveHost,
+  RunInstances,
+  StartInstances,
+  StopInstances,
+  TerminateInstances,
+  WatchInstances,
+  WatchOperation,
+} as const;
+
+export type OperationName = keyof typeof OPERATIONS;
+/** What a caller writes (defaults may be left out). */
+export type OperationInput<N extends OperationName> = z.input<(typeof OPERATIONS)[N]['input']>;
+/** What a handler gets (defaults filled). */
+export type OperationParsed<N extends OperationName> = z.output<(typeof OPERATIONS)[N]['input']>;
+export type OperationOutput<N extends OperationName> = z.output<(typeof OPERATIONS)[N]['output']>;
+
+export type UnaryName = {
+  [N in OperationName]: (typeof OPERATIONS)[N]['kind'] extends 'stream' ? never : N;
+}[OperationName];
+export type StreamName = Exclude<OperationName, UnaryName>;

@@ -1,0 +1,180 @@
+import { z } from 'zod';
+
+/** What crosses the bus between controller and workers. Every message carries `v`; a receiver refuses what it does not know. */
+
+const ImageRef = z.object({
+  imageId: z.string(),
+  blobKey: z.string(),
+  sha256: z.string(),
+  sizeBytes: z.number(),
+  format: z.enum(['raw', 'qcow2', 'kernel', 'ramdisk']),
+});
+export type ImageRef = z.output<typeof ImageRef>;
+
+/** Everything a worker needs to make an instance: it never reads the store. */
+export const InstanceSpec = z.object({
+  instanceId: z.string(),
+  cloudId: z.string(),
+  domainUuid: z.string(),
+  vcpus: z.int(),
+  memoryMib: z.int(),
+  image: ImageRef,
+  kernel: ImageRef.optional(),
+  ramdisk: ImageRef.optional(),
+  kernelArgs: z.string(),
+  /** The root disk's size; at least the image's virtual size. */
+  diskBytes: z.number(),
+  network: z.object({
+    networkId: z.string(),
+    bridge: z.string(),
+    bridgeMac: z.string(),
+    cidr: z.string(),
+    gateway: z.string(),
+    dns: z.array(z.string()),
+    domain: z.string(),
+    mtu: z.int(),
+    metadataPort: z.int(),
+  }),
+  port: z.object({ tap: z.string(), mac: z.string(), address: z.string(), hostname: z.string() }),
+});
+export type InstanceSpec = z.output<typeof InstanceSpec>;
+
+const base = {
+  v: z.literal(1),
+  commandId: z.string(),
+  hostId: z.string(),
+  epoch: z.int(),
+  instanceId: z.string(),
+  generation: z.int(),
+};
+
+/** One command; sent again with the same commandId until its outcome is known. */
+export const InstanceCommand = z.discriminatedUnion('verb', [
+  z.object({
+    ...base,
+    verb: z.literal('run'),
+    spec: InstanceSpec,
+    /** The instance has run before: a missing disk is then a loss, not something to make anew. */
+    hasRun: z.boolean(),
+  }),
+  z.object({ ...base, verb: z.literal('stop'), domainUuid: z.string(), force: z.boolean(), timeoutMs: z.int() }),
+  z.object({ ...base, verb: z.literal('reboot'), domainUuid: z.string(), force: z.boolean(), timeoutMs: z.int() }),
+  z.object({ ...base, verb: z.literal('remove'), spec: InstanceSpec }),
+]);
+export type InstanceCommand = z.output<typeof InstanceCommand>;
+
+export const HostTransport = z.discriminatedUnion('kind', [z.object({ kind: z.literal('local') })]);
+
+/** Tells a worker to serve a host (again); it answers with a full report. */
+export const OpenHost = z.object({
+  v: z.literal(1),
+  hostId: z.string(),
+  epoch: z.int(),
+  cloudId: z.string(),
+  transport: HostTransport,
+  virtType: z.enum(['kvm', 'qemu']),
+});
+export type OpenHost = z.output<typeof OpenHost>;
+
+export const CloseHost = z.object({ v: z.literal(1), hostId: z.string(), epoch: z.int() });
+export const ProbeHost = z.object({ v: z.literal(1), transport: HostTransport });
+
+export const HostFactsMessage = z.object({
+  hostname: z.string(),
+  architecture: z.enum(['x86_64', 'arm64']),
+  cpus: z.int(),
+  memoryMib: z.int(),
+  diskGib: z.int(),
+  virtType: z.enum(['kvm', 'qemu']),
+  virtReason: z.string(),
+  hypervisor: z.string(),
+  hypervisorVersion: z.string(),
+  libvirtVersion: z.string(),
+  /** IPv4 networks that the host already routes, for the overlap check. */
+  routes: z.array(z.string()),
+});
+export type HostFactsMessage = z.output<typeof HostFactsMessage>;
+
+export const ReadConsole = z.object({
+  v: z.literal(1),
+  hostId: z.string(),
+  instanceId: z.string(),
+  fromByte: z.int(),
+  maxBytes: z.int(),
+});
+export const ConsolePart = z.object({ data: z.string(), fromByte: z.int(), nextByte: z.int() });
+
+const Fact = z.object({ name: z.string(), uuid: z.string(), power: z.string(), reason: z.string().optional() });
+export type Fact = z.output<typeof Fact>;
+
+/**
+ * What a worker saw on a host. `seq` grows with every report of a worker session and is taken BEFORE the look, so that a fact
+ * with a smaller seq is older. `whole`: every domain of the host is in it; else only those that changed.
+ */
+export const HostReport = z.object({
+  v: z.literal(1),
+  hostId: z.string(),
+  workerId: z.string(),
+  session: z.string(),
+  epoch: z.int(),
+  seq: z.int(),
+  atMs: z.number(),
+  up: z.boolean(),
+  problem: z.string().optional(),
+  whole: z.boolean(),
+  facts: z.array(Fact),
+});
+export type HostReport = z.output<typeof HostReport>;
+
+export const StepTime = z.object({
+  step: z.string(),
+  atMs: z.number(),
+  tookMs: z.number().optional(),
+  error: z.string().optional(),
+});
+
+/** How a command ended; repeated until the controller confirms. */
+export const Outcome = z.object({
+  v: z.literal(1),
+  commandId: z.string(),
+  hostId: z.string(),
+  session: z.string(),
+  epoch: z.int(),
+  seq: z.int(),
+  instanceId: z.string(),
+  generation: z.int(),
+  verb: z.enum(['run', 'stop', 'reboot', 'remove']),
+  ok: z.boolean(),
+  error: z
+    .object({ code: z.string(), message: z.string(), step: z.string().optional(), retryable: z.boolean() })
+    .optional(),
+  /** The domain right after. Absent: gone. */
+  fact: Fact.optional(),
+  steps: z.array(StepTime),
+});
+export type Outcome = z.output<typeof Outcome>;
+
+export const Progress = z.object({
+  v: z.literal(1),
+  commandId: z.string(),
+  instanceId: z.string(),
+  step: z.string(),
+  atMs: z.number(),
+});
+export type Progress = z.output<typeof Progress>;
+
+export const WorkerHello = z.object({
+  v: z.literal(1),
+  workerId: z.string(),
+  session: z.string(),
+  kinds: z.array(z.string()),
+  /** Hosts that are open in this session. */
+  open: z.array(z.string()),
+});
+export type WorkerHello = z.output<typeof WorkerHello>;
+
+export const TOPIC = {
+  controller: 'controller',
+  worker: (id: string): string => `worker.${id}`,
+  reports: 'reports',
+} as const;
