@@ -23,12 +23,15 @@ export interface WriteOptions {
 
 /**
  * One host. Commands are argv arrays and never pass a shell of ours unquoted. Output is bounded (SHELL_LIMITS).
- * Errors: CloudError 'HostError' (connection, spawn, output too large), 'Timeout', 'NotFound' (readFile of an absent file).
+ * They run with LC_ALL=C and no input but `stdin`. A program that is absent is exit code 127, death by signal n is 128 + n, as in a shell.
+ * Errors: CloudError 'HostError' (connection, spawn, output too large, a digest that differs, a closed shell), 'Timeout',
+ * 'NotFound' (readFile of an absent file). An aborted exec rejects with the signal's reason. After 'Timeout' and abort the command is dead.
  */
 export interface HostShell {
   readonly name: string;
-  /** Resolves whatever the exit code is. */
+  /** Resolves whatever the exit code is, when the command has ended (what it left running may go on). */
   exec(argv: readonly string[], options?: ExecOptions): Promise<ExecResult>;
+  /** From `fromByte` (default 0) on; at most `maxBytes`. Without maxBytes more than SHELL_LIMITS.outputBytes is 'HostError'. */
   readFile(path: string, options?: { maxBytes?: number; fromByte?: number }): Promise<Buffer>;
   /** Atomic: written beside, synced, renamed. */
   writeFile(path: string, body: string | Buffer, options?: WriteOptions): Promise<void>;

@@ -1,0 +1,59 @@
+import { execFileSync } from 'node:child_process';
+import { existsSync } from 'node:fs';
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { quoteArgv } from '../../../src/base/shell-quote.ts';
+
+const word = fc.oneof(
+  fc.string({ unit: 'binary' }),
+  fc.string({ unit: fc.constantFrom(...'\'"\\$`!#&|;<>(){}[]*?~=%^ \t\n-aZ0') }),
+  fc.constantFrom('', '-n', '--', '=', '~', 'if', '\\', "'", "''", '\r\n', '$(id)', '\u00a0'),
+);
+const words = fc.array(
+  word.map((text) => text.replaceAll('\0', '')),
+  { maxLength: 8 },
+);
+
+/** The words that a shell makes of the line, got by a program that prints them. */
+function splitBy(shell: string, line: string): string[] {
+  const output = execFileSync(shell, ['-c', line], { encoding: 'utf8' });
+  return output.split('\0').slice(1, -1);
+}
+
+describe('quoteArgv', () => {
+  it.each([
+    [['ls', '-l', '/a/b_c.d'], 'ls -l /a/b_c.d'],
+    [['a b', ''], "'a b' ''"],
+    [["it's"], "'it'\\''s'"],
+    [['env', 'A=b'], 'env A=b'],
+    [['A=b'], "'A=b'"],
+    [['if', 'if'], "'if' if"],
+    [['~', '*', '$x'], "'~' '*' '$x'"],
+    [[], ''],
+  ])('%j is %s', (argv, line) => {
+    expect(quoteArgv(argv)).toBe(line);
+  });
+
+  it('refuses NUL', () => {
+    expect(() => quoteArgv(['a', 'b\0'])).toThrowError(expect.objectContaining({ code: 'InvalidParameterValue' }));
+  });
+
+  it.each(['sh', 'bash'])('%s takes any words back apart [real]', (shell, context) => {
+    if (!existsSync(`/bin/${shell}`)) context.skip(`no /bin/${shell}`);
+    fc.assert(
+      fc.property(words, (args) => {
+        expect(splitBy(shell, quoteArgv(['printf', '%s\\0', '', ...args]))).toEqual(args);
+      }),
+      { numRuns: 150 },
+    );
+  });
+
+  it('a first word is never syntax [real]', () => {
+    const first = ['if', 'for', '{', '!', 'A=b', 'case', 'time', 'function', '[[', 'coproc', 'select', '}', 'esac'];
+    for (const name of first) {
+      const script = `${quoteArgv([name])} 2>/dev/null; echo "$?"`;
+      const options = { encoding: 'utf8', env: { PATH: '/nonexistent' } } as const;
+      expect([name, execFileSync('/bin/bash', ['-c', script], options)]).toEqual([name, '127\n']);
+    }
+  });
+});
