@@ -1,0 +1,84 @@
+import { CloudError } from '../../base/errors.ts';
+import type { Json } from '../../base/json.ts';
+import type { Change, Entry, RangeOptions, Store, StoreHealth, Txn, TxnResult } from '../../ports/store.ts';
+import type { CommitLine } from './commit-line.ts';
+import type { ReplicaMap } from './replica-map.ts';
+
+export interface EngineParts {
+  readonly engine: StoreHealth['engine'];
+  readonly replica: ReplicaMap;
+  readonly line: CommitLine;
+  /** Why writes are refused at the moment, other than a poisoned line. */
+  readonly problem?: () => string | undefined;
+  /** After the last transaction: closes files, lets the lock go. */
+  readonly onClose?: () => Promise<void>;
+}
+
+/** A Store over a commit line: reads from its replica, writes through the line. The file and the memory engine are this. */
+export class EngineStore implements Store {
+  readonly #parts: EngineParts;
+  readonly #replica: ReplicaMap;
+  readonly #line: CommitLine;
+  #closing: Promise<void> | undefined;
+
+  constructor(parts: EngineParts) {
+    this.#parts = parts;
+    this.#replica = parts.replica;
+    this.#line = parts.line;
+  }
+
+  get rev(): number {
+    return this.#replica.rev;
+  }
+
+  get<T = Json>(key: string): Entry<T> | undefined {
+    return this.#replica.get<T>(key);
+  }
+
+  range<T = Json>(prefix: string, options?: RangeOptions): Entry<T>[] {
+    return this.#replica.range<T>(prefix, options);
+  }
+
+  count(prefix: string): number {
+    return this.#replica.count(prefix);
+  }
+
+  watch(prefix: string, from: number, listener: (change: Change) => void): { close(): void } {
+    return this.#replica.watch(prefix, from, listener);
+  }
+
+  waitApplied(rev: number, timeoutMs: number): Promise<void> {
+    return this.#replica.waitApplied(rev, timeoutMs);
+  }
+
+  txn(txn: Txn): Promise<TxnResult> {
+    return this.#line.submit(txn);
+  }
+
+  barrier(): Promise<void> {
+    return this.#line.barrier();
+  }
+
+  health(): StoreHealth {
+    const problem = this.#line.refusal?.message ?? this.#parts.problem?.();
+    const base = {
+      engine: this.#parts.engine,
+      ok: problem === undefined,
+      rev: this.#replica.rev,
+      keys: this.#replica.keys,
+    };
+    return problem === undefined ? base : { ...base, problem };
+  }
+
+  close(): Promise<void> {
+    this.#closing ??= this.#close();
+    return this.#closing;
+  }
+
+  async #close(): Promise<void> {
+    const reason = new CloudError('Unavailable', 'the store is closed');
+    await this.#line.close(reason);
+    this.#replica.close(reason);
+    await this.#parts.onClose?.();
+  }
+}
