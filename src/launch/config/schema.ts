@@ -1,0 +1,126 @@
+import { z } from 'zod';
+import { defaultCloudDirs } from '../../base/user-dirs.ts';
+
+const DAY_MS = 86_400_000;
+const system = defaultCloudDirs({}, 0);
+
+const path = z.string().regex(/^\/[^\0]*$/, 'must be an absolute path');
+const name = z
+  .string()
+  .regex(
+    /^[a-z0-9][a-z0-9-]{0,62}$/,
+    'must be 1 to 63 lower-case letters, digits or "-", starting with a letter or digit',
+  );
+const whole = (min: number, max: number) => {
+  const allowed = `must be a whole number, ${min} to ${max}`;
+  return z.int(allowed).min(min, allowed).max(max, allowed);
+};
+const ratio = z
+  .number('must be a number, 0.1 to 64')
+  .min(0.1, 'must be a number, 0.1 to 64')
+  .max(64, 'must be a number, 0.1 to 64');
+const oneOf = <const V extends readonly [string, ...string[]]>(...values: V) =>
+  z.enum(values, `must be ${values.join(' or ')}`);
+
+/** Dotted quad without leading zeros. */
+const ipv4 = z.ipv4('must be an IPv4 address');
+
+function cidrBits(text: string): { address: number; prefix: number } | undefined {
+  const match = /^(\d{1,3})\.(\d{1,3})\.(\d{1,3})\.(\d{1,3})\/(\d{1,2})$/.exec(text);
+  if (match === null) return undefined;
+  const [a, b, c, d, prefix] = match.slice(1).map(Number) as [number, number, number, number, number];
+  if (Math.max(a, b, c, d) > 255 || prefix > 32) return undefined;
+  return { address: ((a << 24) | (b << 16) | (c << 8) | d) >>> 0, prefix };
+}
+
+const fixedRange = z.string().refine(
+  (text) => {
+    const cidr = cidrBits(text);
+    if (cidr === undefined || cidr.prefix < 8 || cidr.prefix > 28) return false;
+    return (cidr.address & (2 ** (32 - cidr.prefix) - 1)) === 0;
+  },
+  { message: 'must be an IPv4 network with a prefix of 8 to 28 and no host bits, like 10.200.0.0/13' },
+);
+
+const network = z
+  .strictObject({
+    fixedRange: fixedRange.default('10.200.0.0/13').describe('IPv4 network that all project networks are cut from'),
+    subnetPrefix: whole(16, 29).default(22).describe('prefix length of one project network'),
+    dns: z
+      .array(ipv4)
+      .max(8, 'must be at most 8 addresses')
+      .default([])
+      .describe('name servers that guests are given; empty: the host that serves the network'),
+    domain: z
+      .string()
+      .regex(
+        /^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?(\.[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?)*$/,
+        'must be a domain name in lower case',
+      )
+      .default('novalocal')
+      .describe("domain of the guests' private host names"),
+    mtu: whole(576, 9216).default(1500).describe('largest packet of project networks, in bytes'),
+  })
+  .superRefine((value, context) => {
+    const range = cidrBits(value.fixedRange);
+    if (range === undefined || value.subnetPrefix > range.prefix) return;
+    context.addIssue({
+      code: 'custom',
+      path: ['subnetPrefix'],
+      message: `must be larger than the prefix of network.fixedRange (${range.prefix})`,
+    });
+  });
+
+const scheduler = z.strictObject({
+  cpuAllocationRatio: ratio.default(16).describe('virtual CPUs that may be promised for each CPU of a host'),
+  memoryAllocationRatio: ratio.default(1).describe('memory that may be promised for each MiB of a host'),
+  diskAllocationRatio: ratio.default(1).describe('disk that may be promised for each GiB of a host'),
+  reservedMemoryMib: whole(0, 1_048_576).default(512).describe('memory of each host that instances never get, in MiB'),
+  reservedDiskGib: whole(0, 1_048_576).default(2).describe('disk of each host that instances never get, in GiB'),
+});
+
+const instances = z.strictObject({
+  stopTimeoutMs: whole(0, 3_600_000)
+    .default(30_000)
+    .describe('time that a guest has to shut down before it is switched off, in milliseconds'),
+  terminatedKeepMs: whole(0, 30 * DAY_MS)
+    .default(3_600_000)
+    .describe('time that a terminated instance stays visible, in milliseconds'),
+  maxAttempts: whole(1, 100).default(5).describe('tries of one step before an instance is given up'),
+});
+
+/**
+ * The whole configuration. Every key has a default and a description; man/novactl.yaml.5 and `novactl config show` are made from this.
+ * The two folders are the system's here; for a user who is not root the loader puts that user's own in their place.
+ */
+export const ConfigSchema = z.strictObject({
+  region: name.default('nova').describe('name of the region'),
+  zone: name.default('nova').describe('availability zone of hosts that are added without one'),
+  stateDir: path.default(system.stateDir).describe("folder of the cloud's state (mode 0700)"),
+  runDir: path.default(system.runDir).describe('folder of the admin socket (mode 0700)'),
+  hostDir: path.default('/var/lib/novactl-host').describe('folder on each host for disks, images and ledgers'),
+  log: z
+    .strictObject({
+      level: oneOf('debug', 'info', 'warn', 'error').default('info').describe('least important line that is logged'),
+    })
+    .prefault({}),
+  network: network.prefault({}),
+  metadata: z
+    .strictObject({ port: whole(1, 65_535).default(8775).describe('TCP port of the metadata service') })
+    .prefault({}),
+  scheduler: scheduler.prefault({}),
+  instances: instances.prefault({}),
+  operations: z
+    .strictObject({
+      keepMs: whole(60_000, 3650 * DAY_MS)
+        .default(30 * DAY_MS)
+        .describe('time that records of ended operations are kept, in milliseconds'),
+    })
+    .prefault({}),
+  store: z.strictObject({ engine: oneOf('file').default('file').describe('where the state is kept') }).prefault({}),
+  drivers: oneOf('real', 'simulated')
+    .default('real')
+    .describe('what hosts are driven with; simulated is for tests and trying out'),
+});
+
+export type Config = z.output<typeof ConfigSchema>;
