@@ -263,6 +263,10 @@ function uploadTests(subject: Get, at: At, lines: Lines): void {
       })(),
     );
     expect(await codeOf(subject().shell.upload(at('image'), broken, { sha256: '0'.repeat(64) }))).toBe('HostError');
+    const stillborn = new Readable({ read: () => undefined });
+    const upload = subject().shell.upload(at('image'), stillborn, { sha256: '0'.repeat(64) });
+    stillborn.destroy(new Error('gone at once'));
+    expect(await codeOf(upload)).toBe('HostError');
     expect(await lines(['ls', '-A', subject().dir])).toEqual([]);
   });
 }

@@ -105,19 +105,21 @@ export function createLocalShell(parts: { clock: Clock; random: Random; name?: s
     readFile: (path, options = {}) => guard('read', path, () => readBounded(path, options)),
     writeFile: (path, body, options = {}) =>
       guard('write', path, () => writeDurably(path, [Buffer.from(body)], durable(path, options))),
-    upload: (path, body, options) =>
-      guard('write', path, () => {
-        const hash = createHash('sha256');
-        const accept = (): void => {
-          const actual = hash.digest('hex');
-          if (actual === options.sha256) return;
-          const details = { path, expected: options.sha256, actual };
-          throw new CloudError('HostError', `what arrived for ${path} is not what was sent (SHA-256 differs)`, {
-            details,
-          });
-        };
-        return writeDurably(path, hashed(body, hash), { ...durable(path, options), accept });
-      }).finally(() => body.destroy()),
+    upload: async (path, body, options) => {
+      // A source may fail before anybody reads it; the reading then says so, this only keeps it from ending the process.
+      body.on('error', () => undefined);
+      const hash = createHash('sha256');
+      const accept = (): void => {
+        const actual = hash.digest('hex');
+        if (actual === options.sha256) return;
+        const details = { path, expected: options.sha256, actual };
+        throw new CloudError('HostError', `what arrived for ${path} is not what was sent (SHA-256 differs)`, {
+          details,
+        });
+      };
+      const how = { ...durable(path, options), accept };
+      await guard('write', path, () => writeDurably(path, hashed(body, hash), how)).finally(() => body.destroy());
+    },
     connectUnix: (path) => (closed ? Promise.reject(closedError()) : connect(path, sockets)),
     close: () => {
       closed = true;

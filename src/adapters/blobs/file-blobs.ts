@@ -1,0 +1,253 @@
+import { createHash } from 'node:crypto';
+import { mkdir, open, readFile, readdir, unlink } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import { Readable } from 'node:stream';
+import { syncFolder, writeDurably } from '../../base/durable-file.ts';
+import { CloudError, errorText } from '../../base/errors.ts';
+import { sha256Hex } from '../../base/ids.ts';
+import { randomHex, type Random } from '../../base/random.ts';
+import type { BlobInfo, Blobs } from '../../ports/blobs.ts';
+
+const KEY = /^[A-Za-z0-9._/-]{1,1024}$/;
+const FILE_MODE = 0o600;
+const FOLDER_MODE = 0o700;
+
+/** What `names/<SHA-256 of the key>.json` holds. `file` is the name under data/ of the bytes. */
+interface Entry extends BlobInfo {
+  readonly v: 1;
+  readonly file: string;
+}
+
+function checkKey(key: string): void {
+  if (KEY.test(key) && !key.includes('..')) return;
+  const message = 'a blob key is 1 to 1024 of the characters A-Z a-z 0-9 . _ / - without two dots in a row';
+  throw new CloudError('InvalidParameterValue', message, { details: { key: key.slice(0, 200) } });
+}
+
+function parseEntry(path: string, text: string): Entry {
+  try {
+    const entry = JSON.parse(text) as Partial<Entry>;
+    const { key, sha256, sizeBytes, file } = entry;
+    const whole = typeof key === 'string' && typeof sha256 === 'string' && typeof file === 'string';
+    if (whole && entry.v === 1 && typeof sizeBytes === 'number' && /^[0-9a-f]+$/.test(file)) {
+      return { v: 1, key, sha256, sizeBytes, file };
+    }
+  } catch {
+    // Told below, in the same words as a text that parses and is no entry.
+  }
+  throw new CloudError(
+    'CorruptState',
+    `${path} is damaged: restore it from a backup, or move it away to lose that blob alone`,
+    {
+      details: { path },
+    },
+  );
+}
+
+function diskError(error: unknown, folder: string): unknown {
+  const { code } = error as NodeJS.ErrnoException;
+  if (code !== 'ENOSPC' && code !== 'EDQUOT') return error;
+  return new CloudError('Unavailable', `no space is left for ${folder}: delete images or give it more room`, {
+    cause: error,
+  });
+}
+
+const infoOf = ({ key, sizeBytes, sha256 }: Entry): BlobInfo => ({ key, sizeBytes, sha256 });
+
+/**
+ * The folder and its index in memory. Bytes lie in data/ under random names and never change; a name is one small file that says
+ * which. So a put becomes visible by one rename, and a reader keeps what it opened.
+ */
+class BlobFolder {
+  readonly #names: string;
+  readonly #data: string;
+  readonly #random: Random;
+  readonly #index = new Map<string, Entry>();
+  #opened: Promise<void> | undefined;
+  #commits: Promise<unknown> = Promise.resolve();
+
+  constructor(dir: string, random: Random) {
+    this.#names = join(dir, 'names');
+    this.#data = join(dir, 'data');
+    this.#random = random;
+  }
+
+  /** Once; what an earlier process left half done is removed. */
+  async open(): Promise<void> {
+    this.#opened ??= this.#load().catch((error: unknown) => {
+      this.#opened = undefined;
+      throw error;
+    });
+    await this.#opened;
+  }
+
+  async #load(): Promise<void> {
+    for (const folder of [this.#names, this.#data]) await mkdir(folder, { recursive: true, mode: FOLDER_MODE });
+    await syncFolder(dirname(this.#names));
+    this.#index.clear();
+    for (const name of await readdir(this.#names)) {
+      const path = join(this.#names, name);
+      if (name.endsWith('.json')) {
+        const entry = parseEntry(path, await readFile(path, 'utf8'));
+        this.#index.set(entry.key, entry);
+      } else if (name.endsWith('.tmp')) {
+        await unlink(path);
+      }
+    }
+    const used = new Set([...this.#index.values()].map((entry) => entry.file));
+    // Bytes that no name points to: a put that was cut off, or a replaced blob whose removal was.
+    for (const name of await readdir(this.#data)) {
+      if (/^[0-9a-f]{32}(\.tmp)?$/.test(name) && !used.has(name)) await unlink(join(this.#data, name));
+    }
+  }
+
+  get(key: string): Entry {
+    const entry = this.#index.get(key);
+    if (entry === undefined) throw new CloudError('NotFound', `no blob ${key}`, { details: { key } });
+    return entry;
+  }
+
+  list(prefix: string): BlobInfo[] {
+    const found = [...this.#index.values()].filter((entry) => entry.key.startsWith(prefix));
+    return found.sort((a, b) => (a.key < b.key ? -1 : 1)).map(infoOf);
+  }
+
+  dataPath(entry: Entry): string {
+    return join(this.#data, entry.file);
+  }
+
+  /** Whole and on disk when it resolves, but under no name yet. */
+  async store(key: string, body: Readable, options: { expectSha256?: string; maxBytes?: number }): Promise<Entry> {
+    const hash = createHash('sha256');
+    const { expectSha256, maxBytes = Infinity } = options;
+    let sizeBytes = 0;
+    async function* counted(): AsyncGenerator<Uint8Array> {
+      for await (const chunk of body) {
+        const bytes = typeof chunk === 'string' ? Buffer.from(chunk) : (chunk as Uint8Array);
+        sizeBytes += bytes.length;
+        if (sizeBytes > maxBytes) {
+          throw new CloudError('RequestTooLarge', `${key} is larger than ${maxBytes} bytes`, {
+            details: { key, maxBytes },
+          });
+        }
+        hash.update(bytes);
+        yield bytes;
+      }
+    }
+    let sha256 = '';
+    const accept = (): void => {
+      sha256 = hash.digest('hex');
+      if (expectSha256 === undefined || expectSha256 === sha256) return;
+      const details = { key, expected: expectSha256, actual: sha256 };
+      throw new CloudError('InvalidParameterValue', `the SHA-256 of ${key} is not the expected one`, { details });
+    };
+    const file = randomHex(this.#random, 32);
+    const path = join(this.#data, file);
+    await writeDurably(path, counted(), { mode: FILE_MODE, tmpPath: `${path}.tmp`, accept });
+    return { v: 1, key, sizeBytes, sha256, file };
+  }
+
+  /** One at a time, so that the index and the folder change in the same order. */
+  #commit<T>(work: () => Promise<T>): Promise<T> {
+    const done = this.#commits.then(work);
+    this.#commits = done.catch(() => undefined);
+    return done;
+  }
+
+  #namePath(key: string): string {
+    return join(this.#names, `${sha256Hex(key)}.json`);
+  }
+
+  async #drop(entry: Entry | undefined): Promise<void> {
+    // Should this fail, the next open removes it: nothing points to it any more.
+    if (entry !== undefined) await unlink(this.dataPath(entry)).catch(() => undefined);
+  }
+
+  name(entry: Entry): Promise<void> {
+    return this.#commit(async () => {
+      const path = this.#namePath(entry.key);
+      const replaced = this.#index.get(entry.key);
+      try {
+        const tmpPath = `${path}.tmp`;
+        await writeDurably(path, [Buffer.from(JSON.stringify(entry))], { mode: FILE_MODE, tmpPath });
+      } catch (error) {
+        await this.#drop(entry);
+        throw error;
+      }
+      this.#index.set(entry.key, entry);
+      await this.#drop(replaced);
+    });
+  }
+
+  unname(key: string): Promise<void> {
+    return this.#commit(async () => {
+      const entry = this.#index.get(key);
+      if (entry === undefined) return;
+      await unlink(this.#namePath(key));
+      this.#index.delete(key);
+      await syncFolder(this.#names);
+      await this.#drop(entry);
+    });
+  }
+}
+
+async function readRange(folder: BlobFolder, key: string, range: { start?: number; end?: number }): Promise<Readable> {
+  const entry = folder.get(key);
+  const start = range.start ?? 0;
+  const end = Math.min(range.end ?? entry.sizeBytes, entry.sizeBytes);
+  if (!Number.isSafeInteger(start) || !Number.isSafeInteger(end) || start < 0) {
+    throw new CloudError('InvalidParameterValue', 'a range starts at 0 or later and counts whole bytes');
+  }
+  const path = folder.dataPath(entry);
+  const damaged = (why: string): CloudError => {
+    return new CloudError('CorruptState', `the bytes of ${key} are damaged: ${path} ${why}`, {
+      details: { key, path },
+    });
+  };
+  const file = await open(path, 'r').catch((error: unknown) => {
+    throw damaged(errorText(error));
+  });
+  const { size } = await file.stat();
+  if (size !== entry.sizeBytes || start >= end) {
+    await file.close();
+    if (size !== entry.sizeBytes) throw damaged(`has ${size} bytes and should have ${entry.sizeBytes}`);
+    return Readable.from([]);
+  }
+  return file.createReadStream({ start, end: end - 1 });
+}
+
+/**
+ * Blobs as files under `dir` (0700). One process at a time may use a folder: the state lock sees to that. It is opened at the first
+ * call. Errors besides the port's: 'RequestTooLarge' (maxBytes), 'Unavailable' (disk full), 'CorruptState' (names the file).
+ */
+export function createFileBlobs(parts: { dir: string; random: Random }): Blobs {
+  const folder = new BlobFolder(parts.dir, parts.random);
+  const opened = async (key: string): Promise<BlobFolder> => {
+    checkKey(key);
+    await folder.open();
+    return folder;
+  };
+  return {
+    put: async (key, body, options = {}) => {
+      // A source may fail before anybody reads it; the reading then says so, this only keeps it from ending the process.
+      body.on('error', () => undefined);
+      try {
+        await opened(key);
+        const entry = await folder.store(key, body, options);
+        await folder.name(entry);
+        return infoOf(entry);
+      } catch (error) {
+        throw diskError(error, parts.dir);
+      } finally {
+        body.destroy();
+      }
+    },
+    head: async (key) => infoOf((await opened(key)).get(key)),
+    read: async (key, range = {}) => readRange(await opened(key), key, range),
+    delete: async (key) => (await opened(key)).unname(key),
+    list: async (prefix) => {
+      await folder.open();
+      return folder.list(prefix);
+    },
+  };
+}

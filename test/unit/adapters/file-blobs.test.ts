@@ -1,0 +1,147 @@
+import { spawn } from 'node:child_process';
+import { createHash } from 'node:crypto';
+import { once } from 'node:events';
+import { mkdtemp, readFile, readdir, rm, stat, truncate, unlink, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { Readable } from 'node:stream';
+import { buffer } from 'node:stream/consumers';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { createFileBlobs } from '../../../src/adapters/blobs/file-blobs.ts';
+import { SystemRandom } from '../../../src/base/random.ts';
+import type { Blobs } from '../../../src/ports/blobs.ts';
+import { blobsContract } from '../../contract/blobs.ts';
+
+const newDir = (): Promise<string> => mkdtemp(join(tmpdir(), 'novactl-blobs-'));
+const openBlobs = (dir: string): Blobs => createFileBlobs({ dir, random: new SystemRandom() });
+
+blobsContract('files [real]', async () => {
+  const dir = await newDir();
+  return { blobs: openBlobs(join(dir, 'blobs')), close: () => rm(dir, { recursive: true }) };
+});
+
+describe('file blobs', () => {
+  let dir: string;
+  beforeEach(async () => {
+    dir = await newDir();
+  });
+  afterEach(() => rm(dir, { recursive: true }));
+
+  it('are there after a restart, and only for their owner', async () => {
+    const info = await openBlobs(dir).put('a/b', Readable.from(['hello']));
+    const again = openBlobs(dir);
+    expect(await again.list('')).toEqual([info]);
+    expect((await buffer(await again.read('a/b'))).toString()).toBe('hello');
+    for (const folder of ['names', 'data']) {
+      expect((await stat(join(dir, folder))).mode & 0o777).toBe(0o700);
+      for (const name of await readdir(join(dir, folder))) {
+        expect((await stat(join(dir, folder, name))).mode & 0o777).toBe(0o600);
+      }
+    }
+  });
+
+  it('open removes what a crash left, and nothing else', async () => {
+    await openBlobs(dir).put('a', Readable.from(['hello']));
+    const orphan = 'f'.repeat(32);
+    const stray = ['data/notes.txt', 'names/README'];
+    for (const name of [`data/${orphan}`, `data/${orphan}.tmp`, 'names/x.json.tmp', ...stray]) {
+      await writeFile(join(dir, name), 'left over');
+    }
+    await openBlobs(dir).list('');
+    expect(await readdir(join(dir, 'data'))).toHaveLength(2);
+    expect(await readdir(join(dir, 'names'))).toHaveLength(2);
+    for (const name of stray) expect(await readFile(join(dir, name), 'utf8')).toBe('left over');
+  });
+
+  it('leaves nothing of replaced, deleted and failed blobs', async () => {
+    const blobs = openBlobs(dir);
+    for (let i = 0; i < 5; i += 1) await blobs.put('a', Readable.from([String(i)]));
+    await blobs.put('b', Readable.from(['x']));
+    await blobs.delete('b');
+    await expect(blobs.put('c', Readable.from(['x']), { expectSha256: 'no' })).rejects.toThrow();
+    expect(await readdir(join(dir, 'data'))).toHaveLength(1);
+    expect(await readdir(join(dir, 'names'))).toHaveLength(1);
+  });
+
+  it('says which file is damaged', async () => {
+    await openBlobs(dir).put('a', Readable.from(['hello']));
+    const [data = ''] = await readdir(join(dir, 'data'));
+    const [name = ''] = await readdir(join(dir, 'names'));
+    const corrupt = { code: 'CorruptState' };
+    await truncate(join(dir, 'data', data), 3);
+    await expect(openBlobs(dir).read('a')).rejects.toMatchObject(corrupt);
+    await unlink(join(dir, 'data', data));
+    await expect(openBlobs(dir).read('a')).rejects.toMatchObject(corrupt);
+    for (const text of ['{"v":1}', '{', '', '{"v":1,"key":"a","sha256":"x","sizeBytes":1,"file":"../../etc/passwd"}']) {
+      await writeFile(join(dir, 'names', name), text);
+      const blobs = openBlobs(dir);
+      await expect(blobs.list('')).rejects.toThrowError(name);
+      await expect(blobs.head('a')).rejects.toMatchObject(corrupt);
+    }
+  });
+
+  it('streams: memory does not grow with the size', async () => {
+    const chunk = Buffer.alloc(1024 * 1024, 7);
+    const body = Readable.from(
+      (function* (): Generator<Buffer> {
+        for (let i = 0; i < 400; i += 1) yield chunk;
+      })(),
+    );
+    const before = process.memoryUsage().rss;
+    let peak = before;
+    body.on('data', () => undefined).pause();
+    const blobs = openBlobs(dir);
+    const put = blobs.put('large', body);
+    const watch = setInterval(() => (peak = Math.max(peak, process.memoryUsage().rss)), 20);
+    try {
+      expect((await put).sizeBytes).toBe(400 * 1024 * 1024);
+      for await (const _ of await blobs.read('large')) peak = Math.max(peak, process.memoryUsage().rss);
+    } finally {
+      clearInterval(watch);
+    }
+    expect((peak - before) / 1024 / 1024).toBeLessThan(150);
+  });
+
+  it('kill -9 at any moment loses no acknowledged blob and leaves no half of one [real]', async () => {
+    const script = join(import.meta.dirname, 'file-blobs-writer.ts');
+    const holds = new Map<string, string>();
+    let round = 0;
+    let kills = 0;
+    for (let life = 0; life < 12; life += 1) {
+      const child = spawn(process.execPath, [script, dir, String(round)], { stdio: ['ignore', 'pipe', 'inherit'] });
+      let output = '';
+      const enough = 200 + Math.floor(Math.random() * 3000);
+      child.stdout.on('data', (data: Buffer) => {
+        output += data.toString();
+        if (output.length > enough && child.kill('SIGKILL')) kills += 1;
+      });
+      await once(child, 'close');
+      const pending = new Map<string, string>();
+      for (const line of output.split('\n').slice(0, -1)) {
+        const [word, number = '', key = '', value = ''] = line.split(' ');
+        round = Number(number) + 1;
+        if (word === 'try') pending.set(key, value);
+        else holds.set(key, value);
+      }
+      await checkAfterCrash(dir, holds, pending);
+    }
+    expect(kills).toBeGreaterThanOrEqual(12);
+    expect(round).toBeGreaterThan(50);
+  }, 60_000);
+});
+
+/** Each key holds what was acknowledged last or what was under way; what is there is whole, and nothing else is. */
+async function checkAfterCrash(dir: string, holds: Map<string, string>, pending: Map<string, string>): Promise<void> {
+  const blobs = openBlobs(dir);
+  const infos = new Map((await blobs.list('')).map((info) => [info.key, info]));
+  for (const key of new Set([...holds.keys(), ...pending.keys(), ...infos.keys()])) {
+    const now = infos.get(key)?.sha256 ?? 'gone';
+    expect([holds.get(key) ?? 'gone', pending.get(key)]).toContain(now);
+    holds.set(key, now);
+    if (now === 'gone') continue;
+    const bytes = await buffer(await blobs.read(key));
+    expect(createHash('sha256').update(bytes).digest('hex')).toBe(now);
+  }
+  expect(await readdir(join(dir, 'data'))).toHaveLength(infos.size);
+  expect(await readdir(join(dir, 'names'))).toHaveLength(infos.size);
+}
