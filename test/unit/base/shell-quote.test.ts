@@ -38,7 +38,7 @@ describe('quoteArgv', () => {
     expect(() => quoteArgv(['a', 'b\0'])).toThrowError(expect.objectContaining({ code: 'InvalidParameterValue' }));
   });
 
-  it.each(['sh', 'bash'])('%s takes any words back apart [real]', (shell, context) => {
+  it.for(['sh', 'bash'])('%s takes any words back apart [real]', (shell, context) => {
     if (!existsSync(`/bin/${shell}`)) context.skip(`no /bin/${shell}`);
     fc.assert(
       fc.property(words, (args) => {
