@@ -18,8 +18,8 @@ export interface CommitLineOptions {
   readonly replica: ReplicaMap;
   readonly tokens: TokenBook;
   readonly log: CommitLog;
-  /** Called before a transaction is taken; throws when it may not be (no space). `creates`: it makes keys that are not there. */
-  readonly admit?: (txn: Txn, creates: boolean) => void;
+  /** Called before a transaction is taken; throws when it may not be (no space). */
+  readonly admit?: (txn: Txn, isNew: (key: string) => boolean) => void;
   /** Called after a batch was applied. */
   readonly onCommitted?: (ops: number, bytes: number) => void;
   readonly onPoison?: (error: CloudError) => void;
@@ -132,10 +132,7 @@ export class CommitLine {
 
   #take(txn: Txn): Promise<TxnResult> {
     const { token, puts = [], dels = [] } = txn;
-    this.#options.admit?.(
-      txn,
-      puts.some(({ key }) => this.#now(key) === undefined),
-    );
+    this.#options.admit?.(txn, (key) => this.#now(key) === undefined);
     this.#checkRoom(token);
     const values = puts.map(({ key, value }) => encodeValue(key, value));
     const rev = this.#lastRev + 1;

@@ -1,0 +1,91 @@
+import fs from 'node:fs/promises';
+import { rmSync } from 'node:fs';
+import path from 'node:path';
+import { DatabaseSync } from 'node:sqlite';
+import { CloudError, errorText } from '../../base/errors.ts';
+
+/** Who holds a state folder, for people. */
+export interface LockHolder {
+  readonly pid: number;
+  readonly command: string;
+  /** ISO 8601. */
+  readonly since: string;
+}
+
+export interface StateLock {
+  /** Lets the folder go. A second call does nothing. */
+  release(): void;
+}
+
+const SQLITE_BUSY = 5;
+
+function isBusy(error: unknown): boolean {
+  const code = (error as { errcode?: number }).errcode;
+  return code !== undefined && (code & 0xff) === SQLITE_BUSY;
+}
+
+async function readHolder(file: string): Promise<LockHolder | undefined> {
+  try {
+    return JSON.parse(await fs.readFile(file, 'utf8')) as LockHolder;
+  } catch {
+    return undefined;
+  }
+}
+
+async function busy(dir: string, holderFile: string): Promise<CloudError> {
+  const holder = await readHolder(holderFile);
+  const who =
+    holder === undefined ? 'another process' : `process ${holder.pid} (${holder.command}) since ${holder.since}`;
+  return new CloudError('LockBusy', `${dir} is in use by ${who}; wait until it ends, or stop it`, {
+    details: { dir, ...(holder === undefined ? {} : { holder }) },
+  });
+}
+
+async function writeHolder(file: string, holder: LockHolder): Promise<void> {
+  await fs.writeFile(`${file}.tmp`, `${JSON.stringify(holder)}\n`, { mode: 0o600 });
+  await fs.rename(`${file}.tmp`, file);
+}
+
+/**
+ * Makes this process the only one that works on the folder, until `release` or the process's death: an exclusive SQLite transaction
+ * on `<name>.db` is a lock of the kernel, so that there is nothing stale to clean up. `<name>.holder` says who has it.
+ * CloudError 'LockBusy' names the holder. Nothing else may open `<name>.db`: closing any descriptor of it drops a POSIX lock.
+ */
+export async function acquireStateLock(options: {
+  dir: string;
+  holder: LockHolder;
+  /** Default `lock`. */
+  name?: string;
+}): Promise<StateLock> {
+  const { dir, holder, name = 'lock' } = options;
+  const file = path.join(dir, `${name}.db`);
+  const holderFile = path.join(dir, `${name}.holder`);
+  await fs.mkdir(dir, { recursive: true, mode: 0o700 });
+  // Made by hand for its mode alone, and only when absent (see above).
+  await fs.writeFile(file, '', { flag: 'wx', mode: 0o600 }).catch((error: NodeJS.ErrnoException) => {
+    if (error.code !== 'EEXIST') throw error;
+  });
+  const db = new DatabaseSync(file);
+  try {
+    db.exec('PRAGMA busy_timeout = 0; BEGIN EXCLUSIVE');
+  } catch (error) {
+    db.close();
+    if (isBusy(error)) throw await busy(dir, holderFile);
+    throw new CloudError('InternalError', `the lock ${file} cannot be taken: ${errorText(error)}`, { cause: error });
+  }
+  let held = true;
+  const release = (): void => {
+    if (!held) return;
+    held = false;
+    // The holder's note goes first: after the lock it may be the next one's.
+    rmSync(holderFile, { force: true });
+    db.close();
+  };
+  try {
+    await writeHolder(holderFile, holder);
+  } catch (error) {
+    release();
+    throw error;
+  }
+  return { release };
+}
