@@ -1,12 +1,38 @@
 import { defineConfig } from 'vitest/config';
+import { ClosingReporter } from './test/support/closing-reporter.ts';
+
+/** What `npm test` leaves to other commands. */
+const ELSEWHERE = ['test/system/**', 'test/lab/**', 'test/long/**', 'test/bench/**', 'node_modules/**'];
+
+/** Guests and daemons that share this machine's libvirt: one file at a time, after everything else. */
+const ONE_AT_A_TIME = ['test/real/**/*.test.ts'];
+
+const common = { testTimeout: 20_000, hookTimeout: 60_000 };
 
 export default defineConfig({
   test: {
-    include: ['test/**/*.test.ts'],
-    exclude: ['test/system/**', 'test/bench/**', 'node_modules/**'],
-    testTimeout: 20_000,
-    hookTimeout: 60_000,
-    fileParallelism: true,
+    reporters: ['default', new ClosingReporter()],
     maxWorkers: 2,
+    projects: [
+      {
+        test: {
+          ...common,
+          name: 'fast',
+          include: ['test/**/*.test.ts'],
+          exclude: [...ELSEWHERE, ...ONE_AT_A_TIME],
+          sequence: { groupOrder: 1 },
+        },
+      },
+      {
+        test: {
+          ...common,
+          name: 'real',
+          include: ONE_AT_A_TIME,
+          exclude: ELSEWHERE,
+          fileParallelism: false,
+          sequence: { groupOrder: 2 },
+        },
+      },
+    ],
   },
 });
