@@ -2,7 +2,7 @@
 # Sourced by the scripts of this folder: Debian packages. Needs say.sh, machine.sh (DPKG_ARCH) and ROOT.
 
 APT_LOCKS='/var/lib/dpkg/lock-frontend /var/lib/dpkg/lock /var/lib/apt/lists/lock /var/cache/apt/archives/lock'
-APT_WAIT_SECONDS=${NOVACTL_APT_WAIT_SECONDS:-300}
+APT_WAIT_SECONDS=${APT_WAIT_LIMIT:-300}
 
 # apt_listed FILE...: the packages of the lists that this machine's architecture wants, one a line.
 apt_listed() {

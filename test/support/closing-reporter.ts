@@ -52,7 +52,7 @@ function firstLine(text: string | undefined): string {
 
 /**
  * Prints every skipped test with its reason, the counts of [real] and [sim], and the closing line; fails a run in which
- * nothing passed or failed. With NOVACTL_TEST_CLOSING set to a file the closing line goes there, and the script that set it
+ * nothing passed or failed. With CLOSING_LINE_FILE set to a file the closing line goes there, and the script that set it
  * prints it when all else has been said.
  */
 export class ClosingReporter implements Reporter {
@@ -64,7 +64,7 @@ export class ClosingReporter implements Reporter {
     const empty = summary.passed === 0 && summary.failures.length === 0;
     if (empty) lines.push('no test ran: that is a failure');
     if (empty || summary.failures.length > 0) process.exitCode = 1;
-    const closing = process.env.NOVACTL_TEST_CLOSING;
+    const closing = process.env.CLOSING_LINE_FILE;
     if (closing === undefined) lines.push(closingLine(summary));
     else writeFileSync(closing, `${closingLine(summary)}\n`);
     process.stdout.write(`\n${lines.join('\n')}\n`);
