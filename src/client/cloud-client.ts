@@ -1,0 +1,46 @@
+import type { Readable } from 'node:stream';
+import type { OperationInput, OperationOutput, StreamName, UnaryName } from '../messages/operations/index.ts';
+
+export interface CallOptions {
+  /** The same token twice has one effect and one answer; 1 to 64 printable ASCII characters. */
+  readonly clientToken?: string | undefined;
+  /** Why, for the operation's record. */
+  readonly reason?: string | undefined;
+  /** Only check that it would be allowed: answers with the error 'DryRunOperation' when it would. */
+  readonly dryRun?: boolean | undefined;
+  /** How long to wait for the answer. Past it the outcome of a change is unknown. */
+  readonly timeoutMs?: number | undefined;
+  readonly signal?: AbortSignal | undefined;
+}
+
+export interface UploadedBlob {
+  /** What RegisterImage takes as BlobKey. */
+  readonly blobKey: string;
+  readonly sizeBytes: number;
+  /** Lower-case hex, of the bytes as the cloud got them. */
+  readonly sha256: string;
+}
+
+export interface UploadOptions {
+  /** How many bytes will come, where that is known. */
+  readonly sizeBytes?: number | undefined;
+  readonly onProgress?: ((sentBytes: number) => void) | undefined;
+  readonly signal?: AbortSignal | undefined;
+}
+
+/**
+ * A cloud as its callers see it: over the admin socket, over HTTPS or in the same process; a caller never knows which.
+ * Errors: what the operation throws, as CloudError; 'Unavailable' when there is no cloud to ask or the connection broke;
+ * 'Timeout' when the answer did not come in time; the signal's reason when it was aborted.
+ */
+export interface CloudClient {
+  call<N extends UnaryName>(name: N, input: OperationInput<N>, options?: CallOptions): Promise<OperationOutput<N>>;
+  /** Ends when the operation's stream ends; leaving the loop early ends it at the other side too. */
+  stream<N extends StreamName>(
+    name: N,
+    input: OperationInput<N>,
+    options?: { readonly signal?: AbortSignal | undefined },
+  ): AsyncIterable<OperationOutput<N>>;
+  upload(body: Readable, options?: UploadOptions): Promise<UploadedBlob>;
+  close(): Promise<void>;
+}
