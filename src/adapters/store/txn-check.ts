@@ -1,5 +1,6 @@
-import { CloudError, errorText } from '../../base/errors.ts';
+import { CloudError } from '../../base/errors.ts';
 import type { Json } from '../../base/json.ts';
+import { strictJson } from '../../base/strict-json.ts';
 import { type Guard, type Put, STORE_LIMITS, type Txn } from '../../ports/store.ts';
 
 /** Tokens are ids of ours; longer ones are a mistake. */
@@ -62,13 +63,7 @@ export function checkTxn({ token, guards = [], puts = [], dels = [] }: Txn): voi
 
 /** The value as JSON text, at most STORE_LIMITS.valueBytes long. */
 export function encodeValue(key: string, value: Json): string {
-  let text: string | undefined;
-  try {
-    text = JSON.stringify(value);
-  } catch (error) {
-    refuse(`the value of ${key} is not JSON: ${errorText(error)}`, { key });
-  }
-  if (text === undefined) refuse(`the value of ${key} is not JSON`, { key });
+  const text = strictJson(value, `the value of ${key}`);
   const bytes = text.length * 3 <= STORE_LIMITS.valueBytes ? 0 : Buffer.byteLength(text);
   if (bytes > STORE_LIMITS.valueBytes) {
     refuse(`a stored value may have ${STORE_LIMITS.valueBytes} bytes as JSON; that of ${key} has ${bytes}`, {
