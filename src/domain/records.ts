@@ -36,6 +36,8 @@ export interface HostFacts {
   readonly hypervisor: string;
   readonly hypervisorVersion: string;
   readonly libvirtVersion: string;
+  /** IPv4 networks that the host routed when it was added, ours left out. */
+  readonly routes: readonly string[];
 }
 
 export interface HostRecord {
@@ -134,6 +136,29 @@ export interface ReservationRecord {
   readonly projectId: string;
   readonly instanceIds: readonly string[];
   readonly createdAtMs: number;
+  /** What did not fit the first transaction; whoever holds the controller role makes these records. */
+  readonly remaining?: {
+    readonly template: InstanceTemplate;
+    readonly placements: readonly { readonly instanceId: string; readonly launchIndex: number; readonly hostId: string }[];
+  };
+}
+
+/** What the instances of one reservation have in common. */
+export interface InstanceTemplate {
+  readonly reservationId: string;
+  readonly projectId: string;
+  readonly operationId: string;
+  readonly name?: string;
+  readonly imageId: string;
+  readonly kernelId?: string;
+  readonly ramdiskId?: string;
+  readonly typeName: string;
+  readonly vcpus: number;
+  readonly memoryMib: number;
+  readonly diskGib: number;
+  readonly keyName?: string;
+  readonly publicKey?: string;
+  readonly userData?: string;
 }
 
 export interface UserDataRecord {

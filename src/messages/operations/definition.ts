@@ -21,9 +21,14 @@ export interface OperationDefinition<I extends z.ZodType = z.ZodType, O extends 
   readonly secretAnswer?: boolean;
 }
 
-/** Keeps the precise types of the schemas. */
-export function defineOperation<const K extends 'unary' | 'stream', I extends z.ZodType, O extends z.ZodType>(
-  definition: OperationDefinition<I, O> & { readonly kind: K },
-): OperationDefinition<I, O> & { readonly kind: K } {
+/** Keeps the precise types of the schemas, and of what tells a reading operation from a changing one. */
+export function defineOperation<
+  const K extends 'unary' | 'stream',
+  const C extends boolean,
+  I extends z.ZodType,
+  O extends z.ZodType,
+>(
+  definition: OperationDefinition<I, O> & { readonly kind: K; readonly changes: C },
+): OperationDefinition<I, O> & { readonly kind: K; readonly changes: C } {
   return definition;
 }

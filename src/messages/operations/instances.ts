@@ -137,7 +137,7 @@ export const WatchInstances = defineOperation({
   ]),
 });
 
-const stateOperation = (name: string, summary: string, extra: { Force?: z.ZodOptional<z.ZodBoolean> } = {}) =>
+const stateOperation = <N extends string, S extends z.ZodRawShape>(name: N, summary: string, extra: S) =>
   defineOperation({
     name,
     summary,
@@ -148,12 +148,12 @@ const stateOperation = (name: string, summary: string, extra: { Force?: z.ZodOpt
     output: StateChanges,
   });
 
-export const StartInstances = stateOperation('StartInstances', 'start stopped instances');
-export const StopInstances = stateOperation('StopInstances', 'stop instances; their disks stay', {
-  Force: z.boolean().optional(),
-});
-export const RebootInstances = stateOperation('RebootInstances', 'reboot instances', { Force: z.boolean().optional() });
-export const TerminateInstances = stateOperation('TerminateInstances', 'end instances and delete their disks');
+const Force = { Force: z.boolean().optional() };
+
+export const StartInstances = stateOperation('StartInstances', 'start stopped instances', {});
+export const StopInstances = stateOperation('StopInstances', 'stop instances; their disks stay', Force);
+export const RebootInstances = stateOperation('RebootInstances', 'reboot instances', Force);
+export const TerminateInstances = stateOperation('TerminateInstances', 'end instances and delete their disks', {});
 
 export const GetConsoleOutput = defineOperation({
   name: 'GetConsoleOutput',

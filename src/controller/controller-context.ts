@@ -1,0 +1,58 @@
+import type { Clock } from '../base/clock.ts';
+import type { Logger } from '../base/logger.ts';
+import type { Random } from '../base/random.ts';
+import type { PlacementPolicy } from '../domain/placement.ts';
+import type { Blobs } from '../ports/blobs.ts';
+import type { Bus } from '../ports/bus.ts';
+import type { Store } from '../ports/store.ts';
+import type { Observations } from './hosts/observations.ts';
+import type { WorkerDirectory } from './hosts/worker-directory.ts';
+
+/** Settings that the controller's parts need, all defaults filled (compiled from the configuration). */
+export interface ControllerPolicy {
+  readonly region: string;
+  readonly zone: string;
+  readonly fixedRange: string;
+  readonly subnetPrefix: number;
+  readonly dns: readonly string[];
+  readonly domain: string;
+  readonly mtu: number;
+  readonly metadataPort: number;
+  readonly placement: PlacementPolicy;
+  readonly stopTimeoutMs: number;
+  readonly terminatedKeepMs: number;
+  readonly maxAttempts: number;
+  readonly operationsKeepMs: number;
+}
+
+/** What the process says of itself. */
+export interface ProcessFacts {
+  readonly version: string;
+  readonly pid: number;
+  readonly startedAtMs: number;
+  readonly roles: readonly string[];
+  readonly stateDir: string;
+  readonly storeEngine: string;
+  readonly busEngine: string;
+}
+
+/** What every part of the controller is given; made once, in src/launch. */
+export interface ControllerContext {
+  readonly store: Store;
+  readonly bus: Bus;
+  readonly blobs: Blobs;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly logger: Logger;
+  readonly policy: ControllerPolicy;
+  readonly cloudId: string;
+  readonly process: ProcessFacts;
+  readonly observations: Observations;
+  readonly workers: WorkerDirectory;
+}
+
+/** An address that was given back may be given again after this time: ARP caches and DHCP leases have then forgotten it. */
+export const QUARANTINE_MS = 120_000;
+
+/** A host that has not reported for this long is down. */
+export const HOST_SILENT_MS = 60_000;

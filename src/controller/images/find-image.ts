@@ -1,0 +1,47 @@
+import { CloudError } from '../../base/errors.ts';
+import { KEYS, PREFIX } from '../../domain/keys.ts';
+import type { ImageRecord } from '../../domain/records.ts';
+import type { Principal } from '../operations/handler.ts';
+import { mayUse } from '../operations/handler.ts';
+import type { Draft } from '../state/draft.ts';
+
+/** Names are unique in a project; a public image of another project may carry the same name, and is then ambiguous. */
+export function findImage(
+  draft: Pick<Draft, 'peek' | 'replica'>,
+  principal: Principal,
+  idOrName: string,
+  parameter: string,
+): ImageRecord {
+  const visible = (image: ImageRecord): boolean => image.public || mayUse(principal, image.projectId);
+  const byId = draft.peek<ImageRecord>(KEYS.image(idOrName));
+  if (byId !== undefined && visible(byId)) return byId;
+  const own = draft.peek<{ imageId: string }>(KEYS.imageName(principal.projectId, idOrName));
+  const ownImage = own === undefined ? undefined : draft.peek<ImageRecord>(KEYS.image(own.imageId));
+  const named =
+    ownImage === undefined
+      ? draft.replica
+          .range<ImageRecord>(PREFIX.image)
+          .map((entry) => entry.value)
+          .filter((image) => image.name === idOrName && visible(image))
+      : [ownImage];
+  const [first, second] = named;
+  if (first === undefined) {
+    throw new CloudError(
+      'InvalidAMIID.NotFound',
+      `${parameter}: there is no image ${idOrName}; see "novactl image list"`,
+      {
+        details: { parameter },
+      },
+    );
+  }
+  if (second !== undefined) {
+    throw new CloudError(
+      'InvalidAMIID.Ambiguous',
+      `${parameter}: ${named.length} images are named ${idOrName} (${named.map((i) => i.id).join(', ')}); use the id`,
+      {
+        details: { parameter },
+      },
+    );
+  }
+  return first;
+}

@@ -1,0 +1,171 @@
+import { errorText, isCode } from '../../base/errors.ts';
+import { toJson } from '../../base/json.ts';
+import { KeyedQueue } from '../../base/keyed-queue.ts';
+import { KEYS, PREFIX } from '../../domain/keys.ts';
+import type { InstanceRecord } from '../../domain/instance.ts';
+import type { AssignRecord, HostRecord } from '../../domain/records.ts';
+import type { Outcome } from '../../messages/worker.ts';
+import { TOPIC } from '../../messages/worker.ts';
+import type { ControllerContext } from '../controller-context.ts';
+import { hostProblem } from '../hosts/host-problem.ts';
+import { finishTarget } from '../operations/operation-record.ts';
+import { Draft, transact } from '../state/draft.ts';
+import { instanceCommand } from './instance-command.ts';
+import type { Decision } from './reconcile.ts';
+import { reconcileInstance } from './reconcile.ts';
+import { releaseClaims } from './release.ts';
+
+/** A command without an outcome is sent again after this time: the bus may have lost it. */
+const RESEND_MS = 15_000;
+/** Every instance is looked at this often, whatever events came or were lost. */
+const SWEEP_MS = 30_000;
+const CONCURRENCY = 64;
+
+/** Drives every instance to what its record wants: a queue of instance ids in front of the pure reconcileInstance. */
+export class InstanceLoop {
+  readonly #context: ControllerContext;
+  readonly #queue: KeyedQueue;
+  readonly #sentAtMs = new Map<string, number>();
+  #watch: { close(): void } | undefined;
+  #sweep: { cancel(): void } | undefined;
+
+  constructor(context: ControllerContext) {
+    this.#context = context;
+    this.#queue = new KeyedQueue({
+      clock: context.clock,
+      concurrency: CONCURRENCY,
+      run: (id) => this.#reconcile(id),
+      onError: (id, error) => {
+        // A store that can't commit now, or a lost race: the record still stands, so look again.
+        if (!isCode(error, 'Unavailable', 'Conflict', 'StoragePoisoned')) {
+          context.logger.error('reconcile failed', { instanceId: id, error: errorText(error) });
+        }
+        this.#queue.addAfter(id, 1000);
+      },
+    });
+  }
+
+  start(): void {
+    const { store, clock } = this.#context;
+    this.#watch = store.watch(PREFIX.instance, store.rev + 1, (change) => {
+      for (const op of change.ops) this.#queue.add(op.key.slice(PREFIX.instance.length));
+    });
+    this.#sweep = clock.every(SWEEP_MS, () => this.sweep(), { unref: true });
+    this.sweep();
+  }
+
+  sweep(): void {
+    for (const { key } of this.#context.store.range(PREFIX.instance)) this.wake(key.slice(PREFIX.instance.length));
+  }
+
+  wake(instanceId: string): void {
+    this.#queue.add(instanceId);
+  }
+
+  /** A worker says how a command ended. Resolves when that is taken into account, durably: only then is the worker told to forget it. */
+  async outcome(outcome: Outcome): Promise<void> {
+    const { observations, clock } = this.#context;
+    observations.outcome(outcome, clock.nowMs());
+    this.#sentAtMs.delete(outcome.commandId);
+    await this.#reconcile(outcome.instanceId);
+  }
+
+  get depth(): number {
+    return this.#queue.depth;
+  }
+
+  async close(): Promise<void> {
+    this.#watch?.close();
+    this.#sweep?.cancel();
+    await this.#queue.close();
+  }
+
+  async #reconcile(id: string): Promise<void> {
+    const { store, logger } = this.#context;
+    const record = store.get<InstanceRecord>(KEYS.instance(id))?.value;
+    if (record === undefined) return;
+    const outcome = record.work && this.#context.observations.outcomeOf(record.work.commandId);
+    const decision = this.#decide(record);
+    if (decision.wakeInMs !== undefined) this.#queue.addAfter(id, decision.wakeInMs);
+    if (decision.send === true) await this.#send(record);
+    if (decision.next === undefined && decision.forget !== true) return;
+    const { result } = await transact(store, (draft) => this.#apply(draft, id));
+    if (outcome !== undefined) this.#context.observations.forgetOutcome(outcome.commandId);
+    if (result !== undefined && result.from !== result.to) {
+      logger.info('instance changed', { instanceId: id, from: result.from, to: result.to, reason: result.reason });
+    }
+  }
+
+  #decide(record: InstanceRecord): Decision {
+    const { observations, policy, clock, store } = this.#context;
+    const problem = hostProblem(this.#context, store.get<HostRecord>(KEYS.host(record.hostId))?.value, record.hostId);
+    const observed = observations.domain(record.hostId, record.id);
+    const outcome = record.work && observations.outcomeOf(record.work.commandId);
+    return reconcileInstance({
+      record,
+      ...(problem === undefined ? {} : { hostProblem: problem }),
+      ...(observed === undefined ? {} : { observed }),
+      ...(outcome === undefined ? {} : { outcome }),
+      nowMs: clock.nowMs(),
+      maxAttempts: policy.maxAttempts,
+      terminatedKeepMs: policy.terminatedKeepMs,
+    });
+  }
+
+  /** Decides again on the record that the transaction guards, and writes. */
+  #apply(draft: Draft, id: string): { from: string; to: string; reason?: string } | undefined {
+    const nowMs = this.#context.clock.nowMs();
+    const record = draft.get<InstanceRecord>(KEYS.instance(id));
+    if (record === undefined) return undefined;
+    const decision = this.#decide(record);
+    if (decision.forget === true) {
+      draft.del(KEYS.instance(id));
+      this.#context.observations.forgetInstance(id);
+      return undefined;
+    }
+    const { next } = decision;
+    if (next === undefined) return undefined;
+    const done = decision.finished !== undefined && record.operationDone !== true && record.operationId !== undefined;
+    draft.put(KEYS.instance(id), done ? { ...next, operationDone: true } : next);
+    if (decision.release === true) releaseClaims(draft, record, nowMs);
+    if (done && record.operationId !== undefined) {
+      const outcome = record.work && this.#context.observations.outcomeOf(record.work.commandId);
+      finishTarget(draft, record.operationId, id, nowMs, {
+        ...decision.finished,
+        steps: (outcome?.steps ?? []).map((step) => ({
+          target: id,
+          step: step.step,
+          atMs: step.atMs,
+          ...(step.tookMs === undefined ? {} : { tookMs: step.tookMs }),
+          ...(step.error === undefined ? {} : { error: step.error }),
+        })),
+      });
+    }
+    const reason = next.stateReason?.message;
+    return { from: record.state, to: next.state, ...(reason === undefined ? {} : { reason }) };
+  }
+
+  async #send(record: InstanceRecord): Promise<void> {
+    const { bus, clock, store } = this.#context;
+    const work = record.work;
+    if (work === undefined) return;
+    const now = clock.monotonicMs();
+    const sentAtMs = this.#sentAtMs.get(work.commandId);
+    if (sentAtMs !== undefined && now - sentAtMs < RESEND_MS) {
+      this.#queue.addAfter(record.id, RESEND_MS - (now - sentAtMs));
+      return;
+    }
+    const assign = store.get<AssignRecord>(KEYS.assign('compute', record.hostId))?.value;
+    if (assign === undefined) return;
+    this.#sentAtMs.set(work.commandId, now);
+    this.#queue.addAfter(record.id, RESEND_MS);
+    const command = instanceCommand(this.#context, record, work, assign.epoch);
+    try {
+      await bus.cast(TOPIC.worker(assign.workerId), 'instance-command', toJson(command));
+    } catch (error) {
+      // The worker is not there (yet): its hello makes the loop look again.
+      this.#sentAtMs.delete(work.commandId);
+      if (!isCode(error, 'Unavailable', 'RequestLimitExceeded')) throw error;
+    }
+  }
+}

@@ -1,0 +1,82 @@
+import { CloudError } from '../../base/errors.ts';
+import { GIB } from '../../base/units.ts';
+import { KEYS } from '../../domain/keys.ts';
+import type { ImageRecord, InstanceTemplate, InstanceTypeRecord, KeyPairRecord } from '../../domain/records.ts';
+import type { OperationParsed } from '../../messages/operations/index.ts';
+import { findImage } from '../images/find-image.ts';
+import type { Principal } from '../operations/handler.ts';
+import { badParameter } from '../operations/handler.ts';
+import type { Draft } from '../state/draft.ts';
+
+type LaunchInput = Omit<OperationParsed<'RunInstances'>, 'ClientToken'>;
+
+export interface Launch {
+  readonly template: Omit<InstanceTemplate, 'reservationId' | 'operationId'>;
+  readonly image: ImageRecord;
+}
+
+/**
+ * What the instances of a RunInstances call have in common, every reference looked up and checked. Guards what must not
+ * vanish meanwhile: image, kernel, ramdisk, type, key.
+ */
+export function launchTemplate(draft: Draft, principal: Principal, input: LaunchInput): Launch {
+  if (input.MaxCount < input.MinCount) {
+    throw new CloudError(
+      'InvalidParameterCombination',
+      `MinCount: ${input.MinCount} is more than MaxCount ${input.MaxCount}`,
+      {
+        details: { parameter: 'MinCount' },
+      },
+    );
+  }
+  const image = findImage(draft, principal, input.ImageId, 'ImageId');
+  if (image.kind !== 'machine') {
+    throw badParameter('ImageId', `${input.ImageId} is a ${image.kind}; an instance needs a machine image (ami-...)`);
+  }
+  for (const id of [image.id, image.kernelId, image.ramdiskId]) if (id !== undefined) draft.get(KEYS.image(id));
+  const type = draft.get<InstanceTypeRecord>(KEYS.type(input.InstanceType));
+  if (type === undefined) {
+    throw new CloudError(
+      'InvalidInstanceType.NotFound',
+      `InstanceType: there is no type ${input.InstanceType}; see "novactl type list"`,
+      {
+        details: { parameter: 'InstanceType' },
+      },
+    );
+  }
+  if (type.diskGib > 0 && image.virtualSizeBytes > type.diskGib * GIB) {
+    throw badParameter(
+      'InstanceType',
+      `${type.name} has a disk of ${type.diskGib} GiB, the image ${image.name} needs ${Math.ceil(image.virtualSizeBytes / GIB)} GiB`,
+    );
+  }
+  const key =
+    input.KeyName === undefined
+      ? undefined
+      : draft.get<KeyPairRecord>(KEYS.keyPair(principal.projectId, input.KeyName));
+  if (input.KeyName !== undefined && key === undefined) {
+    throw new CloudError(
+      'InvalidKeyPair.NotFound',
+      `KeyName: there is no key pair ${input.KeyName}; see "novactl keypair list"`,
+      {
+        details: { parameter: 'KeyName' },
+      },
+    );
+  }
+  return {
+    image,
+    template: {
+      projectId: principal.projectId,
+      ...(input.Name === undefined ? {} : { name: input.Name }),
+      imageId: image.id,
+      ...(image.kernelId === undefined ? {} : { kernelId: image.kernelId }),
+      ...(image.ramdiskId === undefined ? {} : { ramdiskId: image.ramdiskId }),
+      typeName: type.name,
+      vcpus: type.vcpus,
+      memoryMib: type.memoryMib,
+      diskGib: Math.max(type.diskGib, Math.ceil(image.virtualSizeBytes / GIB)),
+      ...(key === undefined ? {} : { keyName: key.name, publicKey: key.publicKey }),
+      ...(input.UserData === undefined ? {} : { userData: input.UserData }),
+    },
+  };
+}

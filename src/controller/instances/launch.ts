@@ -1,0 +1,91 @@
+import type { Random } from '../../base/random.ts';
+import { tapName } from '../../domain/addressing.ts';
+import type { InstanceRecord } from '../../domain/instance.ts';
+import { newWork } from '../../domain/instance.ts';
+import { KEYS } from '../../domain/keys.ts';
+import type {
+  ClaimRecord,
+  HostRecord,
+  InstanceTemplate,
+  NetworkRecord,
+  ReservationRecord,
+  UserDataRecord,
+} from '../../domain/records.ts';
+import { claimAddress, claimMac } from '../networks/project-network.ts';
+import type { Draft } from '../state/draft.ts';
+
+/** So many instances are written in one transaction: each takes five or six of its 100 operations, the rest of the call needs some too. */
+export const INSTANCES_PER_TXN = 10;
+
+export interface Placement {
+  readonly instanceId: string;
+  readonly launchIndex: number;
+  readonly hostId: string;
+}
+
+/**
+ * Writes one instance's whole intent into the draft: record, address, MAC, interface name, user data. Its host's capacity was claimed by the
+ * scheduler.
+ */
+export function draftInstance(
+  draft: Draft,
+  network: NetworkRecord,
+  template: InstanceTemplate,
+  placement: Placement,
+  source: { random: Random; nowMs: number },
+): InstanceRecord {
+  const { instanceId } = placement;
+  const { userData, ...common } = template;
+  const tap = tapName(instanceId);
+  // 11 of the id's 17 digits: taken names are refused by the guard, and the caller then draws other ids.
+  draft.get(KEYS.interfaceName(tap));
+  draft.put(KEYS.interfaceName(tap), { v: 1, owner: instanceId } satisfies ClaimRecord);
+  const record: InstanceRecord = {
+    v: 1,
+    ...common,
+    id: instanceId,
+    launchIndex: placement.launchIndex,
+    hostId: placement.hostId,
+    zone: draft.peek<HostRecord>(KEYS.host(placement.hostId))?.zone ?? 'nova',
+    ...(userData === undefined ? {} : { hasUserData: true }),
+    nic: {
+      networkId: network.id,
+      address: claimAddress(draft, network, instanceId, source),
+      mac: claimMac(draft, instanceId, source.random),
+      tap,
+    },
+    state: 'pending',
+    desired: 'running',
+    generation: 1,
+    work: newWork(instanceId, 1, 'run', source.nowMs),
+    createdAtMs: source.nowMs,
+    stateChangedAtMs: source.nowMs,
+  };
+  draft.get(KEYS.instance(instanceId));
+  draft.put(KEYS.instance(instanceId), record);
+  if (userData !== undefined) draft.put(KEYS.userData(instanceId), { v: 1, data: userData } satisfies UserDataRecord);
+  return record;
+}
+
+/**
+ * Makes the next instances of a reservation that did not fit its first transaction; true while some remain. A reservation whose maker died is
+ * finished by the next controller, from its record.
+ */
+export function draftRemaining(
+  draft: Draft,
+  reservationId: string,
+  source: { random: Random; nowMs: number },
+): boolean {
+  const key = KEYS.reservation(reservationId);
+  const reservation = draft.get<ReservationRecord>(key);
+  if (reservation?.remaining === undefined) return false;
+  const { template, placements } = reservation.remaining;
+  const network = draft.get<NetworkRecord>(KEYS.network(reservation.projectId));
+  if (network === undefined) return false;
+  for (const placement of placements.slice(0, INSTANCES_PER_TXN))
+    draftInstance(draft, network, template, placement, source);
+  const left = placements.slice(INSTANCES_PER_TXN);
+  const { remaining: _, ...done } = reservation;
+  draft.put(key, left.length === 0 ? done : { ...done, remaining: { template, placements: left } });
+  return left.length > 0;
+}

@@ -1,0 +1,188 @@
+import { unreachable } from '../../base/assert.ts';
+import type { InstanceRecord, InstanceVerb, StateReason } from '../../domain/instance.ts';
+import { commandId, newWork, transition, without } from '../../domain/instance.ts';
+import type { Outcome } from '../../messages/worker.ts';
+
+/** All that a decision about one instance is made of. */
+export interface ReconcileInput {
+  readonly record: InstanceRecord;
+  /** Why its host can't be worked with now; absent: it answers. */
+  readonly hostProblem?: string;
+  /** What its host last said of its domain; absent: nobody knows. */
+  readonly observed?: { readonly power: string; readonly reason?: string };
+  /** The outcome of record.work, if it has one. */
+  readonly outcome?: Outcome;
+  readonly nowMs: number;
+  readonly maxAttempts: number;
+  readonly terminatedKeepMs: number;
+}
+
+/** What to do: at most one of `next` (write this record) and `send` (the record's work is to be sent, again). */
+export interface Decision {
+  readonly next?: InstanceRecord;
+  readonly send?: boolean;
+  /** Address, MAC, interface name and capacity are given back together with `next`. */
+  readonly release?: boolean;
+  /** The record itself has had its time. */
+  readonly forget?: boolean;
+  /** The record's operation is done for this instance. */
+  readonly finished?: { readonly error?: { readonly code: string; readonly message: string } };
+  readonly wakeInMs?: number;
+}
+
+const NOTHING: Decision = {};
+
+/**
+ * The whole of an instance's life as one function: `(record, last report, now) -> next record, or work to send`. It is called after every change and
+ * report and may be called at any other time: called twice it decides the same. No I/O, no clock.
+ */
+export function reconcileInstance(input: ReconcileInput): Decision {
+  const { record } = input;
+  if (record.work !== undefined) return advanceWork(input, record.work);
+  switch (record.state) {
+    case 'pending':
+      return begin(input, 'run');
+    case 'running':
+      return keepRunning(input);
+    case 'stopping':
+      return begin(input, 'stop');
+    case 'stopped':
+      return keepStopped(input);
+    case 'shutting-down':
+      return begin(input, 'remove');
+    case 'terminated':
+      return expire(input);
+    default:
+      return unreachable(record.state);
+  }
+}
+
+/** Writes new work of a new generation into the record; it is sent at the next look. */
+function begin({ record, nowMs }: ReconcileInput, verb: InstanceVerb, patch: Partial<InstanceRecord> = {}): Decision {
+  const generation = record.generation + 1;
+  return { next: { ...record, ...patch, generation, work: newWork(record.id, generation, verb, nowMs) } };
+}
+
+function keepRunning(input: ReconcileInput): Decision {
+  const { record, observed, hostProblem, nowMs } = input;
+  if (observed === undefined || hostProblem !== undefined) return NOTHING;
+  if (observed.power === 'absent')
+    return begin(input, 'run', { stateReason: lost('its domain was no longer defined') });
+  if (observed.power !== 'shutoff' && observed.power !== 'crashed') return NOTHING;
+  if (observed.reason === 'shutdown' || observed.reason === 'destroyed') {
+    const stateReason: StateReason =
+      observed.reason === 'shutdown'
+        ? { code: 'Client.InstanceInitiatedShutdown', message: 'the guest powered itself off' }
+        : { code: 'Server.InstanceShutdown', message: 'the domain was destroyed on its host, not by this cloud' };
+    const generation = record.generation + 1;
+    return {
+      next: transition(record, 'stopping', nowMs, {
+        desired: 'stopped',
+        generation,
+        stateReason,
+        work: newWork(record.id, generation, 'stop', nowMs),
+      }),
+    };
+  }
+  return begin(input, 'run', { stateReason: lost(`its domain was found off (${observed.reason ?? observed.power})`) });
+}
+
+function lost(what: string): StateReason {
+  return { code: 'Server.InstanceRestarted', message: `${what}, so it is started again` };
+}
+
+function keepStopped(input: ReconcileInput): Decision {
+  const { record, observed, hostProblem } = input;
+  if (hostProblem !== undefined || observed?.power !== 'running') return NOTHING;
+  return begin(input, 'stop', {
+    stateReason: {
+      code: 'Server.InstanceShutdown',
+      message: `its domain was started on its host, not by this cloud, and is stopped again; use "novactl instance start ${record.id}"`,
+    },
+  });
+}
+
+function expire({ record, nowMs, terminatedKeepMs }: ReconcileInput): Decision {
+  const ageMs = nowMs - record.stateChangedAtMs;
+  return ageMs >= terminatedKeepMs ? { forget: true } : { wakeInMs: terminatedKeepMs - ageMs };
+}
+
+function advanceWork(input: ReconcileInput, work: NonNullable<InstanceRecord['work']>): Decision {
+  const { outcome, nowMs, hostProblem } = input;
+  if (outcome !== undefined) return outcome.ok ? succeeded(input, work.verb) : failed(input, outcome);
+  if (work.notBeforeMs !== undefined && work.notBeforeMs > nowMs) return { wakeInMs: work.notBeforeMs - nowMs };
+  return hostProblem === undefined ? { send: true } : NOTHING;
+}
+
+function succeeded({ record, nowMs }: ReconcileInput, verb: InstanceVerb): Decision {
+  const idle = without(record, 'work');
+  const finished = {};
+  switch (verb) {
+    case 'run': {
+      const next = transition(idle, 'running', nowMs, { launchedAtMs: record.launchedAtMs ?? nowMs });
+      // A restart that the cloud itself decided keeps its reason visible; a start that was asked for has none.
+      return { next: record.state === 'pending' ? without(next, 'stateReason') : next, finished };
+    }
+    case 'stop':
+      return { next: transition(idle, 'stopped', nowMs), finished };
+    case 'reboot':
+      return { next: idle, finished };
+    case 'remove':
+      return { next: transition(idle, 'terminated', nowMs), release: true, finished };
+    default:
+      return unreachable(verb);
+  }
+}
+
+/** Doubling from 1 s to 60 s. */
+export function backoffMs(attempt: number): number {
+  return Math.min(60_000, 1000 * 2 ** (attempt - 1));
+}
+
+function failed(input: ReconcileInput, outcome: Outcome): Decision {
+  const { record, nowMs, maxAttempts } = input;
+  const work = record.work;
+  if (work === undefined) return NOTHING;
+  const error = outcome.error ?? { code: 'InternalError', message: 'the worker gave no reason', retryable: true };
+  // Stopping and removing are never given up, and a host that can't be reached is waited for: the intent stands.
+  const patient = work.verb === 'stop' || work.verb === 'remove' || error.code === 'Unavailable';
+  if (!patient && (!error.retryable || work.attempt >= maxAttempts)) return giveUp(input, error);
+  const attempt = work.attempt + 1;
+  const { code, message, step } = error;
+  return {
+    next: {
+      ...record,
+      work: {
+        ...work,
+        attempt,
+        commandId: commandId(record.id, record.generation, work.verb, attempt),
+        notBeforeMs: nowMs + backoffMs(work.attempt),
+        lastError: { code, message, ...(step === undefined ? {} : { step }) },
+      },
+    },
+  };
+}
+
+function giveUp(input: ReconcileInput, error: { code: string; message: string; step?: string | undefined }): Decision {
+  const { record, nowMs } = input;
+  const finished = { error: { code: error.code, message: error.message } };
+  const stateReason: StateReason = {
+    code: 'Server.InternalError',
+    message: error.message,
+    ...(error.step === undefined ? {} : { step: error.step }),
+  };
+  const generation = record.generation + 1;
+  if (record.work?.verb === 'reboot') return { next: { ...without(record, 'work'), stateReason }, finished };
+  if (record.launchedAtMs === undefined) {
+    const work = newWork(record.id, generation, 'remove', nowMs);
+    return {
+      next: transition(record, 'shutting-down', nowMs, { desired: 'terminated', generation, stateReason, work }),
+      finished,
+    };
+  }
+  const work = newWork(record.id, generation, 'stop', nowMs, true);
+  return {
+    next: transition(record, 'stopping', nowMs, { desired: 'stopped', generation, stateReason, work }),
+    finished,
+  };
+}

@@ -1,0 +1,122 @@
+import { CloudError } from '../../base/errors.ts';
+import type { Random } from '../../base/random.ts';
+import { randomBelow, randomHex } from '../../base/random.ts';
+import { newId } from '../../base/ids.ts';
+import type { Cidr } from '../../domain/addressing.ts';
+import {
+  formatIpv4,
+  gatewayOf,
+  guestOffsets,
+  macFrom,
+  overlaps,
+  parseCidr,
+  subnetAt,
+  subnetCount,
+} from '../../domain/addressing.ts';
+import { KEYS, PREFIX } from '../../domain/keys.ts';
+import type { ClaimRecord, HostRecord, NetworkRecord } from '../../domain/records.ts';
+import type { ControllerPolicy } from '../controller-context.ts';
+import { QUARANTINE_MS } from '../controller-context.ts';
+import type { Draft } from '../state/draft.ts';
+
+interface Source {
+  readonly random: Random;
+  readonly nowMs: number;
+  readonly policy: Pick<ControllerPolicy, 'fixedRange' | 'subnetPrefix'>;
+}
+
+/** The project's network, made in this transaction if there is none: one subnet that no other project and no host's route has. */
+export function ensureProjectNetwork(draft: Draft, projectId: string, source: Source): NetworkRecord {
+  const key = KEYS.network(projectId);
+  const known = draft.get<NetworkRecord>(key);
+  if (known !== undefined) return known;
+  const cidr = claimSubnet(draft, projectId, source);
+  const network = parseCidr(cidr);
+  const bridge = freeBridgeName(draft, projectId, source.random);
+  const record: NetworkRecord = {
+    v: 1,
+    id: newId('network', source.random),
+    projectId,
+    cidr,
+    gateway: gatewayOf(network),
+    bridge,
+    bridgeMac: macFrom(randomHex(source.random, 6)),
+    createdAtMs: source.nowMs,
+  };
+  draft.put(key, record);
+  return record;
+}
+
+function claimSubnet(draft: Draft, projectId: string, { random, policy }: Source): string {
+  const range = parseCidr(policy.fixedRange);
+  const count = subnetCount(range, policy.subnetPrefix);
+  const routes = draft.replica
+    .range<HostRecord>(PREFIX.host)
+    .flatMap((entry) => entry.value.facts.routes)
+    .map((route) => parseCidr(route));
+  const start = randomBelow(random, Math.max(1, count));
+  for (let i = 0; i < count; i += 1) {
+    const cidr = subnetAt(range, policy.subnetPrefix, (start + i) % count);
+    if (routes.some((route) => overlaps(route, parseCidr(cidr)))) continue;
+    const key = KEYS.subnet(cidr);
+    if (draft.peek(key) !== undefined) continue;
+    draft.get(key);
+    draft.put(key, { v: 1, owner: projectId } satisfies ClaimRecord);
+    return cidr;
+  }
+  throw new CloudError(
+    'InsufficientFreeAddresses',
+    `no free /${policy.subnetPrefix} subnet is left in ${policy.fixedRange}; set network.fixedRange to a larger or another range`,
+  );
+}
+
+function freeBridgeName(draft: Draft, projectId: string, random: Random): string {
+  for (;;) {
+    const name = `nvb-${randomHex(random, 6)}`;
+    const key = KEYS.interfaceName(name);
+    if (draft.get(key) !== undefined) continue;
+    draft.put(key, { v: 1, owner: projectId } satisfies ClaimRecord);
+    return name;
+  }
+}
+
+/**
+ * A free address of the network, claimed for the owner in this transaction. The search starts at a random place, so that
+ * several at once rarely meet; whoever loses decides again. An address in quarantine is free once its time is over.
+ */
+export function claimAddress(
+  draft: Draft,
+  network: NetworkRecord,
+  owner: string,
+  source: Pick<Source, 'random' | 'nowMs'>,
+): string {
+  const cidr: Cidr = parseCidr(network.cidr);
+  const { first, end } = guestOffsets(cidr);
+  const count = end - first;
+  const start = randomBelow(source.random, count);
+  for (let i = 0; i < count; i += 1) {
+    const address = formatIpv4(cidr.base + first + ((start + i) % count));
+    const key = KEYS.address(network.id, address);
+    const taken = draft.peek<ClaimRecord>(key);
+    if (
+      taken !== undefined &&
+      !(taken.releasedAtMs !== undefined && source.nowMs - taken.releasedAtMs >= QUARANTINE_MS)
+    )
+      continue;
+    draft.get(key);
+    draft.put(key, { v: 1, owner } satisfies ClaimRecord);
+    return address;
+  }
+  throw new CloudError('InsufficientFreeAddresses', `the project's network ${network.cidr} has no free address left`);
+}
+
+/** A MAC that nobody has, claimed for the owner. */
+export function claimMac(draft: Draft, owner: string, random: Random): string {
+  for (;;) {
+    const mac = macFrom(randomHex(random, 6));
+    const key = KEYS.mac(mac);
+    if (draft.get(key) !== undefined) continue;
+    draft.put(key, { v: 1, owner } satisfies ClaimRecord);
+    return mac;
+  }
+}

@@ -1,0 +1,99 @@
+import { CloudError } from '../../base/errors.ts';
+import type { InstanceRecord } from '../../domain/instance.ts';
+import { KEYS, PREFIX } from '../../domain/keys.ts';
+import type { HostRecord, InstanceTypeRecord } from '../../domain/records.ts';
+import { hostView } from '../hosts/host-view.ts';
+import type { ControllerContext } from '../controller-context.ts';
+import type { ReadHandler } from './handler.ts';
+
+export const describeInstanceTypes: ReadHandler<'DescribeInstanceTypes'> = ({ cloud }, input) => {
+  const { store } = cloud;
+  const records =
+    input.InstanceTypes === undefined
+      ? store.range<InstanceTypeRecord>(PREFIX.type).map((entry) => entry.value)
+      : input.InstanceTypes.map((name) => {
+          const found = store.get<InstanceTypeRecord>(KEYS.type(name))?.value;
+          if (found !== undefined) return found;
+          throw new CloudError(
+            'InvalidInstanceType.NotFound',
+            `InstanceTypes: there is no type ${name}; see "novactl type list"`,
+            {
+              details: { parameter: 'InstanceTypes' },
+            },
+          );
+        });
+  const instanceTypes = records.map(({ name, vcpus, memoryMib, diskGib }) => ({
+    instanceType: name,
+    vcpus,
+    memoryMib,
+    diskGib,
+  }));
+  instanceTypes.sort((a, b) => a.memoryMib - b.memoryMib);
+  return { instanceTypes, rev: store.rev };
+};
+
+function tally(words: readonly string[]): Record<string, number> {
+  const counts: Record<string, number> = {};
+  for (const word of words) counts[word] = (counts[word] ?? 0) + 1;
+  return counts;
+}
+
+export const describeCloud: ReadHandler<'DescribeCloud'> = async ({ cloud, nowMs }) => {
+  const { store, process: self } = cloud;
+  const hosts = store.range<HostRecord>(PREFIX.host).map((entry) => hostView(cloud, entry.value));
+  const records = store.range<InstanceRecord>(PREFIX.instance).map((entry) => entry.value);
+  const deadLetters = await cloud.bus.deadLetters();
+  const sum = (key: 'vcpus' | 'memoryMib', of: 'usage' | 'capacity'): number =>
+    hosts.reduce((total, host) => total + host[of][key], 0);
+  const health = store.health();
+  return {
+    cloudId: cloud.cloudId,
+    version: self.version,
+    pid: self.pid,
+    startedAtMs: self.startedAtMs,
+    nowMs,
+    roles: [...self.roles],
+    stateDir: self.stateDir,
+    store: {
+      engine: health.engine,
+      ok: health.ok,
+      rev: health.rev,
+      keys: health.keys,
+      ...(health.problem === undefined ? {} : { problem: health.problem }),
+    },
+    bus: { engine: self.busEngine, deadLetters: deadLetters.length },
+    hosts: tally(hosts.map((host) => host.state)),
+    instances: tally(records.map((record) => record.state)),
+    usage: { vcpus: sum('vcpus', 'usage'), memoryMib: sum('memoryMib', 'usage') },
+    capacity: { vcpus: sum('vcpus', 'capacity'), memoryMib: sum('memoryMib', 'capacity') },
+    problems: problems(cloud, hosts, records, deadLetters.length),
+  };
+};
+
+function problems(
+  cloud: ControllerContext,
+  hosts: readonly ReturnType<typeof hostView>[],
+  records: readonly InstanceRecord[],
+  deadLetters: number,
+): string[] {
+  const out: string[] = [];
+  const health = cloud.store.health();
+  if (!health.ok) out.push(`the store can't commit: ${health.problem ?? 'unknown reason'}`);
+  for (const host of hosts) {
+    if (host.problem !== undefined) out.push(`host ${host.name} is down: ${host.problem}`);
+    if (host.orphans.length > 0) {
+      out.push(
+        `host ${host.name} has ${host.orphans.length} domains that no record explains: ${host.orphans.slice(0, 3).join(', ')}`,
+      );
+    }
+  }
+  if (hosts.length === 0) out.push('there is no host yet; add one with "novactl host add --local"');
+  const failing = records.filter((record) => (record.work?.attempt ?? 1) > 1);
+  for (const record of failing.slice(0, 5)) {
+    out.push(
+      `instance ${record.id}: ${record.work?.verb ?? 'work'} failed ${(record.work?.attempt ?? 1) - 1} times; see "novactl why instance ${record.id}"`,
+    );
+  }
+  if (deadLetters > 0) out.push(`${deadLetters} messages could not be delivered`);
+  return out;
+}

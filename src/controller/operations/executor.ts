@@ -1,0 +1,236 @@
+import type { z } from 'zod';
+import { CloudError } from '../../base/errors.ts';
+import { sha256Hex } from '../../base/ids.ts';
+import { canonicalJson } from '../../base/json.ts';
+import { randomHex } from '../../base/random.ts';
+import { KEYS, operationIdAt } from '../../domain/keys.ts';
+import type { OperationRecord, TokenRecord } from '../../domain/records.ts';
+import type { OperationDefinition } from '../../messages/operations/definition.ts';
+import { OPERATIONS } from '../../messages/operations/index.ts';
+import type { ControllerContext } from '../controller-context.ts';
+import { Draft, transact } from '../state/draft.ts';
+import type {
+  CallMeta,
+  ChangeContext,
+  ChangeHandler,
+  Plan,
+  ReadContext,
+  ReadHandler,
+  StreamHandler,
+} from './handler.ts';
+import { isAdmin } from './handler.ts';
+import { CHANGES, READS, STREAMS } from './registry.ts';
+
+type AnyChange = ChangeHandler<never, unknown>;
+
+/**
+ * The one way an operation is carried out, whatever edge it came by: parse (every bad parameter at once), authorise, DryRun, idempotency, handler. The
+ * operation record and the token's answer are written in the handler's own transaction.
+ */
+export class Executor {
+  readonly #context: ControllerContext;
+
+  constructor(context: ControllerContext) {
+    this.#context = context;
+  }
+
+  async read(name: string, rawInput: unknown, meta: CallMeta): Promise<unknown> {
+    const definition = definitionOf(name);
+    const input = this.#admit(definition, rawInput, meta);
+    if (!(name in READS)) throw new CloudError('InvalidAction', `${name} can't be called this way`);
+    const handler = READS[name as keyof typeof READS] as ReadHandler<never>;
+    return handler(this.#readContext(meta), input as never);
+  }
+
+  stream(name: string, rawInput: unknown, meta: CallMeta, signal: AbortSignal): AsyncIterable<unknown> {
+    const definition = definitionOf(name);
+    const input = this.#admit(definition, rawInput, meta);
+    if (!(name in STREAMS)) throw new CloudError('InvalidAction', `${name} is not a stream`);
+    const handler = STREAMS[name as keyof typeof STREAMS] as unknown as StreamHandler<never>;
+    return handler(this.#readContext(meta), input as never, signal);
+  }
+
+  /** Only where the controller role is: it writes. */
+  async change(name: string, rawInput: unknown, meta: CallMeta): Promise<{ output: unknown; rev: number }> {
+    const definition = definitionOf(name);
+    const input = this.#admit(definition, rawInput, meta);
+    if (!(name in CHANGES)) throw new CloudError('InvalidAction', `${name} changes nothing`);
+    const handler = CHANGES[name as keyof typeof CHANGES] as unknown as AnyChange;
+    if (meta.dryRun === true) {
+      throw new CloudError(
+        'DryRunOperation',
+        `${name} would have been allowed; nothing was changed, since DryRun was set`,
+      );
+    }
+    const token = tokenOf(meta, input);
+    const { ClientToken: _, ...effective } = input as Record<string, unknown>;
+    const digest = sha256Hex(canonicalJson(effective));
+    const replay = this.#replay(name, handler, meta, token, digest);
+    if (replay !== undefined) return replay;
+    return this.#commit(definition, handler, input, meta, { token, digest });
+  }
+
+  async #commit(
+    definition: OperationDefinition,
+    handler: AnyChange,
+    input: unknown,
+    meta: CallMeta,
+    idempotency: { token: string | undefined; digest: string },
+  ): Promise<{ output: unknown; rev: number }> {
+    const { store, clock, random } = this.#context;
+    const prepared = await handler.prepare?.(this.#readContext(meta), input as never);
+    const nowMs = clock.nowMs();
+    const context: ChangeContext = {
+      ...this.#readContext(meta),
+      nowMs,
+      operationId: operationIdAt(nowMs, randomHex(random, 5)),
+    };
+    const { token, digest } = idempotency;
+    const { result, rev } = await transact(
+      store,
+      (draft) => {
+        if (token !== undefined) {
+          const known = draft.get<TokenRecord>(KEYS.token(meta.principal.projectId, definition.name, token));
+          if (known !== undefined) return { known };
+        }
+        const plan: Plan<never> = handler.decide(draft, input as never, context, prepared);
+        recordOperation(draft, definition, context, meta, plan, digest);
+        if (token !== undefined) recordToken(draft, definition, context, plan, token, digest);
+        return { plan };
+      },
+      { token: context.operationId },
+    );
+    if (result.known !== undefined) {
+      const replay = this.#answerAgain(definition.name, handler, meta, result.known, digest);
+      return { output: replay, rev };
+    }
+    await handler.after?.(context, input as never, result.plan, prepared);
+    const output = handler.replay?.(this.#readContext(meta), result.plan.output) ?? result.plan.output;
+    return { output, rev: Math.max(rev, store.rev) };
+  }
+
+  #replay(name: string, handler: AnyChange, meta: CallMeta, token: string | undefined, digest: string) {
+    if (token === undefined) return undefined;
+    const entry = this.#context.store.get<TokenRecord>(KEYS.token(meta.principal.projectId, name, token));
+    if (entry === undefined) return undefined;
+    return { output: this.#answerAgain(name, handler, meta, entry.value, digest), rev: entry.rev };
+  }
+
+  #answerAgain(name: string, handler: AnyChange, meta: CallMeta, known: TokenRecord, digest: string): unknown {
+    if (known.digest !== digest) {
+      throw new CloudError(
+        'IdempotentParameterMismatch',
+        `ClientToken: this token was used for another ${name} (operation ${known.operationId}) with other parameters; use a new token`,
+        { details: { parameter: 'ClientToken', operationId: known.operationId } },
+      );
+    }
+    if (known.answer === undefined) {
+      throw new CloudError(
+        'AlreadyExists',
+        `${name} with this ClientToken was done before (operation ${known.operationId}); its answer held a secret and was not kept`,
+      );
+    }
+    const answer = JSON.parse(known.answer) as never;
+    return handler.replay?.(this.#readContext(meta), answer) ?? answer;
+  }
+
+  #readContext(meta: CallMeta): ReadContext {
+    return { cloud: this.#context, principal: meta.principal, nowMs: this.#context.clock.nowMs() };
+  }
+
+  #admit(definition: OperationDefinition, rawInput: unknown, meta: CallMeta): unknown {
+    const input = parseInput(definition, rawInput);
+    if (definition.access === 'cloudadmin' && !isAdmin(meta.principal)) {
+      throw new CloudError(
+        'UnauthorizedOperation',
+        `${definition.name} needs the role cloudadmin; ${meta.principal.name} has ${meta.principal.roles.join(', ') || 'no role'}`,
+      );
+    }
+    return input;
+  }
+}
+
+export function definitionOf(name: string): OperationDefinition {
+  if (!Object.hasOwn(OPERATIONS, name)) {
+    throw new CloudError('InvalidAction', `there is no operation ${JSON.stringify(name.slice(0, 64))}`);
+  }
+  return OPERATIONS[name as keyof typeof OPERATIONS];
+}
+
+/** RunInstances carries its token as a parameter, as EC2 has it; every other change may carry one beside the input. */
+function tokenOf(meta: CallMeta, input: unknown): string | undefined {
+  return (input as { ClientToken?: string }).ClientToken ?? meta.clientToken;
+}
+
+/** Every bad parameter at once, each named, with what is allowed. */
+function parseInput(definition: OperationDefinition, rawInput: unknown): unknown {
+  const parsed = definition.input.safeParse(rawInput ?? {});
+  if (parsed.success) return parsed.data;
+  const issues = parsed.error.issues.map(issueText);
+  const first = issues[0];
+  throw new CloudError(first?.code ?? 'InvalidParameterValue', issues.map((issue) => issue.text).join('; '), {
+    details: { parameter: first?.parameter, issues: issues.map(({ parameter, text }) => ({ parameter, text })) },
+  });
+}
+
+function issueText(issue: z.core.$ZodIssue): {
+  code: 'InvalidParameterValue' | 'MissingParameter' | 'UnknownParameter';
+  parameter: string;
+  text: string;
+} {
+  const parameter = issue.path.map(String).join('.') || 'input';
+  if (issue.code === 'unrecognized_keys') {
+    const names = issue.keys.join(', ').slice(0, 200);
+    return { code: 'UnknownParameter', parameter: issue.keys[0] ?? parameter, text: `${names}: no such parameter` };
+  }
+  if (issue.code === 'invalid_type' && issue.input === undefined) {
+    return { code: 'MissingParameter', parameter, text: `${parameter}: is needed` };
+  }
+  return { code: 'InvalidParameterValue', parameter, text: `${parameter}: ${issue.message}` };
+}
+
+function recordOperation(
+  draft: Draft,
+  definition: OperationDefinition,
+  context: ChangeContext,
+  meta: CallMeta,
+  plan: Plan<never>,
+  digest: string,
+): void {
+  const key = KEYS.operation(context.operationId);
+  if (draft.get(key) !== undefined) throw new CloudError('Conflict', 'an operation of the same id exists; try again');
+  const pending = plan.pending ?? [];
+  draft.put(key, {
+    v: 1,
+    id: context.operationId,
+    name: definition.name,
+    status: pending.length === 0 ? 'succeeded' : 'running',
+    principal: meta.principal.name,
+    projectId: meta.principal.projectId,
+    from: meta.principal.from,
+    ...(meta.reason === undefined ? {} : { reason: meta.reason }),
+    inputDigest: digest,
+    startedAtMs: context.nowMs,
+    ...(pending.length === 0 ? { endedAtMs: context.nowMs } : {}),
+    targets: plan.targets,
+    pending,
+    steps: [],
+  } satisfies OperationRecord);
+}
+
+function recordToken(
+  draft: Draft,
+  definition: OperationDefinition,
+  context: ChangeContext,
+  plan: Plan<never>,
+  token: string,
+  digest: string,
+): void {
+  draft.put(KEYS.token(context.principal.projectId, definition.name, token), {
+    v: 1,
+    digest,
+    operationId: context.operationId,
+    ...(definition.secretAnswer === true ? {} : { answer: JSON.stringify(plan.output) }),
+    atMs: context.nowMs,
+  } satisfies TokenRecord);
+}

@@ -1,0 +1,51 @@
+import { badParameter } from './handler.ts';
+
+/**
+ * EC2's filters: values of one filter are alternatives, filters are all required; `*` and `?` are wildcards, `\` takes their
+ * meaning away. An unknown filter name is refused with the names there are.
+ */
+export function matchesFilters<V>(
+  view: V,
+  filters: readonly { readonly Name: string; readonly Values: readonly string[] }[],
+  fields: Readonly<Record<string, (view: V) => string | undefined>>,
+): boolean {
+  return filters.every(({ Name, Values }) => {
+    const read = Object.hasOwn(fields, Name) ? fields[Name] : undefined;
+    if (read === undefined) {
+      throw badParameter(
+        'Filters',
+        `there is no filter ${JSON.stringify(Name)}; there are: ${Object.keys(fields).join(', ')}`,
+      );
+    }
+    const text = read(view);
+    return text !== undefined && Values.some((value) => wildcardMatch(value, text));
+  });
+}
+
+/** Linear in the text for each star; no regular expression is built from what a user wrote. */
+export function wildcardMatch(pattern: string, text: string): boolean {
+  let p = 0;
+  let t = 0;
+  let star = -1;
+  let mark = 0;
+  while (t < text.length) {
+    const c = pattern[p];
+    const escaped = c === '\\' && p + 1 < pattern.length;
+    if (c === '*') {
+      star = p;
+      mark = t;
+      p += 1;
+    } else if (c !== undefined && (c === '?' || (escaped ? pattern[p + 1] === text[t] : c === text[t]))) {
+      p += escaped ? 2 : 1;
+      t += 1;
+    } else if (star >= 0) {
+      p = star + 1;
+      mark += 1;
+      t = mark;
+    } else {
+      return false;
+    }
+  }
+  while (pattern[p] === '*') p += 1;
+  return p === pattern.length;
+}

@@ -1,0 +1,150 @@
+import { CloudError } from '../../base/errors.ts';
+import { newId } from '../../base/ids.ts';
+import { toJson } from '../../base/json.ts';
+import { overlaps, parseCidr } from '../../domain/addressing.ts';
+import { KEYS, PREFIX } from '../../domain/keys.ts';
+import type { AssignRecord, CapacityRecord, HostRecord } from '../../domain/records.ts';
+import { NO_CAPACITY } from '../../domain/records.ts';
+import { HostFactsMessage, TOPIC } from '../../messages/worker.ts';
+import type { Replica } from '../../ports/store.ts';
+import { hostView } from '../hosts/host-view.ts';
+import type { ChangeHandler, ReadHandler } from './handler.ts';
+
+/** A probe boots a guest under KVM where there is one, and the first look at QEMU may take long. */
+const PROBE_TIMEOUT_MS = 120_000;
+
+interface Probed {
+  readonly workerId: string;
+  readonly facts: HostFactsMessage;
+}
+
+export const addHost: ChangeHandler<'AddHost', Probed> = {
+  async prepare({ cloud }, input) {
+    const workerId = cloud.workers.pick('compute');
+    if (workerId === undefined) {
+      throw new CloudError(
+        'Unavailable',
+        'no compute worker is running; start one with "novactl up" or "novactl serve --roles worker"',
+      );
+    }
+    const answer = await cloud.bus.call(
+      TOPIC.worker(workerId),
+      'host-probe',
+      toJson({ v: 1, transport: input.Transport }),
+      {
+        timeoutMs: PROBE_TIMEOUT_MS,
+      },
+    );
+    return { workerId, facts: HostFactsMessage.parse(answer) };
+  },
+
+  decide(draft, input, context, { workerId, facts }) {
+    const { cloud, nowMs, operationId } = context;
+    if (draft.get(KEYS.hostName(input.Name)) !== undefined) {
+      throw new CloudError(
+        'InvalidHost.Duplicate',
+        `Name: a host ${input.Name} exists already; see "novactl host show ${input.Name}"`,
+        {
+          details: { parameter: 'Name' },
+        },
+      );
+    }
+    refuseSecondLocal(draft.replica, input.Transport.kind);
+    refuseOverlap(cloud.policy.fixedRange, facts.routes);
+    const record: HostRecord = {
+      v: 1,
+      id: newId('host', cloud.random),
+      name: input.Name,
+      transport: input.Transport,
+      roles: ['compute', 'network'],
+      zone: input.Zone,
+      state: 'up',
+      facts,
+      addedAtMs: nowMs,
+    };
+    draft.put(KEYS.host(record.id), record);
+    draft.put(KEYS.hostName(record.name), { v: 1, hostId: record.id });
+    draft.put(KEYS.capacity(record.id), NO_CAPACITY);
+    draft.put(KEYS.assign('compute', record.id), { v: 1, workerId, epoch: 1 } satisfies AssignRecord);
+    return { output: { host: hostView(cloud, record), operationId }, targets: [record.id] };
+  },
+
+  async after({ cloud }, _input, plan) {
+    await cloud.workers.open(plan.output.host.hostId);
+  },
+
+  /** Answered once the host has reported, so that the next command can use it. */
+  replay({ cloud }, answer) {
+    const record = cloud.store.get<HostRecord>(KEYS.host(answer.host.hostId))?.value;
+    return record === undefined ? answer : { ...answer, host: hostView(cloud, record) };
+  },
+};
+
+function refuseSecondLocal(replica: Replica, kind: string): void {
+  const local = replica.range<HostRecord>(PREFIX.host).find((entry) => entry.value.transport.kind === 'local');
+  if (kind === 'local' && local !== undefined) {
+    throw new CloudError('InvalidHost.Duplicate', `Transport: this machine is a host already, as ${local.value.name}`, {
+      details: { parameter: 'Transport', host: local.value.name },
+    });
+  }
+}
+
+/** A host whose own network lies in the instances' range would lose its way to it. */
+function refuseOverlap(range: string, routes: readonly string[]): void {
+  const ours = parseCidr(range);
+  const clash = routes.find((route) => overlaps(ours, parseCidr(route)));
+  if (clash !== undefined && parseCidr(clash).prefix <= ours.prefix) {
+    throw new CloudError(
+      'InvalidParameterCombination',
+      `the host routes ${clash}, which covers the instances' range ${range}; set network.fixedRange to a range that no host uses`,
+    );
+  }
+}
+
+export const removeHost: ChangeHandler<'RemoveHost'> = {
+  decide(draft, input, context) {
+    const record = findHost(draft.replica, input.Host, 'Host');
+    draft.get(KEYS.host(record.id));
+    const used = draft.get<CapacityRecord>(KEYS.capacity(record.id)) ?? NO_CAPACITY;
+    if (used.instances > 0) {
+      throw new CloudError(
+        'InvalidHost.InUse',
+        `Host: ${record.name} has ${used.instances} instances; terminate them first`,
+        {
+          details: { parameter: 'Host', instances: used.instances },
+        },
+      );
+    }
+    draft.del(KEYS.host(record.id));
+    draft.del(KEYS.hostName(record.name));
+    draft.del(KEYS.capacity(record.id));
+    draft.del(KEYS.assign('compute', record.id));
+    return { output: { hostId: record.id, operationId: context.operationId }, targets: [record.id] };
+  },
+  async after({ cloud }, _input, plan) {
+    await cloud.workers.close(plan.output.hostId);
+  },
+};
+
+export const describeHosts: ReadHandler<'DescribeHosts'> = ({ cloud }, input) => {
+  const records =
+    input.Hosts === undefined
+      ? cloud.store.range<HostRecord>(PREFIX.host).map((entry) => entry.value)
+      : input.Hosts.map((name) => findHost(cloud.store, name, 'Hosts'));
+  return { hosts: records.map((record) => hostView(cloud, record)), rev: cloud.store.rev };
+};
+
+function findHost(replica: Replica, idOrName: string, parameter: string): HostRecord {
+  const named = replica.get<{ hostId: string }>(KEYS.hostName(idOrName))?.value.hostId ?? idOrName;
+  const record = replica.get<HostRecord>(KEYS.host(named))?.value;
+  if (record === undefined) {
+    throw new CloudError(
+      'InvalidHost.NotFound',
+      `${parameter}: there is no host ${idOrName}; see "novactl host list"`,
+      {
+        details: { parameter },
+      },
+    );
+  }
+  return record;
+}

@@ -1,0 +1,161 @@
+import { CloudError } from '../../base/errors.ts';
+import { newId } from '../../base/ids.ts';
+import type { ImageFacts } from '../../domain/image-format.ts';
+import { IMAGE_HEAD_BYTES, IMAGE_TAIL_BYTES, inspectImage, requireImageKind } from '../../domain/image-format.ts';
+import type { InstanceRecord } from '../../domain/instance.ts';
+import { KEYS, PREFIX } from '../../domain/keys.ts';
+import type { ImageRecord } from '../../domain/records.ts';
+import type { OperationOutput, OperationParsed } from '../../messages/operations/index.ts';
+import type { BlobInfo, Blobs } from '../../ports/blobs.ts';
+import { findImage } from '../images/find-image.ts';
+import { Draft } from '../state/draft.ts';
+import type { ChangeContext, ChangeHandler, ReadHandler } from './handler.ts';
+import { badParameter, mayUse } from './handler.ts';
+
+type View = OperationOutput<'DescribeImages'>['images'][number];
+
+interface Inspected {
+  readonly blob: BlobInfo;
+  readonly facts: ImageFacts;
+}
+
+const ID_KIND = { machine: 'image', kernel: 'kernel', ramdisk: 'ramdisk' } as const;
+
+/** The controller looks at the content itself: what a client says of it is not trusted. */
+export const registerImage: ChangeHandler<'RegisterImage', Inspected> = {
+  async prepare({ cloud }, input) {
+    const blob = await cloud.blobs.head(input.BlobKey);
+    const head = await readRange(cloud.blobs, blob, 0, IMAGE_HEAD_BYTES);
+    const tail = await readRange(cloud.blobs, blob, Math.max(0, blob.sizeBytes - IMAGE_TAIL_BYTES), blob.sizeBytes);
+    const facts = inspectImage(head, blob.sizeBytes, tail);
+    requireImageKind(facts, input.Kind);
+    return { blob, facts };
+  },
+
+  decide(draft, input, context, { blob, facts }) {
+    const { principal } = context;
+    const nameKey = KEYS.imageName(principal.projectId, input.Name);
+    if (draft.get(nameKey) !== undefined) {
+      throw new CloudError(
+        'AlreadyExists',
+        `Name: an image ${input.Name} exists already; delete it first or choose another name`,
+        {
+          details: { parameter: 'Name' },
+        },
+      );
+    }
+    const record = imageRecord(draft, input, context, blob, facts);
+    draft.put(KEYS.image(record.id), record);
+    draft.put(nameKey, { v: 1, imageId: record.id });
+    return { output: { image: view(record), operationId: context.operationId }, targets: [record.id] };
+  },
+};
+
+async function readRange(blobs: Blobs, blob: BlobInfo, start: number, end: number): Promise<Buffer> {
+  const parts: Buffer[] = [];
+  for await (const part of await blobs.read(blob.key, { start, end: Math.min(end, blob.sizeBytes) }))
+    parts.push(part as Buffer);
+  return Buffer.concat(parts);
+}
+
+function imageRecord(
+  draft: Draft,
+  input: OperationParsed<'RegisterImage'>,
+  context: ChangeContext,
+  blob: BlobInfo,
+  facts: ImageFacts,
+): ImageRecord {
+  const part = (idOrName: string | undefined, kind: 'kernel' | 'ramdisk', parameter: string): string | undefined => {
+    if (idOrName === undefined) return undefined;
+    if (input.Kind !== 'machine') throw badParameter(parameter, `only a machine image has a ${kind}`);
+    const found = findImage(draft, context.principal, idOrName, parameter);
+    if (found.kind !== kind) throw badParameter(parameter, `${idOrName} is a ${found.kind}, not a ${kind}`);
+    draft.get(KEYS.image(found.id));
+    return found.id;
+  };
+  const kernelId = part(input.KernelId, 'kernel', 'KernelId');
+  const ramdiskId = part(input.RamdiskId, 'ramdisk', 'RamdiskId');
+  if (ramdiskId !== undefined && kernelId === undefined)
+    throw badParameter('RamdiskId', 'a ramdisk needs a kernel; give KernelId too');
+  return {
+    v: 1,
+    id: newId(ID_KIND[input.Kind], context.cloud.random),
+    name: input.Name,
+    kind: input.Kind,
+    projectId: context.principal.projectId,
+    public: false,
+    architecture: input.Architecture ?? facts.architecture ?? 'x86_64',
+    format: facts.format,
+    blobKey: blob.key,
+    sizeBytes: blob.sizeBytes,
+    virtualSizeBytes: facts.virtualSizeBytes,
+    sha256: blob.sha256,
+    ...(kernelId === undefined ? {} : { kernelId }),
+    ...(ramdiskId === undefined ? {} : { ramdiskId }),
+    ...(input.KernelArgs === undefined ? {} : { kernelArgs: input.KernelArgs }),
+    createdAtMs: context.nowMs,
+  };
+}
+
+export const deregisterImage: ChangeHandler<'DeregisterImage', ImageRecord> = {
+  prepare: ({ cloud, principal }, input) =>
+    Promise.resolve(findImage(new Draft(cloud.store), principal, input.ImageId, 'ImageId')),
+
+  decide(draft, _input, context, found) {
+    const record = draft.get<ImageRecord>(KEYS.image(found.id));
+    if (record === undefined) throw new CloudError('InvalidAMIID.NotFound', `ImageId: ${found.id} is gone already`);
+    if (!mayUse(context.principal, record.projectId)) {
+      throw new CloudError('UnauthorizedOperation', `ImageId: ${record.id} belongs to another project`);
+    }
+    const user = whoUses(draft, record);
+    if (user !== undefined) {
+      throw new CloudError(
+        'InvalidAMIID.InUse',
+        `ImageId: ${record.name} (${record.id}) is in use by ${user}; remove that first`,
+        {
+          details: { parameter: 'ImageId', usedBy: user },
+        },
+      );
+    }
+    draft.del(KEYS.image(record.id));
+    draft.del(KEYS.imageName(record.projectId, record.name));
+    return { output: { imageId: record.id, operationId: context.operationId }, targets: [record.id] };
+  },
+
+  /** Bytes go after the record, and only when no other image names them. */
+  async after({ cloud }, _input, _plan, { blobKey }) {
+    const shared = cloud.store.range<ImageRecord>(PREFIX.image).some((entry) => entry.value.blobKey === blobKey);
+    if (!shared) await cloud.blobs.delete(blobKey);
+  },
+};
+
+function whoUses(draft: Draft, image: ImageRecord): string | undefined {
+  const instance = draft.replica
+    .range<InstanceRecord>(PREFIX.instance)
+    .find(
+      ({ value }) =>
+        value.state !== 'terminated' && [value.imageId, value.kernelId, value.ramdiskId].includes(image.id),
+    );
+  if (instance !== undefined) return `instance ${instance.value.id}`;
+  const parent = draft.replica
+    .range<ImageRecord>(PREFIX.image)
+    .find(({ value }) => value.kernelId === image.id || value.ramdiskId === image.id);
+  return parent === undefined ? undefined : `image ${parent.value.name} (${parent.value.id})`;
+}
+
+export const describeImages: ReadHandler<'DescribeImages'> = ({ cloud, principal }, input) => {
+  const draft = new Draft(cloud.store);
+  const records =
+    input.ImageIds === undefined
+      ? cloud.store
+          .range<ImageRecord>(PREFIX.image)
+          .map((entry) => entry.value)
+          .filter((image) => image.public || mayUse(principal, image.projectId))
+      : input.ImageIds.map((id) => findImage(draft, principal, id, 'ImageIds'));
+  return { images: records.map(view), rev: cloud.store.rev };
+};
+
+function view(record: ImageRecord): View {
+  const { v: _v, id, blobKey: _blobKey, kernelArgs: _kernelArgs, ...shown } = record;
+  return { ...shown, imageId: id, state: 'available' };
+}

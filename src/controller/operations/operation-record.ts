@@ -1,0 +1,43 @@
+import type { OperationRecord, OperationStep } from '../../domain/records.ts';
+import { KEYS } from '../../domain/keys.ts';
+import type { Draft } from '../state/draft.ts';
+
+/** Steps kept in one record; a record must stay below the store's 64 KiB. */
+const STEPS_MAX = 150;
+const STEP_ERROR_CHARS = 300;
+
+/** Marks one target of an operation as done; the last one ends the operation. Unknown or ended operations are left alone. */
+export function finishTarget(
+  draft: Draft,
+  operationId: string,
+  target: string,
+  nowMs: number,
+  result: { error?: { code: string; message: string }; steps?: readonly OperationStep[] },
+): void {
+  const key = KEYS.operation(operationId);
+  const record = draft.get<OperationRecord>(key);
+  if (record === undefined || !record.pending.includes(target)) return;
+  const pending = record.pending.filter((id) => id !== target);
+  const error = record.error ?? result.error;
+  const steps = [...record.steps, ...compact(result.steps ?? [], record.targets.length)].slice(0, STEPS_MAX);
+  const ended = pending.length === 0;
+  draft.put(key, {
+    ...record,
+    pending,
+    steps,
+    ...(error === undefined ? {} : { error: { code: error.code, message: error.message.slice(0, 1000) } }),
+    ...(ended ? { status: error === undefined ? 'succeeded' : 'failed', endedAtMs: nowMs } : {}),
+  } satisfies OperationRecord);
+}
+
+/** Few targets: every step. Many: one step a target, so that the record stays small. */
+function compact(steps: readonly OperationStep[], targets: number): OperationStep[] {
+  const short = steps.map((step) =>
+    step.error === undefined ? step : { ...step, error: step.error.slice(0, STEP_ERROR_CHARS) },
+  );
+  if (targets <= 8) return short;
+  const last = short.at(-1);
+  if (last === undefined) return [];
+  const tookMs = short.reduce((sum, step) => sum + (step.tookMs ?? 0), 0);
+  return [{ ...last, tookMs }];
+}

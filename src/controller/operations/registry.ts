@@ -1,0 +1,52 @@
+import type { OPERATIONS, OperationName, StreamName, UnaryName } from '../../messages/operations/index.ts';
+import { rebootInstances, startInstances, stopInstances, terminateInstances } from './change-instances.ts';
+import { describeCloud, describeInstanceTypes } from './cloud.ts';
+import { getConsoleOutput } from './console.ts';
+import { describeInstances } from './describe-instances.ts';
+import { explainInstance, explainPlacement } from './explain.ts';
+import type { ChangeHandler, ReadHandler, StreamHandler } from './handler.ts';
+import { addHost, describeHosts, removeHost } from './hosts.ts';
+import { deregisterImage, describeImages, registerImage } from './images.ts';
+import { createKeyPair, deleteKeyPair, describeKeyPairs, importKeyPair } from './keys.ts';
+import { describeOperations, watchOperation } from './operations.ts';
+import { planInstances, runInstances } from './run-instances.ts';
+import { watchInstances } from './watch-instances.ts';
+
+/** Operation -> handler. The types make sure that each operation of messages/operations has exactly one, of the right kind. */
+type Changing = { [N in OperationName]: (typeof OPERATIONS)[N]['changes'] extends true ? N : never }[OperationName];
+export type ChangeName = Changing & UnaryName;
+export type ReadName = Exclude<UnaryName, ChangeName>;
+
+export const READS: { readonly [N in ReadName]: ReadHandler<N> } = {
+  DescribeCloud: describeCloud,
+  DescribeHosts: describeHosts,
+  DescribeImages: describeImages,
+  DescribeInstanceTypes: describeInstanceTypes,
+  DescribeInstances: describeInstances,
+  DescribeKeyPairs: describeKeyPairs,
+  DescribeOperations: describeOperations,
+  ExplainInstance: explainInstance,
+  ExplainPlacement: explainPlacement,
+  GetConsoleOutput: getConsoleOutput,
+  PlanInstances: planInstances,
+};
+
+export const CHANGES: { readonly [N in ChangeName]: ChangeHandler<N, unknown> } = {
+  AddHost: addHost,
+  CreateKeyPair: createKeyPair,
+  DeleteKeyPair: deleteKeyPair,
+  DeregisterImage: deregisterImage,
+  ImportKeyPair: importKeyPair,
+  RebootInstances: rebootInstances,
+  RegisterImage: registerImage,
+  RemoveHost: removeHost,
+  RunInstances: runInstances,
+  StartInstances: startInstances,
+  StopInstances: stopInstances,
+  TerminateInstances: terminateInstances,
+};
+
+export const STREAMS: { readonly [N in StreamName]: StreamHandler<N> } = {
+  WatchInstances: watchInstances,
+  WatchOperation: watchOperation,
+};

@@ -1,0 +1,87 @@
+import { newId } from '../../base/ids.ts';
+import { KEYS } from '../../domain/keys.ts';
+import type { InstanceRecord } from '../../domain/instance.ts';
+import type { ReservationRecord } from '../../domain/records.ts';
+import { draftInstance, INSTANCES_PER_TXN } from '../instances/launch.ts';
+import { instanceView } from '../instances/instance-view.ts';
+import { launchTemplate } from '../instances/launch-template.ts';
+import { completeReservation } from '../instances/reservations.ts';
+import { ensureProjectNetwork } from '../networks/project-network.ts';
+import { schedule, verdicts } from '../scheduler/schedule.ts';
+import { Draft } from '../state/draft.ts';
+import { isCode } from '../../base/errors.ts';
+import type { ChangeHandler, ReadContext, ReadHandler } from './handler.ts';
+
+/** Intent first: reservation, capacity, and the first instances' records, addresses and work are one transaction. */
+export const runInstances: ChangeHandler<'RunInstances'> = {
+  decide(draft, input, context) {
+    const { cloud, nowMs, operationId } = context;
+    const { template, image } = launchTemplate(draft, context.principal, input);
+    const hosts = schedule(
+      draft,
+      cloud,
+      { ...template, architecture: image.architecture },
+      { min: input.MinCount, max: input.MaxCount },
+    );
+    const network = ensureProjectNetwork(draft, template.projectId, { ...cloud, nowMs });
+    const reservationId = newId('reservation', cloud.random);
+    const whole = { ...template, reservationId, operationId };
+    const placements = hosts.map((hostId, launchIndex) => ({
+      instanceId: newId('instance', cloud.random),
+      launchIndex,
+      hostId,
+    }));
+    for (const placement of placements.slice(0, INSTANCES_PER_TXN)) {
+      draftInstance(draft, network, whole, placement, { random: cloud.random, nowMs });
+    }
+    const left = placements.slice(INSTANCES_PER_TXN);
+    const instanceIds = placements.map((placement) => placement.instanceId);
+    draft.put(KEYS.reservation(reservationId), {
+      v: 1,
+      id: reservationId,
+      projectId: template.projectId,
+      instanceIds,
+      createdAtMs: nowMs,
+      ...(left.length === 0 ? {} : { remaining: { template: whole, placements: left } }),
+    } satisfies ReservationRecord);
+    return { output: { reservationId, operationId, instances: [] }, targets: instanceIds, pending: instanceIds };
+  },
+
+  async after({ cloud }, _input, plan) {
+    await completeReservation(cloud, plan.output.reservationId);
+  },
+
+  /** The answer is the reservation as it stands now, so a repeated token gets the same instances. */
+  replay(context, answer) {
+    return { ...answer, instances: reservationViews(context, answer.reservationId) };
+  },
+};
+
+function reservationViews({ cloud }: ReadContext, reservationId: string) {
+  const reservation = cloud.store.get<ReservationRecord>(KEYS.reservation(reservationId))?.value;
+  return (reservation?.instanceIds ?? []).flatMap((id) => {
+    const entry = cloud.store.get<InstanceRecord>(KEYS.instance(id));
+    return entry === undefined ? [] : [instanceView(cloud.store, entry.value, entry.rev, cloud.policy.domain)];
+  });
+}
+
+/** The same decision on a draft that nobody commits. */
+export const planInstances: ReadHandler<'PlanInstances'> = ({ cloud, principal }, input) => {
+  const draft = new Draft(cloud.store);
+  const { template, image } = launchTemplate(draft, principal, input);
+  const demand = { ...template, architecture: image.architecture };
+  let hosts: string[] = [];
+  try {
+    hosts = schedule(draft, cloud, demand, { min: input.MinCount, max: input.MaxCount });
+  } catch (error) {
+    if (!isCode(error, 'InsufficientInstanceCapacity')) throw error;
+  }
+  const names = new Map(verdicts(draft, cloud, demand).map((verdict) => [verdict.hostId, verdict.hostName]));
+  return {
+    possible: hosts.length >= input.MinCount,
+    imageId: image.id,
+    instanceType: template.typeName,
+    placements: hosts.map((hostId, launchIndex) => ({ launchIndex, hostId, hostName: names.get(hostId) ?? hostId })),
+    hosts: verdicts(new Draft(cloud.store), cloud, demand),
+  };
+};
