@@ -32,7 +32,10 @@ export default tseslint.config(
     rules: {
       'no-restricted-globals': [
         'error',
-        ...['setTimeout', 'setInterval', 'setImmediate'].map((name) => ({ name, message: 'take a Clock from base/clock' })),
+        ...['setTimeout', 'setInterval', 'setImmediate'].map((name) => ({
+          name,
+          message: 'take a Clock from base/clock',
+        })),
       ],
       'no-restricted-properties': [
         'error',
