@@ -43,3 +43,6 @@ export interface HostShell {
 }
 
 export const SHELL_LIMITS = { outputBytes: 4 * 1024 * 1024, timeoutMs: 60_000 } as const;
+
+/** Names of the files that writeFile and upload gather bytes in, beside the target: a host that dies leaves them. */
+export const SHELL_TMP = { prefix: '.novactl-', suffix: '.tmp' } as const;

@@ -7,7 +7,7 @@ import type { Clock } from '../../base/clock.ts';
 import { writeDurably } from '../../base/durable-file.ts';
 import { CloudError, errorText } from '../../base/errors.ts';
 import { randomHex, type Random } from '../../base/random.ts';
-import { SHELL_LIMITS, type HostShell, type WriteOptions } from '../../ports/host-shell.ts';
+import { SHELL_LIMITS, SHELL_TMP, type HostShell, type WriteOptions } from '../../ports/host-shell.ts';
 import { runLocally, type RunningCommand } from './local-exec.ts';
 
 const READ_CHUNK_BYTES = 64 * 1024;
@@ -96,7 +96,7 @@ export function createLocalShell(parts: { clock: Clock; random: Random; name?: s
     mode: options.mode ?? 0o600,
     uid: options.uid,
     gid: options.gid,
-    tmpPath: join(dirname(path), `.novactl-${randomHex(parts.random, 16)}.tmp`),
+    tmpPath: join(dirname(path), `${SHELL_TMP.prefix}${randomHex(parts.random, 16)}${SHELL_TMP.suffix}`),
   });
   return {
     name,

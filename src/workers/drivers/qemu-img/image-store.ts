@@ -1,0 +1,218 @@
+import type { Readable } from 'node:stream';
+import type { Clock } from '../../../base/clock.ts';
+import { CloudError, isCode } from '../../../base/errors.ts';
+import { isId } from '../../../base/ids.ts';
+import { humanBytes, MIB } from '../../../base/units.ts';
+import type { ExecResult, HostShell } from '../../../ports/host-shell.ts';
+import * as commands from './commands.ts';
+import { DISK_MODE, FOLDER_MODE, hostLayout, IMAGE_MODE, type HostLayout } from './host-layout.ts';
+
+export interface ImageFile {
+  readonly blobKey: string;
+  readonly sha256: string;
+  readonly sizeBytes: number;
+  readonly format: 'raw' | 'qcow2' | 'kernel' | 'ramdisk';
+  readonly kind: 'machine' | 'kernel' | 'ramdisk';
+}
+
+export interface OverlaySpec {
+  readonly instanceId: string;
+  /** From ensureImage. */
+  readonly basePath: string;
+  readonly baseFormat: 'raw' | 'qcow2';
+  readonly virtualSizeBytes: number;
+  /** QEMU's user on that host. */
+  readonly uid: number;
+  readonly gid: number;
+  /** The instance has run: its disk is never made anew, an absent one is CloudError 'NotFound'. */
+  readonly mustExist?: boolean;
+}
+
+/**
+ * Image files and instance disks on one host. Every call is in ensure form, and calls for the same thing share one run.
+ * Errors: those of HostShell; 'HostError' with the command's own words; 'InsufficientInstanceCapacity' (the host's disk is full).
+ */
+export interface ImageStore {
+  /** The path of the image's bytes on the host, digest checked; uploaded if they are not there. */
+  ensureImage(image: ImageFile): Promise<string>;
+  /** The path of the instance's root disk; one that exists is kept whatever the spec says. */
+  ensureOverlay(spec: OverlaySpec): Promise<string>;
+  /** Disk and all. Absent is success. */
+  removeInstanceDir(instanceId: string): Promise<void>;
+  /** Ids of the instances that have a folder. */
+  listInstanceDirs(): Promise<string[]>;
+}
+
+interface Marker {
+  readonly v: 1;
+  readonly sha256: string;
+  readonly sizeBytes: number;
+  readonly format: string;
+  readonly kind: string;
+  readonly storedAtMs: number;
+}
+
+/** Left free for disks that grow and for logs. */
+const RESERVE_BYTES = 256 * MIB;
+/** A running upload touches its file all the time; what was not touched for this long belongs to nobody. */
+const STALE_TMP_MIN = 15;
+
+function parseMarker(text: string): Partial<Marker> {
+  try {
+    return JSON.parse(text) as Partial<Marker>;
+  } catch {
+    return {};
+  }
+}
+
+/** Runs one at a time for each key; who asks meanwhile gets the same answer. */
+function shared<T>(runs: Map<string, Promise<T>>, key: string, work: () => Promise<T>): Promise<T> {
+  const running = runs.get(key);
+  if (running !== undefined) return running;
+  const run = work().finally(() => runs.delete(key));
+  runs.set(key, run);
+  return run;
+}
+
+function commandError(shell: HostShell, argv: readonly string[], result: ExecResult): CloudError {
+  const stderr = result.stderr.trim().slice(-2000);
+  const details = { host: shell.name, argv: [...argv], exitCode: result.exitCode, stderr };
+  const hint = result.exitCode === 127 ? ' (is it installed there? Debian: qemu-utils, coreutils, findutils)' : '';
+  return new CloudError('HostError', `${argv[0] ?? ''} failed on ${shell.name}: ${stderr || result.exitCode}${hint}`, {
+    details,
+  });
+}
+
+class HostImages implements ImageStore {
+  readonly #shell: HostShell;
+  readonly #source: (blobKey: string) => Promise<Readable>;
+  readonly #clock: Clock;
+  readonly #at: HostLayout;
+  readonly #imageRuns = new Map<string, Promise<string>>();
+  readonly #instanceRuns = new Map<string, Promise<string>>();
+
+  constructor(parts: Parameters<typeof createImageStore>[0]) {
+    this.#shell = parts.shell;
+    this.#source = parts.source;
+    this.#clock = parts.clock;
+    this.#at = hostLayout(parts.baseDir);
+  }
+
+  ensureImage(image: ImageFile): Promise<string> {
+    return shared(this.#imageRuns, image.sha256, async () => {
+      const path = this.#at.imagePath(image.sha256);
+      if (!(await this.#trusted(image))) await this.#upload(image, path);
+      return path;
+    });
+  }
+
+  ensureOverlay(spec: OverlaySpec): Promise<string> {
+    return shared(this.#instanceRuns, spec.instanceId, async () => {
+      const path = this.#at.diskPath(spec.instanceId);
+      if (await this.#succeeds(commands.isFileArgv(path))) return path;
+      if (spec.mustExist === true) {
+        const message = `the disk of ${spec.instanceId} is not on ${this.#shell.name}: it has run before, so none is made in its place`;
+        throw new CloudError('NotFound', message, { details: { path } });
+      }
+      await this.#createOverlay(spec, path);
+      return path;
+    });
+  }
+
+  async removeInstanceDir(instanceId: string): Promise<void> {
+    await this.#run(commands.removeTreeArgv(this.#at.instanceDir(instanceId)));
+  }
+
+  async listInstanceDirs(): Promise<string[]> {
+    if (!(await this.#succeeds(commands.isFolderArgv(this.#at.instancesDir)))) return [];
+    const { stdout } = await this.#run(commands.listFoldersArgv(this.#at.instancesDir));
+    return stdout
+      .split('\n')
+      .filter((name) => isId('instance', name))
+      .sort();
+  }
+
+  async #run(argv: readonly string[]): Promise<ExecResult> {
+    const result = await this.#shell.exec(argv);
+    if (result.exitCode !== 0) throw commandError(this.#shell, argv, result);
+    return result;
+  }
+
+  /** Exit code 0 or 1 as an answer; any other is an error. */
+  async #succeeds(argv: readonly string[]): Promise<boolean> {
+    const result = await this.#shell.exec(argv);
+    if (result.exitCode > 1) throw commandError(this.#shell, argv, result);
+    return result.exitCode === 0;
+  }
+
+  /** The file is there, has its size, and was whole when it was stored. */
+  async #trusted(image: ImageFile): Promise<boolean> {
+    let marker: Partial<Marker>;
+    try {
+      marker = parseMarker((await this.#shell.readFile(this.#at.markerPath(image.sha256))).toString());
+    } catch (error) {
+      if (isCode(error, 'NotFound')) return false;
+      throw error;
+    }
+    if (marker.v !== 1 || marker.sha256 !== image.sha256 || marker.sizeBytes !== image.sizeBytes) return false;
+    const { exitCode, stdout } = await this.#shell.exec(commands.fileSizeArgv(this.#at.imagePath(image.sha256)));
+    return exitCode === 0 && Number(stdout) === image.sizeBytes;
+  }
+
+  async #upload(image: ImageFile, path: string): Promise<void> {
+    const { baseDir, imagesDir } = this.#at;
+    await this.#run(commands.makeFoldersArgv(FOLDER_MODE, [baseDir, imagesDir]));
+    await this.#run(commands.removeStaleTmpArgv(imagesDir, STALE_TMP_MIN));
+    await this.#requireSpace(image.sizeBytes);
+    const body = await this.#source(image.blobKey);
+    await this.#shell.upload(path, body, { sha256: image.sha256, mode: IMAGE_MODE });
+    const { sha256, sizeBytes, format, kind } = image;
+    const marker: Marker = { v: 1, sha256, sizeBytes, format, kind, storedAtMs: this.#clock.nowMs() };
+    // Last: without it the file is not trusted, and so is uploaded again.
+    await this.#shell.writeFile(this.#at.markerPath(sha256), `${JSON.stringify(marker)}\n`, { mode: IMAGE_MODE });
+  }
+
+  async #requireSpace(sizeBytes: number): Promise<void> {
+    const { stdout } = await this.#run(commands.freeBytesArgv(this.#at.imagesDir));
+    const free = commands.parseFreeBytes(stdout);
+    if (free === undefined || free >= sizeBytes + RESERVE_BYTES) return;
+    const need = `${humanBytes(sizeBytes)} and ${humanBytes(RESERVE_BYTES)} in reserve`;
+    throw new CloudError(
+      'InsufficientInstanceCapacity',
+      `${this.#shell.name} has ${humanBytes(free)} free in ${this.#at.imagesDir}, and the image needs ${need}`,
+    );
+  }
+
+  async #createOverlay(spec: OverlaySpec, path: string): Promise<void> {
+    const { instanceId, uid, gid } = spec;
+    const { baseDir, instancesDir } = this.#at;
+    const folder = this.#at.instanceDir(instanceId);
+    const tmp = this.#at.diskTmpPath(instanceId);
+    await this.#run(commands.makeFoldersArgv(FOLDER_MODE, [baseDir, instancesDir, folder]));
+    await this.#run(commands.removeFileArgv(tmp));
+    await this.#run(commands.createOverlayArgv({ ...spec, path: tmp }));
+    await this.#run(commands.ownArgv(uid, gid, tmp));
+    await this.#run(commands.modeArgv(DISK_MODE, tmp));
+    await this.#run(commands.syncArgv(tmp));
+    // Taken meanwhile: somebody else's disk of this instance, which wins.
+    const named = await this.#succeeds(commands.nameUnlessTakenArgv(tmp, path));
+    await this.#run(commands.removeFileArgv(tmp));
+    if (!named && !(await this.#succeeds(commands.isFileArgv(path)))) {
+      throw new CloudError('HostError', `could not create ${path} on ${this.#shell.name}`, { details: { path } });
+    }
+    await this.#run(commands.syncArgv(folder, instancesDir));
+  }
+}
+
+/**
+ * @param parts.source gives the bytes of a blob; asked only when the host lacks them
+ * @param parts.baseDir on the host, `/var/lib/novactl-host`: a place that QEMU's user can walk to
+ */
+export function createImageStore(parts: {
+  shell: HostShell;
+  source: (blobKey: string) => Promise<Readable>;
+  clock: Clock;
+  baseDir: string;
+}): ImageStore {
+  return new HostImages(parts);
+}
