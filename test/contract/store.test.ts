@@ -1,0 +1,45 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import os from 'node:os';
+import path from 'node:path';
+import { openFileStore } from '../../src/adapters/store/file-store.ts';
+import { createMemoryStore } from '../../src/adapters/store/memory-store.ts';
+import { SystemClock } from '../../src/base/clock.ts';
+import { silentLogger } from '../../src/base/logger.ts';
+import { SystemRandom } from '../../src/base/random.ts';
+import { storeContract } from './store.ts';
+
+const clock = new SystemClock();
+const random = new SystemRandom();
+
+storeContract('memory', async ({ historyLength }) => {
+  const store = createMemoryStore({ clock, random, historyLength });
+  return { store, close: () => store.close() };
+});
+
+storeContract('file', async ({ historyLength }) => {
+  const dir = await mkdtemp(path.join(os.tmpdir(), 'novactl-store-'));
+  const store = await openFileStore({ dir, clock, random, logger: silentLogger, historyLength });
+  return {
+    store,
+    close: async () => {
+      await store.close();
+      await rm(dir, { recursive: true });
+    },
+  };
+});
+
+// Small marks, so that segments and snapshots turn over all the time underneath.
+storeContract('file, turning over', async ({ historyLength }) => {
+  const dir = await mkdtemp(path.join(os.tmpdir(), 'novactl-store-'));
+  const store = await openFileStore({
+    ...{ dir, clock, random, logger: silentLogger, historyLength },
+    ...{ snapshotOps: 3, segmentBytes: 500, closeSnapshotOps: 1 },
+  });
+  return {
+    store,
+    close: async () => {
+      await store.close();
+      await rm(dir, { recursive: true });
+    },
+  };
+});
