@@ -44,22 +44,21 @@ const base = {
   commandId: z.string(),
   hostId: z.string(),
   epoch: z.int(),
-  instanceId: z.string(),
   generation: z.int(),
+  spec: InstanceSpec,
 };
 
-/** One command; sent again with the same commandId until its outcome is known. */
+/** One command with its whole specification; sent again with the same commandId until its outcome is known. */
 export const InstanceCommand = z.discriminatedUnion('verb', [
   z.object({
     ...base,
     verb: z.literal('run'),
-    spec: InstanceSpec,
     /** The instance has run before: a missing disk is then a loss, not something to make anew. */
     hasRun: z.boolean(),
   }),
-  z.object({ ...base, verb: z.literal('stop'), domainUuid: z.string(), force: z.boolean(), timeoutMs: z.int() }),
-  z.object({ ...base, verb: z.literal('reboot'), domainUuid: z.string(), force: z.boolean(), timeoutMs: z.int() }),
-  z.object({ ...base, verb: z.literal('remove'), spec: InstanceSpec }),
+  z.object({ ...base, verb: z.literal('stop'), force: z.boolean(), timeoutMs: z.int() }),
+  z.object({ ...base, verb: z.literal('reboot'), force: z.boolean(), timeoutMs: z.int() }),
+  z.object({ ...base, verb: z.literal('remove') }),
 ]);
 export type InstanceCommand = z.output<typeof InstanceCommand>;
 

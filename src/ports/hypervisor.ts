@@ -44,7 +44,8 @@ export interface DomainNic {
 export type PowerState = 'running' | 'paused' | 'shutting-down' | 'shutoff' | 'crashed' | 'unknown';
 
 /** Why a domain is off, in libvirt's words. */
-export type ShutoffReason = 'unknown' | 'shutdown' | 'destroyed' | 'crashed' | 'migrated' | 'saved' | 'failed' | 'snapshot' | 'daemon';
+export type ShutoffReason =
+  'unknown' | 'shutdown' | 'destroyed' | 'crashed' | 'migrated' | 'saved' | 'failed' | 'snapshot' | 'daemon';
 
 export interface DomainFact {
   readonly name: string;
@@ -69,7 +70,14 @@ export interface HypervisorFacts {
 
 export type HypervisorEvent =
   /** Something about the domain changed: look (an event is a hint). */
-  | { readonly kind: 'domain'; readonly name: string; readonly uuid: string; readonly power: PowerState; readonly reason?: ShutoffReason; readonly detail: string }
+  | {
+      readonly kind: 'domain';
+      readonly name: string;
+      readonly uuid: string;
+      readonly power: PowerState;
+      readonly reason?: ShutoffReason;
+      readonly detail: string;
+    }
   /** A connection stands (again): whatever happened before is unknown, take an inventory. */
   | { readonly kind: 'connected' }
   | { readonly kind: 'disconnected'; readonly problem: string };

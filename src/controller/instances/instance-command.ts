@@ -22,20 +22,13 @@ export function instanceCommand(
     commandId: work.commandId,
     hostId: record.hostId,
     epoch,
-    instanceId: record.id,
     generation: record.generation,
+    spec: instanceSpec(context, record),
   };
-  if (work.verb === 'run') {
-    return { ...base, verb: 'run', spec: instanceSpec(context, record), hasRun: record.launchedAtMs !== undefined };
-  }
-  if (work.verb === 'remove') return { ...base, verb: 'remove', spec: instanceSpec(context, record) };
-  return {
-    ...base,
-    verb: work.verb,
-    domainUuid: domainUuid(context.cloudId, record.id),
-    force: work.force === true,
-    timeoutMs: context.policy.stopTimeoutMs,
-  };
+  const { verb } = work;
+  if (verb === 'run') return { ...base, verb, hasRun: record.launchedAtMs !== undefined };
+  if (verb === 'remove') return { ...base, verb };
+  return { ...base, verb, force: work.force === true, timeoutMs: context.policy.stopTimeoutMs };
 }
 
 /** The same for the same cloud and instance for ever: what makes "define" idempotent and a foreign domain recognisable. */

@@ -4,44 +4,9 @@ import { CloudError, isCode } from '../../../base/errors.ts';
 import { isId } from '../../../base/ids.ts';
 import { humanBytes, MIB } from '../../../base/units.ts';
 import type { ExecResult, HostShell } from '../../../ports/host-shell.ts';
+import type { ImageFile, ImageStore, OverlaySpec } from '../../../ports/image-store.ts';
 import * as commands from './commands.ts';
 import { DISK_MODE, FOLDER_MODE, hostLayout, IMAGE_MODE, type HostLayout } from './host-layout.ts';
-
-export interface ImageFile {
-  readonly blobKey: string;
-  readonly sha256: string;
-  readonly sizeBytes: number;
-  readonly format: 'raw' | 'qcow2' | 'kernel' | 'ramdisk';
-  readonly kind: 'machine' | 'kernel' | 'ramdisk';
-}
-
-export interface OverlaySpec {
-  readonly instanceId: string;
-  /** From ensureImage. */
-  readonly basePath: string;
-  readonly baseFormat: 'raw' | 'qcow2';
-  readonly virtualSizeBytes: number;
-  /** QEMU's user on that host. */
-  readonly uid: number;
-  readonly gid: number;
-  /** The instance has run: its disk is never made anew, an absent one is CloudError 'NotFound'. */
-  readonly mustExist?: boolean;
-}
-
-/**
- * Image files and instance disks on one host. Every call is in ensure form, and calls for the same thing share one run.
- * Errors: those of HostShell; 'HostError' with the command's own words; 'InsufficientInstanceCapacity' (the host's disk is full).
- */
-export interface ImageStore {
-  /** The path of the image's bytes on the host, digest checked; uploaded if they are not there. */
-  ensureImage(image: ImageFile): Promise<string>;
-  /** The path of the instance's root disk; one that exists is kept whatever the spec says. */
-  ensureOverlay(spec: OverlaySpec): Promise<string>;
-  /** Disk and all. Absent is success. */
-  removeInstanceDir(instanceId: string): Promise<void>;
-  /** Ids of the instances that have a folder. */
-  listInstanceDirs(): Promise<string[]>;
-}
 
 interface Marker {
   readonly v: 1;

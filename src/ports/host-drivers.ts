@@ -1,0 +1,42 @@
+import type { HostTransport } from '../domain/records.ts';
+import type { Hypervisor } from './hypervisor.ts';
+import type { ImageStore } from './image-store.ts';
+import type { NetworkBackend } from './network-backend.ts';
+
+/** What a probe finds; nothing is changed by it. */
+export interface HostProbe {
+  readonly hostname: string;
+  readonly architecture: 'x86_64' | 'arm64';
+  readonly cpus: number;
+  readonly memoryMib: number;
+  readonly diskGib: number;
+  readonly virtType: 'kvm' | 'qemu';
+  readonly virtReason: string;
+  readonly hypervisor: string;
+  readonly hypervisorVersion: string;
+  readonly libvirtVersion: string;
+  readonly routes: readonly string[];
+}
+
+export interface ConsoleSlice {
+  readonly data: Buffer;
+  readonly fromByte: number;
+  readonly nextByte: number;
+}
+
+/** All that a worker needs to serve one host. */
+export interface HostDrivers {
+  readonly hypervisor: Hypervisor;
+  readonly network: NetworkBackend;
+  readonly images: ImageStore;
+  probe(): Promise<HostProbe>;
+  /** QEMU's user on the host. */
+  qemuOwner(): Promise<{ readonly uid: number; readonly gid: number }>;
+  /** Where the instance's serial console is logged. */
+  consoleLogPath(instanceId: string): string;
+  /** Negative fromByte: from the end. An absent log is empty. */
+  readConsole(instanceId: string, fromByte: number, maxBytes: number): Promise<ConsoleSlice>;
+  close(): Promise<void>;
+}
+
+export type OpenHostDrivers = (transport: HostTransport) => Promise<HostDrivers>;

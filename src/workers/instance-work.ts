@@ -1,0 +1,190 @@
+import type { Clock } from '../base/clock.ts';
+import { CloudError } from '../base/errors.ts';
+import type { ImageRef, InstanceCommand, InstanceSpec } from '../messages/worker.ts';
+import type { DomainFact } from '../ports/hypervisor.ts';
+import type { HostDrivers } from '../ports/host-drivers.ts';
+import type { NetworkSpec, PortSpec } from '../ports/network-backend.ts';
+import { designDomain } from './design-domain.ts';
+import type { KeyedLock } from '../base/keyed-lock.ts';
+import type { StepLog } from './step-log.ts';
+
+/** Software emulation is slower by about this much; every deadline of a guest is stretched by it. */
+const TCG_FACTOR = 6;
+const POLL_MS = 200;
+/** A guest that was still booting misses the power button, so it is pressed again. */
+const PRESS_AGAIN_MS = 5000;
+
+export interface WorkContext {
+  readonly drivers: HostDrivers;
+  readonly virtType: 'kvm' | 'qemu';
+  readonly clock: Clock;
+  readonly log: StepLog;
+  readonly signal: AbortSignal;
+  /** One at a time for each bridge: making a port and taking the last one away must not cross. */
+  readonly bridges: KeyedLock;
+}
+
+/** verb -> what it does. Each is in ensure form: done twice is done once. Answers the domain as it then is, undefined when it is gone. */
+export const INSTANCE_WORK: {
+  readonly [V in InstanceCommand['verb']]: (
+    context: WorkContext,
+    command: Extract<InstanceCommand, { verb: V }>,
+  ) => Promise<DomainFact | undefined>;
+} = {
+  run: runInstance,
+  stop: stopInstance,
+  reboot: rebootInstance,
+  remove: removeInstance,
+};
+
+function networkSpec({ network }: InstanceSpec): NetworkSpec {
+  const { metadataPort, ...rest } = network;
+  return { ...rest, metadata: { address: '127.0.0.1', port: metadataPort } };
+}
+
+function portSpec(spec: InstanceSpec): PortSpec {
+  return { instanceId: spec.instanceId, ...spec.port };
+}
+
+async function runInstance(
+  context: WorkContext,
+  command: Extract<InstanceCommand, { verb: 'run' }>,
+): Promise<DomainFact | undefined> {
+  const { drivers, log, bridges } = context;
+  const { spec } = command;
+  const network = networkSpec(spec);
+  const port = portSpec(spec);
+  const before = await log.run('look', () => drivers.hypervisor.lookup(spec.domainUuid));
+  const paths = await ensureFiles(context, command);
+  await bridges.run(network.bridge, async () => {
+    await log.run('network', () => drivers.network.ensureNetwork(network));
+    await log.run('port', () => drivers.network.ensurePort(network, port));
+  });
+  if (before?.power !== 'running' && before?.power !== 'paused') {
+    const domain = designDomain(spec, {
+      generation: command.generation,
+      virtType: context.virtType,
+      consoleLogPath: drivers.consoleLogPath(spec.instanceId),
+      ...paths,
+    });
+    await log.run('define', () => drivers.hypervisor.define(domain));
+    await log.run('start', () => drivers.hypervisor.start(spec.domainUuid));
+  }
+  await log.run('guard', () => drivers.network.guardPort(network, port));
+  return drivers.hypervisor.lookup(spec.domainUuid);
+}
+
+interface HostPaths {
+  readonly diskPath: string;
+  readonly basePath: string;
+  readonly kernelPath?: string;
+  readonly ramdiskPath?: string;
+}
+
+/** Image, kernel and ramdisk in the host's cache, and the instance's own disk over the image. */
+async function ensureFiles(
+  { drivers, log }: WorkContext,
+  { spec, hasRun }: Extract<InstanceCommand, { verb: 'run' }>,
+): Promise<HostPaths> {
+  const fetch = (image: ImageRef, kind: 'machine' | 'kernel' | 'ramdisk'): Promise<string> =>
+    log.run(kind === 'machine' ? 'image' : kind, () => drivers.images.ensureImage({ ...image, kind }));
+  const { format } = spec.image;
+  if (format !== 'raw' && format !== 'qcow2') {
+    throw new CloudError('InvalidParameterValue', `image ${spec.image.imageId} is a ${format}, not a disk`);
+  }
+  const basePath = await fetch(spec.image, 'machine');
+  const kernelPath = spec.kernel && (await fetch(spec.kernel, 'kernel'));
+  const ramdiskPath = spec.ramdisk && (await fetch(spec.ramdisk, 'ramdisk'));
+  const owner = await drivers.qemuOwner();
+  const diskPath = await log.run('disk', () =>
+    drivers.images.ensureOverlay({
+      instanceId: spec.instanceId,
+      basePath,
+      baseFormat: format,
+      virtualSizeBytes: spec.diskBytes,
+      ...owner,
+      mustExist: hasRun,
+    }),
+  );
+  return {
+    diskPath,
+    basePath,
+    ...(kernelPath === undefined ? {} : { kernelPath }),
+    ...(ramdiskPath === undefined ? {} : { ramdiskPath }),
+  };
+}
+
+const isOff = (fact: DomainFact | undefined): boolean =>
+  fact === undefined || fact.power === 'shutoff' || fact.power === 'crashed';
+
+/** Presses the power button and waits; false when the guest is still there at the deadline. */
+async function askToShutDown(context: WorkContext, uuid: string, timeoutMs: number): Promise<boolean> {
+  const { drivers, clock, signal } = context;
+  const patienceMs = timeoutMs * (context.virtType === 'kvm' ? 1 : TCG_FACTOR);
+  const began = clock.monotonicMs();
+  for (let pressed = -Infinity; ;) {
+    const fact = await drivers.hypervisor.lookup(uuid);
+    if (isOff(fact)) return true;
+    const waitedMs = clock.monotonicMs() - began;
+    if (waitedMs >= patienceMs) return false;
+    if (waitedMs - pressed >= PRESS_AGAIN_MS && fact?.power !== 'shutting-down') {
+      pressed = waitedMs;
+      await drivers.hypervisor.shutdown(uuid);
+    }
+    await clock.sleep(POLL_MS, signal);
+  }
+}
+
+async function stopInstance(
+  context: WorkContext,
+  command: Extract<InstanceCommand, { verb: 'stop' }>,
+): Promise<DomainFact | undefined> {
+  const { drivers, log } = context;
+  const uuid = command.spec.domainUuid;
+  const fact = await log.run('look', () => drivers.hypervisor.lookup(uuid));
+  if (isOff(fact)) return fact;
+  const went = !command.force && (await log.run('shutdown', () => askToShutDown(context, uuid, command.timeoutMs)));
+  if (!went) await log.run('destroy', () => drivers.hypervisor.destroy(uuid));
+  return drivers.hypervisor.lookup(uuid);
+}
+
+/** Off and on again where the guest plays along, else a reset: libvirt's own ACPI reboot would turn a later power-off into a reset. */
+async function rebootInstance(
+  context: WorkContext,
+  command: Extract<InstanceCommand, { verb: 'reboot' }>,
+): Promise<DomainFact | undefined> {
+  const { drivers, log } = context;
+  const { spec } = command;
+  const uuid = spec.domainUuid;
+  const fact = await log.run('look', () => drivers.hypervisor.lookup(uuid));
+  if (fact === undefined)
+    throw new CloudError('NotFound', `the domain of ${spec.instanceId} is not defined on its host`);
+  const off =
+    isOff(fact) ||
+    (!command.force && (await log.run('shutdown', () => askToShutDown(context, uuid, command.timeoutMs))));
+  if (off) {
+    await log.run('start', () => drivers.hypervisor.start(uuid));
+    await log.run('guard', () => drivers.network.guardPort(networkSpec(spec), portSpec(spec)));
+  } else {
+    await log.run('reset', () => drivers.hypervisor.reset(uuid));
+  }
+  return drivers.hypervisor.lookup(uuid);
+}
+
+async function removeInstance(
+  { drivers, log, bridges }: WorkContext,
+  { spec }: Extract<InstanceCommand, { verb: 'remove' }>,
+): Promise<undefined> {
+  const network = networkSpec(spec);
+  const fact = await log.run('look', () => drivers.hypervisor.lookup(spec.domainUuid));
+  if (!isOff(fact)) await log.run('destroy', () => drivers.hypervisor.destroy(spec.domainUuid));
+  if (fact !== undefined) await log.run('undefine', () => drivers.hypervisor.undefine(spec.domainUuid));
+  await bridges.run(network.bridge, async () => {
+    await log.run('port', () => drivers.network.removePort(network, portSpec(spec)));
+    const { leases } = await drivers.network.inventory();
+    if (leases.some((lease) => lease.bridge === network.bridge)) return;
+    await log.run('network', () => drivers.network.removeNetwork(network.networkId, network.bridge));
+  });
+  await log.run('disk', () => drivers.images.removeInstanceDir(spec.instanceId));
+  return undefined;
+}
