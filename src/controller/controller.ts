@@ -1,0 +1,79 @@
+import { toJson } from '../base/json.ts';
+import { KEYS } from '../domain/keys.ts';
+import type { HostRecord } from '../domain/records.ts';
+import { HostReport, Outcome, Progress, TOPIC, WorkerHello } from '../messages/worker.ts';
+import type { Json } from '../base/json.ts';
+import type { HandlerTable, Subscription } from '../ports/bus.ts';
+import type { ControllerContext } from './controller-context.ts';
+import { InstanceLoop } from './instances/instance-loop.ts';
+import { completeReservations } from './instances/reservations.ts';
+import { Executor } from './operations/executor.ts';
+import type { CallMeta } from './operations/handler.ts';
+
+const PREFETCH = 256;
+
+/** The Cloud Controller of one process: takes changes and reports from the bus, drives the reconcilers. */
+export class Controller {
+  readonly executor: Executor;
+  readonly instances: InstanceLoop;
+  readonly #context: ControllerContext;
+  #subscription: Subscription | undefined;
+
+  constructor(context: ControllerContext) {
+    this.#context = context;
+    this.executor = new Executor(context);
+    this.instances = new InstanceLoop(context);
+  }
+
+  async start(): Promise<void> {
+    const { bus } = this.#context;
+    this.#subscription = await bus.serve(TOPIC.controller, this.#handlers(), { prefetch: PREFETCH });
+    await completeReservations(this.#context);
+    this.instances.start();
+  }
+
+  async close(): Promise<void> {
+    await this.#subscription?.close();
+    await this.instances.close();
+  }
+
+  #handlers(): HandlerTable {
+    const { observations, workers } = this.#context;
+    return {
+      operation: async (body) => {
+        const { name, input, meta } = body as unknown as { name: string; input: Json; meta: CallMeta };
+        const { output, rev } = await this.executor.change(name, input, meta);
+        return { output: toJson(output as object), rev };
+      },
+      'worker-hello': async (body) => {
+        await workers.hello(WorkerHello.parse(body));
+        return undefined;
+      },
+      'host-report': (body) => {
+        this.#hostReport(HostReport.parse(body));
+        return Promise.resolve(undefined);
+      },
+      outcome: async (body) => {
+        await this.instances.outcome(Outcome.parse(body));
+        return undefined;
+      },
+      progress: (body) => {
+        observations.progress(Progress.parse(body));
+        return Promise.resolve(undefined);
+      },
+    };
+  }
+
+  #hostReport(report: HostReport): void {
+    const { observations, store, logger } = this.#context;
+    if (store.get<HostRecord>(KEYS.host(report.hostId)) === undefined) return;
+    const before = observations.host(report.hostId);
+    const changed = observations.report(report);
+    if (before?.up !== report.up) {
+      logger.info(report.up ? 'host is up' : 'host is down', { hostId: report.hostId, problem: report.problem });
+      this.instances.sweep();
+      return;
+    }
+    for (const name of changed) this.instances.wake(name);
+  }
+}

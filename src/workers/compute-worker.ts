@@ -1,0 +1,133 @@
+import type { Clock } from '../base/clock.ts';
+import { CloudError, errorText } from '../base/errors.ts';
+import { toJson } from '../base/json.ts';
+import type { Logger } from '../base/logger.ts';
+import { KeyedLock } from '../base/keyed-lock.ts';
+import { CloseHost, InstanceCommand, OpenHost, ProbeHost, ReadConsole, TOPIC } from '../messages/worker.ts';
+import type { HostReport } from '../messages/worker.ts';
+import type { Bus, HandlerTable, Subscription } from '../ports/bus.ts';
+import type { OpenHostDrivers } from '../ports/host-drivers.ts';
+import { HostSession } from './host-session.ts';
+import type { Reporter } from './host-session.ts';
+
+const HELLO_MS = 10_000;
+const OUTCOME_TIMEOUT_MS = 10_000;
+
+export interface ComputeWorkerOptions {
+  readonly workerId: string;
+  /** New at every start: facts of an older session are older. */
+  readonly session: string;
+  readonly bus: Bus;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  readonly openDrivers: OpenHostDrivers;
+}
+
+/** Serves the hosts that the controller opens in it: carries out commands and reports facts. It never writes a record and never reads the store. */
+export class ComputeWorker {
+  readonly #options: ComputeWorkerOptions;
+  readonly #hosts = new Map<string, HostSession>();
+  readonly #opening = new KeyedLock();
+  readonly #reporter: Reporter;
+  #subscription: Subscription | undefined;
+  #hello: { cancel(): void } | undefined;
+  #seq = 0;
+
+  constructor(options: ComputeWorkerOptions) {
+    this.#options = options;
+    const { bus } = options;
+    this.#reporter = {
+      host: (report: HostReport) => bus.cast(TOPIC.controller, 'host-report', toJson(report)),
+      outcome: async (outcome) => {
+        await bus.call(TOPIC.controller, 'outcome', toJson(outcome), { timeoutMs: OUTCOME_TIMEOUT_MS });
+      },
+      // Lost progress is no harm: it only says what is being done.
+      progress: (progress) => void bus.cast(TOPIC.controller, 'progress', toJson(progress)).catch(() => undefined),
+    };
+  }
+
+  async start(): Promise<void> {
+    const { bus, clock, workerId } = this.#options;
+    this.#subscription = await bus.serve(TOPIC.worker(workerId), this.#handlers(), { prefetch: 256 });
+    this.#hello = clock.every(HELLO_MS, () => this.#sayHello(), { unref: true });
+    this.#sayHello();
+  }
+
+  async close(): Promise<void> {
+    this.#hello?.cancel();
+    await this.#subscription?.close();
+    await Promise.allSettled([...this.#hosts.values()].map((host) => host.close()));
+    this.#hosts.clear();
+  }
+
+  #sayHello(): void {
+    const { bus, workerId, session, logger } = this.#options;
+    const hello = { v: 1, workerId, session, kinds: ['compute', 'network'], open: [...this.#hosts.keys()] };
+    bus.cast(TOPIC.controller, 'worker-hello', toJson(hello)).catch((error: unknown) => {
+      logger.debug('nobody to say hello to', { error: errorText(error) });
+    });
+  }
+
+  #handlers(): HandlerTable {
+    return {
+      'host-probe': async (body) => {
+        const drivers = await this.#options.openDrivers(ProbeHost.parse(body).transport);
+        try {
+          return toJson(await drivers.probe());
+        } finally {
+          await drivers.close();
+        }
+      },
+      'host-open': async (body) => {
+        const open = OpenHost.parse(body);
+        await this.#opening.run(open.hostId, () => this.#openHost(open));
+        return undefined;
+      },
+      'host-close': async (body) => {
+        const { hostId } = CloseHost.parse(body);
+        await this.#hosts.get(hostId)?.close();
+        this.#hosts.delete(hostId);
+        return undefined;
+      },
+      'instance-command': (body) => {
+        const command = InstanceCommand.parse(body);
+        // Not open (any more): the controller opens the host at our next hello and sends the command again.
+        this.#hosts.get(command.hostId)?.accept(command);
+        return Promise.resolve(undefined);
+      },
+      'console-read': async (body) => {
+        const { hostId, instanceId, fromByte, maxBytes } = ReadConsole.parse(body);
+        const part = await this.#session(hostId).drivers.readConsole(instanceId, fromByte, maxBytes);
+        return { data: part.data.toString('base64'), fromByte: part.fromByte, nextByte: part.nextByte };
+      },
+    };
+  }
+
+  async #openHost(open: OpenHost): Promise<void> {
+    const known = this.#hosts.get(open.hostId);
+    if (known !== undefined && known.epoch >= open.epoch) {
+      await known.reportAll();
+      return;
+    }
+    await known?.close();
+    const { clock, logger, workerId, session } = this.#options;
+    const drivers = await this.#options.openDrivers(open.transport);
+    const host = new HostSession(open, drivers, {
+      clock,
+      logger: logger.child({ hostId: open.hostId }),
+      reporter: this.#reporter,
+      workerId,
+      session,
+      nextSeq: () => (this.#seq += 1),
+    });
+    this.#hosts.set(open.hostId, host);
+    await host.start();
+  }
+
+  #session(hostId: string): HostSession {
+    const session = this.#hosts.get(hostId);
+    if (session === undefined)
+      throw new CloudError('Unavailable', `host ${hostId} is not open in this worker yet; try again`);
+    return session;
+  }
+}

@@ -1,0 +1,232 @@
+import type { Clock } from '../base/clock.ts';
+import { asCloudError, CloudError, errorText } from '../base/errors.ts';
+import { KeyedLock } from '../base/keyed-lock.ts';
+import type { Logger } from '../base/logger.ts';
+import type { Fact, HostReport, InstanceCommand, OpenHost, Outcome, Progress } from '../messages/worker.ts';
+import type { DomainFact, HypervisorEvent } from '../ports/hypervisor.ts';
+import type { HostDrivers } from '../ports/host-drivers.ts';
+import { INSTANCE_WORK } from './instance-work.ts';
+import type { WorkContext } from './instance-work.ts';
+import { StepLog } from './step-log.ts';
+
+/** How a session speaks to the controller; what it sends may be lost, so it repeats. */
+export interface Reporter {
+  host(report: HostReport): Promise<void>;
+  /** Resolves when the controller has taken it; rejects when that is not known. */
+  outcome(outcome: Outcome): Promise<void>;
+  progress(progress: Progress): void;
+}
+
+const INVENTORY_MS = 30_000;
+const CONFIRM_AGAIN_MS = 1000;
+/** Outcomes that are kept to answer a command that comes again. */
+const LEDGER_MAX = 10_000;
+
+interface Running {
+  readonly commandId: string;
+  readonly generation: number;
+  readonly abort: AbortController;
+}
+
+/**
+ * One host, open in one worker: carries out its commands (one at a time an instance, newer intent first), and reports what it sees. Commands that
+ * are known are answered from the ledger.
+ */
+export class HostSession {
+  readonly hostId: string;
+  readonly epoch: number;
+  readonly #open: OpenHost;
+  readonly #drivers: HostDrivers;
+  readonly #parts: {
+    clock: Clock;
+    logger: Logger;
+    reporter: Reporter;
+    workerId: string;
+    session: string;
+    nextSeq: () => number;
+  };
+  readonly #bridges = new KeyedLock();
+  readonly #instances = new KeyedLock();
+  readonly #running = new Map<string, Running>();
+  readonly #ledger = new Map<string, Outcome>();
+  readonly #work = new Set<Promise<void>>();
+  #watch: { close(): void } | undefined;
+  #timer: { cancel(): void } | undefined;
+  #closed = new AbortController();
+
+  constructor(open: OpenHost, drivers: HostDrivers, parts: HostSession['#parts']) {
+    this.hostId = open.hostId;
+    this.epoch = open.epoch;
+    this.#open = open;
+    this.#drivers = drivers;
+    this.#parts = parts;
+  }
+
+  get drivers(): HostDrivers {
+    return this.#drivers;
+  }
+
+  /** Resolves after the first whole report, or after the attempt at it failed and was reported. */
+  async start(): Promise<void> {
+    this.#watch = this.#drivers.hypervisor.watch((event) => this.#onEvent(event));
+    this.#timer = this.#parts.clock.every(INVENTORY_MS, () => this.#track(this.reportAll()), { unref: true });
+    await this.reportAll();
+  }
+
+  /** Ends the watch and the commands under way; what they did stays and is found by the next owner's inventory. */
+  async close(): Promise<void> {
+    this.#closed.abort(new CloudError('Unavailable', 'the worker is shutting down'));
+    this.#watch?.close();
+    this.#timer?.cancel();
+    for (const running of this.#running.values()) running.abort.abort(this.#closed.signal.reason);
+    await Promise.allSettled([...this.#work]);
+    await this.#drivers.close();
+  }
+
+  /** Takes the command over; resolves at once, the outcome is reported when there is one. */
+  accept(command: InstanceCommand): void {
+    const id = command.spec.instanceId;
+    if (command.epoch < this.epoch || this.#closed.signal.aborted) return;
+    const known = this.#ledger.get(command.commandId);
+    if (known !== undefined) {
+      this.#track(this.#confirm(known));
+      return;
+    }
+    const running = this.#running.get(id);
+    if (running !== undefined) {
+      if (running.commandId === command.commandId || running.generation > command.generation) return;
+      if (running.generation < command.generation) {
+        running.abort.abort(
+          new CloudError('Conflict', `newer intent (generation ${command.generation}) has overtaken it`),
+        );
+      }
+    }
+    const abort = new AbortController();
+    this.#running.set(id, { commandId: command.commandId, generation: command.generation, abort });
+    this.#track(this.#instances.run(id, () => this.#execute(command, abort)));
+  }
+
+  #track(work: Promise<void>): void {
+    const tracked = work.catch((error: unknown) => {
+      this.#parts.logger.warn('host session', { hostId: this.hostId, error: errorText(error) });
+    });
+    this.#work.add(tracked);
+    void tracked.finally(() => this.#work.delete(tracked));
+  }
+
+  async #execute(command: InstanceCommand, abort: AbortController): Promise<void> {
+    const { clock, reporter } = this.#parts;
+    const id = command.spec.instanceId;
+    const log = new StepLog(clock, abort.signal, (step, atMs) =>
+      reporter.progress({ v: 1, commandId: command.commandId, instanceId: id, step, atMs }),
+    );
+    let result: { fact?: Fact; error?: NonNullable<Outcome['error']> };
+    try {
+      const context: WorkContext = {
+        drivers: this.#drivers,
+        virtType: this.#open.virtType,
+        clock,
+        log,
+        signal: abort.signal,
+        bridges: this.#bridges,
+      };
+      const work = INSTANCE_WORK[command.verb] as (
+        c: WorkContext,
+        m: InstanceCommand,
+      ) => Promise<DomainFact | undefined>;
+      const fact = await work(context, command);
+      result = fact === undefined ? {} : { fact };
+    } catch (error) {
+      result = { error: errorOf(error, log.last) };
+    } finally {
+      if (this.#running.get(id)?.commandId === command.commandId) this.#running.delete(id);
+    }
+    // What was cut short by newer intent or by our own end has no outcome: whoever still wants it sends it again.
+    if (abort.signal.aborted) return;
+    await this.#finish(command, result, log);
+  }
+
+  async #finish(
+    command: InstanceCommand,
+    result: { fact?: Fact; error?: NonNullable<Outcome['error']> },
+    log: StepLog,
+  ): Promise<void> {
+    const outcome: Outcome = {
+      v: 1,
+      commandId: command.commandId,
+      hostId: this.hostId,
+      session: this.#parts.session,
+      epoch: this.epoch,
+      seq: this.#parts.nextSeq(),
+      instanceId: command.spec.instanceId,
+      generation: command.generation,
+      verb: command.verb,
+      ok: result.error === undefined,
+      ...result,
+      steps: log.steps,
+    };
+    if (this.#ledger.size >= LEDGER_MAX) {
+      const oldest = this.#ledger.keys().next();
+      if (oldest.done !== true) this.#ledger.delete(oldest.value);
+    }
+    this.#ledger.set(command.commandId, outcome);
+    await this.#confirm(outcome);
+  }
+
+  async #confirm(outcome: Outcome): Promise<void> {
+    const { clock, reporter } = this.#parts;
+    while (!this.#closed.signal.aborted) {
+      try {
+        await reporter.outcome(outcome);
+        return;
+      } catch {
+        await clock.sleep(CONFIRM_AGAIN_MS, this.#closed.signal).catch(() => undefined);
+      }
+    }
+  }
+
+  /** Every domain of the host, in one call. */
+  async reportAll(): Promise<void> {
+    const seq = this.#parts.nextSeq();
+    try {
+      const facts = await this.#drivers.hypervisor.inventory();
+      await this.#report({ seq, up: true, whole: true, facts });
+    } catch (error) {
+      await this.#report({ seq, up: false, whole: false, facts: [], problem: errorText(error) });
+    }
+  }
+
+  #onEvent(event: HypervisorEvent): void {
+    if (event.kind === 'connected') {
+      this.#track(this.reportAll());
+      return;
+    }
+    const seq = this.#parts.nextSeq();
+    if (event.kind === 'disconnected') {
+      this.#track(this.#report({ seq, up: false, whole: false, facts: [], problem: event.problem }));
+      return;
+    }
+    const { name, uuid, power, reason } = event;
+    const fact: Fact = { name, uuid, power, ...(reason === undefined ? {} : { reason }) };
+    this.#track(this.#report({ seq, up: true, whole: false, facts: [fact] }));
+  }
+
+  #report(seen: { seq: number; up: boolean; whole: boolean; facts: readonly Fact[]; problem?: string }): Promise<void> {
+    const { workerId, session, clock, reporter } = this.#parts;
+    return reporter.host({
+      v: 1,
+      hostId: this.hostId,
+      workerId,
+      session,
+      epoch: this.epoch,
+      atMs: clock.nowMs(),
+      ...seen,
+      facts: [...seen.facts],
+    });
+  }
+}
+
+function errorOf(error: unknown, step: string | undefined): NonNullable<Outcome['error']> {
+  const { code, message, retryable } = asCloudError(error);
+  return { code, message, retryable, ...(step === undefined ? {} : { step }) };
+}
