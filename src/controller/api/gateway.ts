@@ -1,0 +1,39 @@
+import { toJson } from '../../base/json.ts';
+import { CloudError } from '../../base/errors.ts';
+import { TOPIC } from '../../messages/worker.ts';
+import type { ControllerContext } from '../controller-context.ts';
+import { definitionOf, Executor } from '../operations/executor.ts';
+import type { CallMeta } from '../operations/handler.ts';
+
+/** How long an edge waits for the controller before it says that the outcome is not known. */
+const CHANGE_TIMEOUT_MS = 110_000;
+const REPLICA_TIMEOUT_MS = 10_000;
+
+/**
+ * The api role's half of an operation: reads are answered from this process's replica, changes go to a controller over the bus, and
+ * their answer is given out once the replica has what they wrote (read your own writes).
+ */
+export class Gateway {
+  readonly #context: ControllerContext;
+  readonly #executor: Executor;
+
+  constructor(context: ControllerContext) {
+    this.#context = context;
+    this.#executor = new Executor(context);
+  }
+
+  async unary(name: string, input: unknown, meta: CallMeta): Promise<unknown> {
+    if (!definitionOf(name).changes) return this.#executor.read(name, input, meta);
+    const { bus, store } = this.#context;
+    const body = toJson({ name, input: toJson((input ?? {}) as object), meta });
+    const answer = await bus.call(TOPIC.controller, 'operation', body, { timeoutMs: CHANGE_TIMEOUT_MS });
+    const { output, rev } = answer as unknown as { output: unknown; rev: number };
+    await store.waitApplied(rev, REPLICA_TIMEOUT_MS);
+    return output;
+  }
+
+  stream(name: string, input: unknown, meta: CallMeta, signal: AbortSignal): AsyncIterable<unknown> {
+    if (definitionOf(name).kind !== 'stream') throw new CloudError('InvalidAction', `${name} is not a stream`);
+    return this.#executor.stream(name, input, meta, signal);
+  }
+}

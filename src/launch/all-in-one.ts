@@ -1,0 +1,103 @@
+import { join } from 'node:path';
+import type { Clock } from '../base/clock.ts';
+import type { CloudError } from '../base/errors.ts';
+import type { Logger } from '../base/logger.ts';
+import type { Random } from '../base/random.ts';
+import { randomHex } from '../base/random.ts';
+import { Controller } from '../controller/controller.ts';
+import { bootstrapCloud } from '../controller/bootstrap.ts';
+import type { ControllerContext } from '../controller/controller-context.ts';
+import { Gateway } from '../controller/api/gateway.ts';
+import { Observations } from '../controller/hosts/observations.ts';
+import { WorkerDirectory } from '../controller/hosts/worker-directory.ts';
+import { createFileBlobs } from '../adapters/blobs/file-blobs.ts';
+import { createMemoryBus } from '../adapters/bus/memory-bus.ts';
+import { openFileStore } from '../adapters/store/file-store.ts';
+import type { Blobs } from '../ports/blobs.ts';
+import type { Bus } from '../ports/bus.ts';
+import type { OpenHostDrivers } from '../ports/host-drivers.ts';
+import type { Store } from '../ports/store.ts';
+import { ComputeWorker } from '../workers/compute-worker.ts';
+import type { Config } from './config/schema.ts';
+import { controllerPolicy } from './controller-policy.ts';
+
+export interface AllInOneOptions {
+  readonly config: Config;
+  readonly version: string;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly logger: Logger;
+  readonly roles: readonly string[];
+  /** How hosts are reached; gets the blobs that images come from. */
+  readonly openDrivers: (blobs: Blobs) => OpenHostDrivers;
+  /** The journal failed: the process must end and recover from disk. */
+  readonly onPoison: (error: CloudError) => void;
+  /** Default: the file engine in the state folder, which takes the state lock. */
+  readonly store?: Store;
+  readonly bus?: Bus;
+}
+
+/** Every role in one process, without any server: what the daemon, tests and the simulation build on. */
+export interface AllInOne {
+  readonly context: ControllerContext;
+  readonly gateway: Gateway;
+  readonly controller: Controller;
+  readonly blobs: Blobs;
+  close(): Promise<void>;
+}
+
+/** The one worker of an all-in-one; its assignments outlive the process. */
+const WORKER_ID = 'local';
+
+export async function startAllInOne(options: AllInOneOptions): Promise<AllInOne> {
+  const { config, clock, random, logger } = options;
+  const store =
+    options.store ?? (await openFileStore({ dir: config.stateDir, clock, random, logger, onPoison: options.onPoison }));
+  const bus = options.bus ?? createMemoryBus({ clock, random, logger });
+  const blobs = createFileBlobs({ dir: join(config.stateDir, 'blobs'), random });
+  const cloudId = await bootstrapCloud(store, random, clock.nowMs());
+  const context: ControllerContext = {
+    store,
+    bus,
+    blobs,
+    clock,
+    random,
+    logger,
+    policy: controllerPolicy(config),
+    cloudId,
+    process: {
+      version: options.version,
+      pid: process.pid,
+      startedAtMs: clock.nowMs(),
+      roles: options.roles,
+      stateDir: config.stateDir,
+      storeEngine: store.health().engine,
+      busEngine: 'memory',
+    },
+    observations: new Observations(() => clock.monotonicMs()),
+    workers: new WorkerDirectory({ store, bus, clock, logger, cloudId }),
+  };
+  const controller = new Controller(context);
+  const worker = new ComputeWorker({
+    workerId: WORKER_ID,
+    session: randomHex(random, 16),
+    bus,
+    clock,
+    logger: logger.child({ role: 'worker' }),
+    openDrivers: options.openDrivers(blobs),
+  });
+  await controller.start();
+  await worker.start();
+  return {
+    context,
+    gateway: new Gateway(context),
+    controller,
+    blobs,
+    async close() {
+      await worker.close();
+      await controller.close();
+      await bus.close();
+      await store.close();
+    },
+  };
+}

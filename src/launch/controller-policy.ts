@@ -1,0 +1,28 @@
+import type { ControllerPolicy } from '../controller/controller-context.ts';
+import type { Config } from './config/schema.ts';
+
+/** The configuration as the controller's parts want it. */
+export function controllerPolicy(config: Config): ControllerPolicy {
+  const { network, scheduler, instances } = config;
+  return Object.freeze({
+    region: config.region,
+    zone: config.zone,
+    fixedRange: network.fixedRange,
+    subnetPrefix: network.subnetPrefix,
+    dns: network.dns,
+    domain: network.domain,
+    mtu: network.mtu,
+    metadataPort: config.metadata.port,
+    placement: {
+      cpuAllocationRatio: scheduler.cpuAllocationRatio,
+      memoryAllocationRatio: scheduler.memoryAllocationRatio,
+      diskAllocationRatio: scheduler.diskAllocationRatio,
+      reservedMemoryMib: scheduler.reservedMemoryMib,
+      reservedDiskGib: scheduler.reservedDiskGib,
+    },
+    stopTimeoutMs: instances.stopTimeoutMs,
+    terminatedKeepMs: instances.terminatedKeepMs,
+    maxAttempts: instances.maxAttempts,
+    operationsKeepMs: config.operations.keepMs,
+  });
+}

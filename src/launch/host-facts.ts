@@ -1,0 +1,41 @@
+import { CloudError } from '../base/errors.ts';
+import { parseCidr } from '../domain/addressing.ts';
+import type { HostShell } from '../ports/host-shell.ts';
+
+/** Free space where disks will live, in whole GiB; looks at the nearest folder that exists, and makes none. */
+export async function freeDiskGib(shell: HostShell, path: string): Promise<number> {
+  for (let at = path; ; at = at.slice(0, at.lastIndexOf('/')) || '/') {
+    const { exitCode, stdout } = await shell.exec(['df', '--output=avail', '-B1', at]);
+    if (exitCode === 0) return Math.floor(Number(stdout.trim().split('\n').at(-1)) / 1024 ** 3);
+    if (at === '/') throw new CloudError('HostError', `df does not work on ${shell.name}`);
+  }
+}
+
+interface RouteRow {
+  readonly dst?: string;
+  readonly dev?: string;
+}
+
+/** IPv4 networks that the host routes, without its default route and without ours (bridges nvb*). */
+export async function hostRoutes(shell: HostShell): Promise<string[]> {
+  const { exitCode, stdout, stderr } = await shell.exec(['ip', '-j', '-4', 'route', 'show', 'table', 'main']);
+  if (exitCode !== 0) throw new CloudError('HostError', `ip route failed on ${shell.name}: ${stderr.trim()}`);
+  return parseRoutes(stdout);
+}
+
+export function parseRoutes(json: string): string[] {
+  const rows = (json.trim() === '' ? [] : JSON.parse(json)) as RouteRow[];
+  return rows
+    .filter((row) => row.dst !== undefined && row.dst !== 'default' && row.dev?.startsWith('nvb') !== true)
+    .map((row) => (row.dst?.includes('/') === true ? row.dst : `${row.dst ?? ''}/32`))
+    .filter((cidr) => isCidr(cidr));
+}
+
+function isCidr(text: string): boolean {
+  try {
+    parseCidr(text);
+    return true;
+  } catch {
+    return false;
+  }
+}
