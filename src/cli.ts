@@ -1,0 +1,31 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+
+/** The commands and their manifest stand beside this file, package.json one folder above. */
+const root = import.meta.dirname;
+
+interface Package {
+  readonly name: string;
+  readonly version: string;
+  readonly oclif: Record<string, unknown>;
+}
+
+function readPackage(): Package {
+  return JSON.parse(readFileSync(join(root, '..', 'package.json'), 'utf8')) as Package;
+}
+
+async function run(argv: readonly string[]): Promise<number> {
+  // Answered before anything is loaded: scripts ask for it often.
+  if (argv.length === 1 && (argv[0] === '--version' || argv[0] === '-V')) {
+    process.stdout.write(`novactl ${readPackage().version}\n`);
+    return 0;
+  }
+  const [{ main }, { processIo }] = await Promise.all([
+    import('./commands/support/main.ts'),
+    import('./commands/support/io.ts'),
+  ]);
+  return main(argv, processIo(), { root, pjson: readPackage() });
+}
+
+// Pipes, files and terminals are written to at once on Linux, so nothing is lost by an exit here.
+process.exit(await run(process.argv.slice(2)));

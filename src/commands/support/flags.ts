@@ -1,0 +1,111 @@
+import { Args, Flags } from '@oclif/core';
+import { CloudError } from '../../base/errors.ts';
+import { parseDurationMs } from '../../base/units.ts';
+import { FORMATS, type Format } from '../../views/listing.ts';
+
+/** A flag's bad value in one line: the flag, what is allowed, what was given. */
+export function badValue(what: string, allowed: string, given: string): CloudError {
+  return new CloudError('InvalidParameterValue', `${what} must be ${allowed}, not "${given}"`);
+}
+
+interface Described {
+  readonly description: string;
+}
+
+/** `30s`, `5m`: milliseconds. */
+export const duration = (name: string, options: Described & { default?: number; defaultText?: string }) =>
+  Flags.custom<number>({
+    description: options.description,
+    helpValue: 'DURATION',
+    ...(options.default === undefined
+      ? {}
+      : { default: options.default, defaultHelp: async () => options.defaultText }),
+    parse: (text) => {
+      const ms = parseDurationMs(text);
+      if (ms === undefined) throw badValue(`--${name}`, 'a time like 500ms, 30s, 5m or 2h', text);
+      return Promise.resolve(ms);
+    },
+  })();
+
+export const whole = (name: string, options: Described & { min: number; max: number; default?: number }) =>
+  Flags.custom<number>({
+    description: options.description,
+    helpValue: 'N',
+    ...(options.default === undefined ? {} : { default: options.default }),
+    parse: (text) => {
+      const value = /^-?\d{1,15}$/.test(text) ? Number(text) : Number.NaN;
+      if (value >= options.min && value <= options.max) return Promise.resolve(value);
+      throw badValue(`--${name}`, `a whole number, ${options.min} to ${options.max}`, text);
+    },
+  })();
+
+/** `one,two`, also given several times. */
+const names = (text: string): string[] => text.split(',').flatMap((item) => (item.trim() === '' ? [] : [item.trim()]));
+
+const GLOBAL = { helpGroup: 'GLOBAL' } as const;
+
+/** Every command has these. */
+export const globalFlags = {
+  output: Flags.option({
+    char: 'o',
+    description: 'how data is printed',
+    options: FORMATS,
+    default: 'table' as Format,
+    ...GLOBAL,
+  })(),
+  json: Flags.boolean({ description: 'the same as --output json', ...GLOBAL }),
+  quiet: Flags.boolean({ char: 'q', description: 'say nothing but data, warnings and errors', ...GLOBAL }),
+  verbose: Flags.boolean({ char: 'v', description: 'say more of what is done', ...GLOBAL }),
+  yes: Flags.boolean({ char: 'y', description: 'do not ask before what destroys', ...GLOBAL }),
+  reason: Flags.string({ description: 'why, kept in the record of the operation', helpValue: 'TEXT', ...GLOBAL }),
+  'no-color': Flags.boolean({ description: 'print without colour, as NO_COLOR does', ...GLOBAL }),
+  config: Flags.string({ description: 'configuration file to read', helpValue: 'FILE', ...GLOBAL }),
+  context: Flags.string({ description: 'context of contexts.yaml to use', helpValue: 'NAME', ...GLOBAL }),
+  set: Flags.string({
+    description: 'set a key of the configuration for this command, as KEY=VALUE',
+    helpValue: 'KEY=VALUE',
+    multiple: true,
+    multipleNonGreedy: true,
+    ...GLOBAL,
+  }),
+};
+
+/** What prints columns takes this one. */
+export const columnsFlag = {
+  columns: Flags.custom<string[]>({
+    description: 'columns to print, in this order',
+    helpValue: 'NAME,...',
+    parse: (text) => Promise.resolve(names(text)),
+  })(),
+};
+
+/** What prints many things takes these. */
+export const listFlags = {
+  ...columnsFlag,
+  filter: Flags.string({
+    description: 'only rows where column=value or column!=value; values may hold * and ,',
+    helpValue: 'COLUMN=VALUE',
+    multiple: true,
+    multipleNonGreedy: true,
+  }),
+};
+
+/** Every change takes this one. */
+export const changeFlags = {
+  'dry-run': Flags.boolean({ description: 'only check that it would be allowed' }),
+};
+
+/** Changes that go on after the answer take these. */
+export const waitFlags = (until: string, defaultMs = 600_000, defaultText = '10m') => ({
+  wait: Flags.boolean({ description: `wait until ${until}` }),
+  timeout: duration('timeout', { description: 'longest wait', default: defaultMs, defaultText }),
+});
+
+// Without ignoreStdin oclif takes a missing word from stdin.
+export const idArg = (description: string) => ({
+  id: Args.string({ description, required: true, ignoreStdin: true }),
+});
+
+export const idsArg = (description: string) => ({
+  id: Args.string({ description, required: true, multiple: true, ignoreStdin: true }),
+});

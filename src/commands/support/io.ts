@@ -1,0 +1,91 @@
+import { spawn } from 'node:child_process';
+import { SystemClock, type Clock } from '../../base/clock.ts';
+import { CloudError } from '../../base/errors.ts';
+import { SystemRandom, type Random } from '../../base/random.ts';
+import type { Sink } from '../../views/output.ts';
+
+export type Env = Readonly<Record<string, string | undefined>>;
+
+/** What a command may touch of its process; tests give another. */
+export interface Io {
+  readonly env: Env;
+  readonly uid: number;
+  readonly stdout: Sink;
+  readonly stderr: Sink;
+  readonly stdin: NodeJS.ReadableStream;
+  /** Somebody sits there who can be asked. */
+  readonly interactive: boolean;
+  readonly clock: Clock;
+  readonly random: Random;
+  /** Aborted by the first SIGINT or SIGTERM; its reason is an Interrupted. */
+  readonly signal: AbortSignal;
+  /** Runs another program on this terminal; resolves with its exit code (128 + signal when one ended it). */
+  exec(file: string, argv: readonly string[]): Promise<number>;
+  /** The words that start this program again: node and the script. */
+  readonly self: readonly string[];
+}
+
+/** The user or the system told the program to stop. */
+export class Interrupted extends Error {
+  override readonly name = 'Interrupted';
+}
+
+const SIGNAL_NUMBER: Readonly<Record<string, number>> = { SIGHUP: 1, SIGINT: 2, SIGKILL: 9, SIGPIPE: 13, SIGTERM: 15 };
+
+function execInherited(file: string, argv: readonly string[]): Promise<number> {
+  return new Promise((resolve, reject) => {
+    const child = spawn(file, argv, { stdio: 'inherit' });
+    child.once('error', (error: NodeJS.ErrnoException) => {
+      const text = error.code === 'ENOENT' ? `${file} is not installed here` : `${file}: ${error.message}`;
+      reject(new CloudError('Unavailable', text, { cause: error }));
+    });
+    child.once('exit', (code, signal) => resolve(code ?? 128 + (SIGNAL_NUMBER[signal ?? ''] ?? 0)));
+  });
+}
+
+const sink = (stream: NodeJS.WriteStream): Sink => ({
+  write: (text) => {
+    stream.write(text);
+  },
+  isTty: stream.isTTY,
+  get columns() {
+    return stream.isTTY ? stream.columns : undefined;
+  },
+});
+
+/** This process. A second signal ends it at once. */
+export function processIo(): Io {
+  const aborter = new AbortController();
+  const onSignal = (): void => {
+    if (aborter.signal.aborted) process.exit(130);
+    aborter.abort(new Interrupted('interrupted'));
+  };
+  process.on('SIGINT', onSignal);
+  process.on('SIGTERM', onSignal);
+  // Who reads stdout may have read enough (novactl ... | head): that is no failure.
+  process.stdout.on('error', () => process.exit(0));
+  return {
+    env: process.env,
+    uid: process.getuid?.() ?? 0,
+    stdout: sink(process.stdout),
+    stderr: sink(process.stderr),
+    stdin: process.stdin,
+    interactive: process.stdin.isTTY && process.stderr.isTTY,
+    clock: new SystemClock(),
+    random: new SystemRandom(),
+    signal: aborter.signal,
+    exec: execInherited,
+    self: [process.execPath, ...process.execArgv, process.argv[1] ?? ''],
+  };
+}
+
+const IO_KEY = Symbol.for('novactl.io');
+
+/** Hands the io to the commands through the oclif config that they get. */
+export function attachIo(config: object, io: Io): void {
+  Object.defineProperty(config, IO_KEY, { value: io });
+}
+
+export function ioOf(config: object): Io {
+  return (config as { [IO_KEY]?: Io })[IO_KEY] ?? processIo();
+}

@@ -1,0 +1,173 @@
+import { CloudError } from '../../base/errors.ts';
+import { randomHex } from '../../base/random.ts';
+import type { CallOptions, CloudClient } from '../../client/cloud-client.ts';
+import type { OperationInput, OperationOutput, UnaryName } from '../../messages/operations/index.ts';
+import { filterRows } from '../../views/filter.ts';
+import {
+  renderListing,
+  renderOne,
+  type Details,
+  type Format,
+  type Listing,
+  type RenderOptions,
+} from '../../views/listing.ts';
+import type { Output } from '../../views/output.ts';
+import { cutMark, wantsColor } from '../../views/paint.ts';
+import { cloudDirs, socketPathIn, type CloudDirs } from './dirs.ts';
+import type { Io } from './io.ts';
+import { inCommandWords, type ParameterNames } from './parameter-text.ts';
+
+export interface GlobalFlags {
+  readonly output: Format;
+  readonly json: boolean;
+  readonly quiet: boolean;
+  readonly verbose: boolean;
+  readonly yes: boolean;
+  readonly reason?: string | undefined;
+  readonly 'no-color': boolean;
+  readonly config?: string | undefined;
+  readonly context?: string | undefined;
+  readonly set?: readonly string[] | undefined;
+  readonly 'dry-run'?: boolean;
+  readonly columns?: readonly string[] | undefined;
+  readonly filter?: readonly string[] | undefined;
+}
+
+/** `KEY=VALUE` words as a record. */
+export function settings(words: readonly string[] | undefined): Record<string, string> {
+  return Object.fromEntries(
+    (words ?? []).map((word) => {
+      const at = word.indexOf('=');
+      if (at < 1) throw new CloudError('InvalidParameterValue', `--set must be KEY=VALUE, not "${word}"`);
+      return [word.slice(0, at), word.slice(at + 1)];
+    }),
+  );
+}
+
+/** One run of a command: its cloud, its output and its token. */
+export class Session {
+  readonly io: Io;
+  readonly output: Output;
+  readonly flags: GlobalFlags;
+  readonly #parameters: ParameterNames;
+  #client: CloudClient | undefined;
+  #token: string | undefined;
+  #changes = 0;
+
+  constructor(options: { io: Io; output: Output; flags: GlobalFlags; parameters: ParameterNames }) {
+    this.io = options.io;
+    this.output = options.output;
+    this.flags = options.flags;
+    this.#parameters = options.parameters;
+  }
+
+  get format(): Format {
+    return this.flags.json ? 'json' : this.flags.output;
+  }
+
+  nowMs(): number {
+    return this.io.clock.nowMs();
+  }
+
+  dirs(): Promise<CloudDirs> {
+    const { env, uid } = this.io;
+    const { config, context, set } = this.flags;
+    return cloudDirs({ env, uid, flags: settings(set), configPath: config, context });
+  }
+
+  async client(): Promise<CloudClient> {
+    if (this.#client !== undefined) return this.#client;
+    const [{ SocketClient }, dirs] = await Promise.all([import('../../client/socket-client.ts'), this.dirs()]);
+    this.#client = new SocketClient({
+      socketPath: socketPathIn(dirs),
+      clock: this.io.clock,
+      sudoUser: this.io.env['SUDO_USER'],
+      onRequest: ({ name, status, tookMs }) => this.output.detail(`${name}: ${status} in ${tookMs.toFixed(1)} ms`),
+    });
+    return this.#client;
+  }
+
+  /** Asks; an error speaks in the words of this command. */
+  async read<N extends UnaryName>(
+    name: N,
+    input: OperationInput<N>,
+    options: CallOptions = {},
+  ): Promise<OperationOutput<N>> {
+    const client = await this.client();
+    try {
+      return await client.call(name, input, { signal: this.io.signal, ...options });
+    } catch (error) {
+      throw error instanceof CloudError ? inCommandWords(error, this.#parameters, input) : error;
+    }
+  }
+
+  /** Asks for a change, with the invocation's token, reason and dry run. */
+  change<N extends UnaryName>(name: N, input: OperationInput<N>): Promise<OperationOutput<N>> {
+    const { reason } = this.flags;
+    return this.read(name, input, { clientToken: this.#nextToken(), reason, dryRun: this.flags['dry-run'] });
+  }
+
+  /** The token of this invocation in place of a drawn one. */
+  useToken(token: string | undefined): void {
+    this.#token = token;
+  }
+
+  /** Several changes of one invocation have tokens of their own, all made from one. */
+  #nextToken(): string {
+    this.#token ??= `cli-${randomHex(this.io.random, 32)}`;
+    this.#changes += 1;
+    return this.#changes === 1 ? this.#token : `${this.#token}.${this.#changes}`;
+  }
+
+  async show<T>(listing: Listing<T>): Promise<void> {
+    const { filter = [] } = this.flags;
+    const rows = filterRows(listing.rows, listing.columns, filter, this.nowMs());
+    this.output.data(renderListing({ ...listing, rows }, await this.#rendering()));
+    if (rows.length > 0 || this.format === 'json' || this.format === 'yaml') return;
+    if (listing.rows.length > 0) this.output.message('no row passes the filter');
+    else if (listing.empty !== '') this.output.hint(listing.empty);
+  }
+
+  async showOne<T>(details: Details<T>): Promise<void> {
+    this.output.data(renderOne(details, await this.#rendering()));
+  }
+
+  /** Any value as json or yaml where that is asked for; `text` for people. */
+  async showValue(value: Record<string, unknown>, text: string): Promise<void> {
+    const none: Details<typeof value> = {
+      columns: Object.keys(value).map((name) => ({ name, text: (row) => String(row[name] ?? '') })),
+      rows: [value],
+      id: () => String(Object.values(value)[0] ?? ''),
+      data: ([only]) => only,
+      empty: '',
+      fields: [],
+      below: text,
+    };
+    const people = (this.format === 'table' || this.format === 'wide') && this.flags.columns === undefined;
+    if (people) this.output.data(text);
+    else await this.showOne(none);
+  }
+
+  /** Asks the person at the terminal; without one, or with --yes, the answer is yes. */
+  async confirm(question: string): Promise<void> {
+    if (this.flags.yes || !this.io.interactive) return;
+    const { askYesNo } = await import('./ask.ts');
+    if (!(await askYesNo(this.io, question))) {
+      throw new CloudError('OperationNotPermitted', 'not confirmed, nothing was done');
+    }
+  }
+
+  async #rendering(): Promise<RenderOptions> {
+    const { stdout, env } = this.io;
+    const { columns } = this.flags;
+    return {
+      format: this.format,
+      columns,
+      nowMs: this.nowMs(),
+      width: stdout.isTty ? (stdout.columns ?? 80) : undefined,
+      color: wantsColor({ isTty: stdout.isTty, env, noColor: this.flags['no-color'] }),
+      cutMark: cutMark(env),
+      yaml: this.format === 'yaml' ? (await import('yaml')).stringify : JSON.stringify,
+    };
+  }
+}

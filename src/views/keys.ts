@@ -1,0 +1,31 @@
+import type { OperationOutput } from '../messages/operations/index.ts';
+import type { Column, Listing } from './listing.ts';
+import { age, iso } from './moments.ts';
+
+export type KeyPairView = OperationOutput<'DescribeKeyPairs'>['keyPairs'][number];
+
+const COLUMNS: readonly Column<KeyPairView>[] = [
+  { name: 'name', fixed: true, text: (row) => row.keyName },
+  { name: 'type', text: (row) => row.keyType },
+  { name: 'fingerprint', fixed: true, text: (row) => row.keyFingerprint },
+  {
+    name: 'age',
+    right: true,
+    text: (row, nowMs) => age(row.createdAtMs, nowMs),
+    raw: { name: 'created', text: (row) => iso(row.createdAtMs) },
+  },
+  { name: 'id', wide: true, fixed: true, text: (row) => row.keyPairId },
+];
+
+export function keyPairListing(
+  rows: readonly KeyPairView[],
+  extra: Record<string, unknown> = {},
+): Listing<KeyPairView> {
+  return {
+    columns: COLUMNS,
+    rows,
+    id: (row) => row.keyName,
+    data: (kept) => ({ keyPairs: kept, ...extra }),
+    empty: 'no key pairs; make one by: novactl keypair create NAME',
+  };
+}
