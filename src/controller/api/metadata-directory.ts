@@ -1,0 +1,77 @@
+import { hostnameOf } from '../../domain/addressing.ts';
+import type { InstanceRecord } from '../../domain/instance.ts';
+import { KEYS, PREFIX } from '../../domain/keys.ts';
+import type { ImageRecord, ProjectRecord, UserDataRecord } from '../../domain/records.ts';
+import type { ControllerContext } from '../controller-context.ts';
+import type { MetadataView } from './metadata/metadata-view.ts';
+
+type Context = Pick<ControllerContext, 'store' | 'policy'>;
+
+/** Whose metadata a guest's own address asks for: an index over the replica, kept by its change feed. */
+export class MetadataDirectory {
+  readonly #context: Context;
+  readonly #byAddress = new Map<string, string>();
+  readonly #addressOf = new Map<string, string>();
+  readonly #watch: { close(): void };
+
+  constructor(context: Context) {
+    this.#context = context;
+    const { store } = context;
+    for (const { value } of store.range<InstanceRecord>(PREFIX.instance)) this.#index(value.id, value);
+    this.#watch = store.watch(PREFIX.instance, store.rev + 1, (change) => {
+      for (const op of change.ops) {
+        this.#index(op.key.slice(PREFIX.instance.length), op.value as unknown as InstanceRecord | undefined);
+      }
+    });
+  }
+
+  close(): void {
+    this.#watch.close();
+  }
+
+  lookup(address: string): MetadataView | undefined {
+    const id = this.#byAddress.get(address);
+    const record = id === undefined ? undefined : this.#context.store.get<InstanceRecord>(KEYS.instance(id))?.value;
+    return record === undefined ? undefined : this.#view(record);
+  }
+
+  #index(id: string, record: InstanceRecord | undefined): void {
+    const before = this.#addressOf.get(id);
+    const now = record === undefined || record.state === 'terminated' ? undefined : record.nic.address;
+    if (before === now) return;
+    if (before !== undefined && this.#byAddress.get(before) === id) this.#byAddress.delete(before);
+    if (now === undefined) {
+      this.#addressOf.delete(id);
+      return;
+    }
+    this.#addressOf.set(id, now);
+    this.#byAddress.set(now, id);
+  }
+
+  #view(record: InstanceRecord): MetadataView {
+    const { store, policy } = this.#context;
+    const userData =
+      record.hasUserData === true ? store.get<UserDataRecord>(KEYS.userData(record.id))?.value.data : undefined;
+    const { keyName: name, publicKey: openssh } = record;
+    return {
+      instanceId: record.id,
+      reservationId: record.reservationId,
+      launchIndex: record.launchIndex,
+      imageId: record.imageId,
+      ...(record.kernelId === undefined ? {} : { kernelId: record.kernelId }),
+      ...(record.ramdiskId === undefined ? {} : { ramdiskId: record.ramdiskId }),
+      instanceType: record.typeName,
+      hostname: `${hostnameOf(record.nic.address)}.${policy.domain}`,
+      localIpv4: record.nic.address,
+      mac: record.nic.mac,
+      zone: record.zone,
+      region: policy.region,
+      accountId: store.get<ProjectRecord>(KEYS.project(record.projectId))?.value.accountId ?? '',
+      publicKeys: name === undefined || openssh === undefined ? [] : [{ name, openssh }],
+      securityGroups: [],
+      ...(userData === undefined ? {} : { userData: Buffer.from(userData, 'base64') }),
+      launchTimeMs: record.createdAtMs,
+      architecture: store.get<ImageRecord>(KEYS.image(record.imageId))?.value.architecture ?? 'x86_64',
+    };
+  }
+}

@@ -1,0 +1,156 @@
+import type { IncomingMessage, Server, ServerResponse } from 'node:http';
+import { createServer } from 'node:http';
+import type { AddressInfo, Socket } from 'node:net';
+import type { Clock } from '../../../base/clock.ts';
+import { CloudError, errorText } from '../../../base/errors.ts';
+import type { Logger } from '../../../base/logger.ts';
+import type { Random } from '../../../base/random.ts';
+import type { MetadataAnswer } from './metadata-answer.ts';
+import { answerMetadata } from './metadata-answer.ts';
+import type { MetadataView } from './metadata-view.ts';
+import { SessionTokens } from './session-tokens.ts';
+
+export interface MetadataServerParts {
+  /** The instance whose address it is, from memory. The address is the connection's: guests are held to theirs on their taps. */
+  readonly lookup: (sourceAddress: string) => MetadataView | undefined;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly logger: Logger;
+  readonly host: string;
+  /** 0: any free one. */
+  readonly port: number;
+}
+
+export interface MetadataServer {
+  start(): Promise<{ port: number }>;
+  close(): Promise<void>;
+}
+
+/** Guests are not trusted: every one of these is a guest's to exhaust, and none of them another's. */
+export const METADATA_LIMITS = {
+  headerBytes: 8 * 1024,
+  /** No request of this service has a body; a small one is read and forgotten. */
+  bodyBytes: 1024,
+  headersTimeoutMs: 5000,
+  requestTimeoutMs: 10_000,
+  /** Also for a client that does not read its answer. */
+  idleTimeoutMs: 10_000,
+  keepAliveMs: 5000,
+  connections: 2048,
+  connectionsPerSource: 32,
+} as const;
+
+const MAPPED_IPV4 = '::ffff:';
+
+function sourceOf(socket: Socket): string {
+  const address = socket.remoteAddress ?? '';
+  return address.startsWith(MAPPED_IPV4) ? address.slice(MAPPED_IPV4.length) : address;
+}
+
+/** Headers and body in one write; a HEAD gets the headers that its GET would get. */
+function send(response: ServerResponse, method: string, answer: MetadataAnswer): void {
+  const body = typeof answer.body === 'string' ? Buffer.from(answer.body) : answer.body;
+  response.writeHead(answer.status, { ...answer.headers, 'content-length': String(body.length) });
+  response.end(method === 'HEAD' ? undefined : body);
+}
+
+class HttpMetadataServer implements MetadataServer {
+  readonly #parts: MetadataServerParts;
+  readonly #tokens: SessionTokens;
+  readonly #server: Server;
+  readonly #connections = new Map<string, number>();
+
+  constructor(parts: MetadataServerParts) {
+    this.#parts = parts;
+    this.#tokens = new SessionTokens(parts);
+    this.#server = createServer(
+      {
+        noDelay: true,
+        maxHeaderSize: METADATA_LIMITS.headerBytes,
+        headersTimeout: METADATA_LIMITS.headersTimeoutMs,
+        requestTimeout: METADATA_LIMITS.requestTimeoutMs,
+        connectionsCheckingInterval: 1000,
+        keepAliveTimeout: METADATA_LIMITS.keepAliveMs,
+      },
+      (request, response) => this.#receive(request, response),
+    );
+    this.#server.maxConnections = METADATA_LIMITS.connections;
+    this.#server.timeout = METADATA_LIMITS.idleTimeoutMs;
+    this.#server.on('connection', (socket) => this.#count(socket));
+  }
+
+  start(): Promise<{ port: number }> {
+    const { host, port } = this.#parts;
+    return new Promise((resolve, reject) => {
+      const onError = (error: Error): void =>
+        reject(
+          new CloudError('Unavailable', `the metadata service cannot listen on ${host}:${port}: ${error.message}`, {
+            cause: error,
+          }),
+        );
+      this.#server.once('error', onError);
+      this.#server.listen(port, host, () => {
+        this.#server.off('error', onError);
+        this.#server.on('error', (error) => this.#parts.logger.error('metadata service', { error: errorText(error) }));
+        resolve({ port: (this.#server.address() as AddressInfo).port });
+      });
+    });
+  }
+
+  close(): Promise<void> {
+    if (!this.#server.listening) return Promise.resolve();
+    return new Promise((resolve) => {
+      this.#server.close(() => resolve());
+      this.#server.closeAllConnections();
+    });
+  }
+
+  #count(socket: Socket): void {
+    const source = sourceOf(socket);
+    const count = (this.#connections.get(source) ?? 0) + 1;
+    this.#connections.set(source, count);
+    socket.on('close', () => {
+      const left = (this.#connections.get(source) ?? 1) - 1;
+      if (left > 0) this.#connections.set(source, left);
+      else this.#connections.delete(source);
+    });
+    if (count > METADATA_LIMITS.connectionsPerSource) socket.destroy();
+  }
+
+  /** Answers when the request is read to its end, so that no body is taken for the next request. */
+  #receive(request: IncomingMessage, response: ServerResponse): void {
+    let bytes = 0;
+    let tooLarge = false;
+    request.on('error', () => response.destroy());
+    request.on('data', (chunk: Buffer) => {
+      bytes += chunk.length;
+      if (bytes <= METADATA_LIMITS.bodyBytes || tooLarge) return;
+      tooLarge = true;
+      response.writeHead(413, { connection: 'close', 'content-length': '0' }).end(() => request.destroy());
+    });
+    request.on('end', () => {
+      if (!tooLarge) this.#answer(request, response);
+    });
+  }
+
+  #answer(request: IncomingMessage, response: ServerResponse): void {
+    const method = request.method ?? '';
+    const source = sourceOf(request.socket);
+    try {
+      const view = this.#parts.lookup(source);
+      send(
+        response,
+        method,
+        answerMetadata({ method, target: request.url ?? '', headers: request.headers }, view, this.#tokens),
+      );
+    } catch (error) {
+      this.#parts.logger.error('metadata request failed', { source, error: errorText(error) });
+      send(response, method, { status: 500, headers: { 'content-type': 'text/plain' }, body: '' });
+    }
+  }
+}
+
+/** The EC2 instance metadata service (versions 1 and 2), by the source address of the connection. */
+export function createMetadataServer(parts: MetadataServerParts): MetadataServer {
+  return new HttpMetadataServer(parts);
+}

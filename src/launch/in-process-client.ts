@@ -1,0 +1,65 @@
+import type { Readable } from 'node:stream';
+import { newId } from '../base/ids.ts';
+import type { Random } from '../base/random.ts';
+import { randomHex } from '../base/random.ts';
+import type { CallOptions, CloudClient, UploadedBlob, UploadOptions } from '../client/cloud-client.ts';
+import type { Gateway } from '../controller/api/gateway.ts';
+import type { CallMeta, Principal } from '../controller/operations/handler.ts';
+import type { OperationInput, OperationOutput, StreamName, UnaryName } from '../messages/operations/index.ts';
+import type { Blobs } from '../ports/blobs.ts';
+
+/** The cloud in this very process, behind the same interface as over a socket. */
+export class InProcessClient implements CloudClient {
+  readonly #parts: { gateway: Gateway; blobs: Blobs; random: Random; principal: Principal };
+
+  constructor(parts: { gateway: Gateway; blobs: Blobs; random: Random; principal: Principal }) {
+    this.#parts = parts;
+  }
+
+  async call<N extends UnaryName>(
+    name: N,
+    input: OperationInput<N>,
+    options: CallOptions = {},
+  ): Promise<OperationOutput<N>> {
+    options.signal?.throwIfAborted();
+    return (await this.#parts.gateway.unary(name, input, this.#meta(options))) as OperationOutput<N>;
+  }
+
+  async *stream<N extends StreamName>(
+    name: N,
+    input: OperationInput<N>,
+    options: { readonly signal?: AbortSignal | undefined } = {},
+  ): AsyncGenerator<OperationOutput<N>> {
+    const abort = new AbortController();
+    const signal = options.signal === undefined ? abort.signal : AbortSignal.any([options.signal, abort.signal]);
+    try {
+      for await (const output of this.#parts.gateway.stream(name, input, this.#meta({}), signal)) {
+        yield output as OperationOutput<N>;
+      }
+      options.signal?.throwIfAborted();
+    } finally {
+      abort.abort();
+    }
+  }
+
+  async upload(body: Readable, _options: UploadOptions = {}): Promise<UploadedBlob> {
+    const { blobs, random } = this.#parts;
+    const info = await blobs.put(`upload/${newId('blob', random)}`, body);
+    return { blobKey: info.key, sizeBytes: info.sizeBytes, sha256: info.sha256 };
+  }
+
+  close(): Promise<void> {
+    return Promise.resolve();
+  }
+
+  #meta(options: CallOptions): CallMeta {
+    const { random, principal } = this.#parts;
+    return {
+      requestId: `req-${randomHex(random, 17)}`,
+      principal,
+      ...(options.clientToken === undefined ? {} : { clientToken: options.clientToken }),
+      ...(options.reason === undefined ? {} : { reason: options.reason }),
+      ...(options.dryRun === true ? { dryRun: true } : {}),
+    };
+  }
+}
