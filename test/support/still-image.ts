@@ -1,0 +1,40 @@
+import { writeFileSync } from 'node:fs';
+
+/** cli; hlt; jmp back: the CPU sleeps for ever and costs nothing, and ACPI requests are ignored. */
+const HALT = Buffer.from([0xfa, 0xf4, 0xeb, 0xfd]);
+
+/** A bootable 512-byte disk whose guest halts at once with interrupts off. */
+export function writeStillImage(path: string, mode = 0o644): void {
+  const sector = Buffer.alloc(512);
+  HALT.copy(sector);
+  sector.writeUInt16LE(0xaa55, 510);
+  writeFileSync(path, sector, { mode });
+}
+
+/** A Multiboot kernel (version 1, address fields) that writes `STILL\n` to the first serial port and then halts. */
+export function writeStillKernel(path: string, mode = 0o644): void {
+  const MAGIC = 0x1badb002;
+  const HAS_ADDRESSES = 0x10000;
+  const LOAD_AT = 0x100000;
+  const HEADER_BYTES = 32;
+  const code = Buffer.concat([
+    Buffer.from([0x66, 0xba, 0xf8, 0x03]), // mov dx, 0x3f8
+    ...[...'STILL\n'].map((letter) => Buffer.from([0xb0, letter.charCodeAt(0), 0xee])), // mov al, letter; out dx, al
+    HALT,
+  ]);
+  const image = Buffer.alloc(512);
+  const end = LOAD_AT + image.length;
+  const words = [
+    MAGIC,
+    HAS_ADDRESSES,
+    -(MAGIC + HAS_ADDRESSES) >>> 0,
+    LOAD_AT,
+    LOAD_AT,
+    end,
+    end,
+    LOAD_AT + HEADER_BYTES,
+  ];
+  words.forEach((word, index) => image.writeUInt32LE(word, index * 4));
+  code.copy(image, HEADER_BYTES);
+  writeFileSync(path, image, { mode });
+}
