@@ -72,10 +72,18 @@ export class Checkpointer {
   async close(healthy: boolean): Promise<void> {
     this.#closed = true;
     await this.#running;
-    if (healthy && this.#ops >= (this.#options.closeSnapshotOps ?? 5000)) {
-      this.#start();
-      await this.#running;
+    if (!healthy || this.#ops < (this.#options.closeSnapshotOps ?? 5000)) return;
+    try {
+      // Nothing is appended any more, so that the next start finds an empty segment instead of one it need not have read.
+      await this.#options.journal.rotateNow(this.#options.replica.rev);
+    } catch (error) {
+      this.#options.logger.error('no new journal segment at the end; the old one keeps everything', {
+        error: errorText(error),
+      });
+      return;
     }
+    this.#start();
+    await this.#running;
   }
 
   #start(): void {

@@ -62,6 +62,11 @@ export class Journal implements CommitLog {
     this.#rotate = true;
   }
 
+  /** Begins the segment after `rev`, the last revision, now. Only while nothing is appended. */
+  async rotateNow(rev: number): Promise<void> {
+    if (this.#size > 0) await this.#startSegment(rev + 1);
+  }
+
   /** Removes segments that hold nothing later than `rev`. */
   async dropThrough(rev: number): Promise<void> {
     const { dir, files } = this.#options;

@@ -125,7 +125,7 @@ describe('file store: recovery', () => {
         await expect(openAt(dir), `byte ${at}`).rejects.toEqual(refusal);
         const left = await readFile(name);
         flip(at)(left);
-      expect(left.equals(data)).toBe(true);
+        expect(left.equals(data)).toBe(true);
       }
       await writeFile(name, data);
       await expectState(dir, 4);
@@ -188,6 +188,15 @@ describe('file store: recovery', () => {
       }
     },
   );
+
+  it('keeps the journal that a fall-back needs, and no more', async () => {
+    const dir = await folderWith(41, { snapshotOps: 10, segmentBytes: 100_000, closeSnapshotOps: 1 });
+    const names = await readdir(dir);
+    expect(names).not.toContain('journal.1');
+    expect(names.filter((name) => name.startsWith('journal.')).length).toBeLessThan(4);
+    await change(path.join(dir, 'replica.json'), flip(30));
+    await expectState(dir, 41);
+  });
 
   it('after a fall-back the good generation is kept until there is a better one', async () => {
     const dir = await scratchDir();
