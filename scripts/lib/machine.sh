@@ -89,13 +89,12 @@ port_owner() {
   port_hex=$(printf '%04X' "$1")
   port_inode=$(cat /proc/net/tcp /proc/net/tcp6 2>/dev/null | awk -v p=":$port_hex" '$4 == "0A" && substr($2, length($2) - 4) == p { print $10; exit }')
   if [ -z "$port_inode" ]; then return 1; fi
-  for port_fd in /proc/[0-9]*/fd/*; do
-    if [ "$(readlink "$port_fd" 2>/dev/null)" = "socket:[$port_inode]" ]; then
-      port_pid=${port_fd#/proc/}
-      port_pid=${port_pid%%/*}
-      printf '%s (pid %s)' "$(cat "/proc/$port_pid/comm" 2>/dev/null)" "$port_pid"
-      return 0
-    fi
-  done
+  port_fd=$(find /proc/[0-9]*/fd -maxdepth 1 -lname "socket:\\[$port_inode\\]" -print -quit 2>/dev/null)
+  if [ -n "$port_fd" ]; then
+    port_pid=${port_fd#/proc/}
+    port_pid=${port_pid%%/*}
+    printf '%s (pid %s)' "$(cat "/proc/$port_pid/comm" 2>/dev/null)" "$port_pid"
+    return 0
+  fi
   printf 'another process'
 }
