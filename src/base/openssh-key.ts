@@ -44,7 +44,12 @@ export function generateSshKeyPair(keyType: 'ed25519' | 'rsa', comment: string):
   const line = publicKeyLine(publicKey, comment);
   const pub = Buffer.from(publicKey.export({ format: 'jwk' }).x ?? '', 'base64url');
   const seed = Buffer.from(privateKey.export({ format: 'jwk' }).d ?? '', 'base64url');
-  return { keyType, publicKey: line, privateKey: opensshPem(pub, seed, comment), fingerprint: parseSshPublicKey(line)?.fingerprint ?? '' };
+  return {
+    keyType,
+    publicKey: line,
+    privateKey: opensshPem(pub, seed, comment),
+    fingerprint: parseSshPublicKey(line)?.fingerprint ?? '',
+  };
 }
 
 function publicKeyLine(key: KeyObject, comment: string): string {
@@ -111,7 +116,7 @@ export function parseSshPublicKey(text: string): SshPublicKey | undefined {
 
 function readFields(blob: Buffer): Buffer[] | undefined {
   const out: Buffer[] = [];
-  for (let at = 0; at < blob.length; ) {
+  for (let at = 0; at < blob.length;) {
     if (at + 4 > blob.length) return undefined;
     const length = blob.readUInt32BE(at);
     if (at + 4 + length > blob.length) return undefined;

@@ -67,6 +67,8 @@ export interface InstanceRecord {
   readonly typeName: string;
   readonly vcpus: number;
   readonly memoryMib: number;
+  readonly rootDiskBytes: number;
+  /** What is claimed of the host for it, rounded up. */
   readonly diskGib: number;
   readonly keyName?: string;
   /** OpenSSH public key line, as it was when the instance was started. */

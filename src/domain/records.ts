@@ -139,7 +139,11 @@ export interface ReservationRecord {
   /** What did not fit the first transaction; whoever holds the controller role makes these records. */
   readonly remaining?: {
     readonly template: InstanceTemplate;
-    readonly placements: readonly { readonly instanceId: string; readonly launchIndex: number; readonly hostId: string }[];
+    readonly placements: readonly {
+      readonly instanceId: string;
+      readonly launchIndex: number;
+      readonly hostId: string;
+    }[];
   };
 }
 
@@ -155,6 +159,8 @@ export interface InstanceTemplate {
   readonly typeName: string;
   readonly vcpus: number;
   readonly memoryMib: number;
+  readonly rootDiskBytes: number;
+  /** What is claimed of the host for it, rounded up. */
   readonly diskGib: number;
   readonly keyName?: string;
   readonly publicKey?: string;

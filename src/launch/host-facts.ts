@@ -11,6 +11,15 @@ export async function freeDiskGib(shell: HostShell, path: string): Promise<numbe
   }
 }
 
+/** Memory of the machine. libvirt's own figure leaves out memory that was plugged in later. */
+export async function totalMemoryMib(shell: HostShell): Promise<number> {
+  const text = (await shell.readFile('/proc/meminfo')).toString();
+  const kib = /^MemTotal:\s+(\d+) kB$/m.exec(text)?.[1];
+  if (kib === undefined)
+    throw new CloudError('HostError', `/proc/meminfo of ${shell.name} does not say how much memory there is`);
+  return Math.floor(Number(kib) / 1024);
+}
+
 interface RouteRow {
   readonly dst?: string;
   readonly dev?: string;

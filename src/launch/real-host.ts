@@ -12,7 +12,7 @@ import { kvmBootsGuest } from '../workers/drivers/libvirt/kvm-probe.ts';
 import { createLinuxNetwork } from '../workers/drivers/linux-net/linux-network.ts';
 import { hostLayout } from '../workers/drivers/qemu-img/host-layout.ts';
 import { createImageStore } from '../workers/drivers/qemu-img/image-store.ts';
-import { freeDiskGib, hostRoutes } from './host-facts.ts';
+import { freeDiskGib, hostRoutes, totalMemoryMib } from './host-facts.ts';
 
 interface RealHostParts {
   readonly blobs: Blobs;
@@ -42,6 +42,7 @@ class RealHost implements HostDrivers {
   readonly images;
   readonly #shell: HostShell;
   readonly #hostDir: string;
+  readonly #random: Random;
   #owner: Promise<{ uid: number; gid: number }> | undefined;
 
   constructor(shell: HostShell, parts: RealHostParts) {
@@ -49,6 +50,7 @@ class RealHost implements HostDrivers {
     const [first = '', ...rest] = libvirtSocketCandidates;
     this.#shell = shell;
     this.#hostDir = hostDir;
+    this.#random = random;
     this.hypervisor = createLibvirtHypervisor({
       dial: () => shell.connectUnix(first),
       dialFallbacks: rest.map((path) => () => shell.connectUnix(path)),
@@ -62,12 +64,15 @@ class RealHost implements HostDrivers {
 
   async probe(): Promise<HostProbe> {
     const facts = await this.hypervisor.facts();
-    const kvm = await kvmBootsGuest(this.#shell);
+    const kvm = await kvmBootsGuest(this.#shell, {
+      random: this.#random,
+      owner: { uid: facts.qemuUid, gid: facts.qemuGid },
+    });
     return {
       hostname: facts.hostname,
       architecture: facts.arch === 'aarch64' ? 'arm64' : 'x86_64',
       cpus: facts.cpus,
-      memoryMib: facts.memoryMib,
+      memoryMib: await totalMemoryMib(this.#shell),
       diskGib: await freeDiskGib(this.#shell, this.#hostDir),
       virtType: kvm.works ? 'kvm' : 'qemu',
       virtReason: kvm.why,

@@ -22,6 +22,16 @@ const CONFIRM_AGAIN_MS = 1000;
 /** Outcomes that are kept to answer a command that comes again. */
 const LEDGER_MAX = 10_000;
 
+export interface HostSessionParts {
+  readonly clock: Clock;
+  readonly logger: Logger;
+  readonly reporter: Reporter;
+  readonly workerId: string;
+  readonly session: string;
+  /** Grows with every report of the worker. */
+  readonly nextSeq: () => number;
+}
+
 interface Running {
   readonly commandId: string;
   readonly generation: number;
@@ -37,14 +47,7 @@ export class HostSession {
   readonly epoch: number;
   readonly #open: OpenHost;
   readonly #drivers: HostDrivers;
-  readonly #parts: {
-    clock: Clock;
-    logger: Logger;
-    reporter: Reporter;
-    workerId: string;
-    session: string;
-    nextSeq: () => number;
-  };
+  readonly #parts: HostSessionParts;
   readonly #bridges = new KeyedLock();
   readonly #instances = new KeyedLock();
   readonly #running = new Map<string, Running>();
@@ -54,7 +57,7 @@ export class HostSession {
   #timer: { cancel(): void } | undefined;
   #closed = new AbortController();
 
-  constructor(open: OpenHost, drivers: HostDrivers, parts: HostSession['#parts']) {
+  constructor(open: OpenHost, drivers: HostDrivers, parts: HostSessionParts) {
     this.hostId = open.hostId;
     this.epoch = open.epoch;
     this.#open = open;

@@ -1,6 +1,5 @@
 import { CloudError } from '../../base/errors.ts';
 import { uuidFrom } from '../../base/ids.ts';
-import { GIB } from '../../base/units.ts';
 import { hostnameOf } from '../../domain/addressing.ts';
 import type { InstanceRecord, InstanceWork } from '../../domain/instance.ts';
 import { KEYS } from '../../domain/keys.ts';
@@ -62,7 +61,7 @@ function instanceSpec(context: Context, record: InstanceRecord): InstanceSpec {
     ...(kernel === undefined ? {} : { kernel }),
     ...(ramdisk === undefined ? {} : { ramdisk }),
     kernelArgs: image.kernelArgs ?? 'console=ttyS0 root=/dev/vda1',
-    diskBytes: Math.max(record.diskGib * GIB, image.virtualSizeBytes),
+    diskBytes: record.rootDiskBytes,
     network: {
       networkId: network.id,
       bridge: network.bridge,

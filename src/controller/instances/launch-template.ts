@@ -63,6 +63,7 @@ export function launchTemplate(draft: Draft, principal: Principal, input: Launch
       },
     );
   }
+  const rootDiskBytes = type.diskGib === 0 ? image.virtualSizeBytes : type.diskGib * GIB;
   return {
     image,
     template: {
@@ -74,7 +75,8 @@ export function launchTemplate(draft: Draft, principal: Principal, input: Launch
       typeName: type.name,
       vcpus: type.vcpus,
       memoryMib: type.memoryMib,
-      diskGib: Math.max(type.diskGib, Math.ceil(image.virtualSizeBytes / GIB)),
+      rootDiskBytes,
+      diskGib: Math.ceil(rootDiskBytes / GIB),
       ...(key === undefined ? {} : { keyName: key.name, publicKey: key.publicKey }),
       ...(input.UserData === undefined ? {} : { userData: input.UserData }),
     },
