@@ -135,6 +135,39 @@ describe('file store on a disk that loses what was not synced', () => {
     },
   );
 
+  it.each([
+    ['before the temporary file', 'open', 'replica.json.tmp'],
+    ['in the temporary file', 'write', 'replica.json.tmp'],
+    ['before its sync', 'datasync', 'replica.json.tmp'],
+    ['before the current file becomes the previous one', 'rename', 'replica.json'],
+    ['before the temporary file becomes the current one', 'rename', 'replica.json.tmp'],
+    ['before the folder is synced', 'syncDir', '/sim'],
+    ['before the journal is deleted', 'remove', 'journal.'],
+  ])('survives an end in a snapshot: %s', async (_, operation, name) => {
+    for (const after of ['afterKill', 'afterPowerCut'] as const) {
+      const random = new SeededRandom(3);
+      const files = new SimDisk({ random });
+      let snapshots = 0;
+      let dead = false;
+      files.before = (step, file) => {
+        if (step === 'open' && file.endsWith('replica.json.tmp')) snapshots += 1;
+        // The third snapshot: there are two generations and journals to be deleted.
+        dead ||=
+          snapshots >= 3 &&
+          step === operation &&
+          file.includes(name) &&
+          !(name === 'replica.json' && file.endsWith('.tmp'));
+        if (dead) throw new PowerCut();
+      };
+      const acked = await workUntilCut(files);
+      expect(dead).toBe(true);
+      expect(acked).toBeGreaterThan(20);
+      const store = await open(files[after]({ random }));
+      await check(store, acked);
+      await store.close();
+    }
+  });
+
   it('keeps what a restart after a failed sync has read, through a power cut later', async () => {
     const random = new SeededRandom(7);
     const files = new SimDisk({ random });
