@@ -48,6 +48,8 @@ async function writeManifest(): Promise<void> {
     command.relativePath = ['commands', ...id.split(':')];
     command.relativePath.push(`${command.relativePath.pop() ?? ''}.js`);
     command.isESM = true;
+    // The help of a default is the same at every run, so that --help need not load the command.
+    command.hasDynamicHelp = false;
   }
   await writeFile(join(out, 'oclif.manifest.json'), JSON.stringify(manifest));
 }

@@ -120,6 +120,7 @@ instance_ensure() {
   case ${found#* } in
     running | pending) skipped "instance $QUICK" "$INSTANCE is ${found#* }" ;;
     stopped)
+      READY_BEFORE=$(ready_count)
       step "start instance $QUICK again" "$NOVACTL" instance start "$INSTANCE" --wait ||
         die 'the instance did not start' "$NOVACTL why instance $INSTANCE" ;;
     *)
@@ -130,9 +131,13 @@ instance_ensure() {
   esac
 }
 
-console_ready() { "$NOVACTL" instance log "$INSTANCE" 2>>"$LOG" | grep -q NOVACTL-READY; }
+# How often the guest has said that it took its address and its data: once a boot.
+ready_count() { "$NOVACTL" instance log "$INSTANCE" --all 2>>"$LOG" | grep -a -c NOVACTL-READY; }
 
-# The guest says that it took its address and its data. 180 s: a boot under emulation on a busy machine.
+READY_BEFORE=0
+console_ready() { [ "$(ready_count)" -gt "$READY_BEFORE" ]; }
+
+# 180 s: a boot under emulation on a busy machine.
 wait_ready() {
   now_cs
   ready_until=$((NOW_CS + 18000))
@@ -156,7 +161,7 @@ instance_ready() {
 }
 
 show_end() {
-  end_address=$(novactl_csv id,address instance list | awk -F, -v id="$INSTANCE" '$1 == id { print $2 }')
+  end_address=$(novactl_csv ip instance show "$INSTANCE")
   say ''
   say "${SAY_BOLD}$QUICK is running${SAY_OFF}  (this took $1)"
   say "  instance  $INSTANCE"
