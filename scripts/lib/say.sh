@@ -116,13 +116,27 @@ step_whole() {
   return "$step_whole_rc"
 }
 
+# descendants PID: the processes below one, nearest first.
+descendants() {
+  awk -v from="$1" '
+    /^PPid:/ { split(FILENAME, part, "/"); parent[part[3]] = $2 }
+    END {
+      wave[from] = 1
+      do {
+        grown = 0
+        for (pid in parent) if ((parent[pid] in wave) && !(pid in wave)) { wave[pid] = 1; grown = 1; print pid }
+      } while (grown)
+    }' /proc/[0-9]*/status 2>/dev/null
+}
+
 # Called from a trap: ends the running step, or waits for one that must not be cut.
 step_interrupt() {
   if [ -n "${STEP_PID:-}" ]; then
     if [ "${STEP_SAFE:-no}" = yes ]; then
       printf '\nwaiting for apt to end: cutting it would leave packages half installed\n'
     else
-      kill -TERM "$STEP_PID" 2>/dev/null || :
+      # sh makes background commands deaf to the terminal's SIGINT, and what they started too.
+      for interrupt_pid in $(descendants "$STEP_PID") "$STEP_PID"; do kill -TERM "$interrupt_pid" 2>/dev/null || :; done
     fi
     wait "$STEP_PID" 2>/dev/null || :
   fi
