@@ -118,15 +118,16 @@ step_whole() {
 
 # descendants PID: the processes below one, nearest first.
 descendants() {
-  awk -v from="$1" '
-    /^PPid:/ { split(FILENAME, part, "/"); parent[part[3]] = $2 }
+  cat /proc/[0-9]*/status 2>/dev/null | awk -v from="$1" '
+    /^Pid:/ { pid = $2 }
+    /^PPid:/ { parent[pid] = $2 }
     END {
       wave[from] = 1
       do {
         grown = 0
         for (pid in parent) if ((parent[pid] in wave) && !(pid in wave)) { wave[pid] = 1; grown = 1; print pid }
       } while (grown)
-    }' /proc/[0-9]*/status 2>/dev/null
+    }'
 }
 
 # Called from a trap: ends the running step, or waits for one that must not be cut.
