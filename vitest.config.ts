@@ -13,6 +13,7 @@ export default defineConfig({
   test: {
     reporters: ['default', new ClosingReporter()],
     maxWorkers: 2,
+    globalSetup: ['test/support/global-libvirtd.ts'],
     projects: [
       {
         test: {

@@ -12,7 +12,7 @@ const STARTED = '/run/novactl/test-holders/.started';
 const START_TIMEOUT_MS = 180_000;
 
 /** Set by global-libvirtd.ts: the process that lives as long as the whole run, and lets go at its end. */
-export const OWNER_VARIABLE = 'NOVACTL_TEST_LIBVIRTD_OWNER';
+export const OWNER_VARIABLE = 'LIBVIRTD_TEST_OWNER';
 
 export interface SharedLibvirtd {
   readonly socket: string;
