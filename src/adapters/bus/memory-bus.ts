@@ -160,7 +160,13 @@ class MemoryBus implements Bus {
     const queues = [...this.#topics.values()].map(({ queue }) => queue);
     for (const subscribers of this.#subscribers.values()) queues.push(...subscribers);
     await Promise.all(queues.map((queue) => queue.close()));
-    for (const call of [...this.#calls.values()]) call.settle({ error: shut() });
+    // Answers of the last handlers are a turn behind them.
+    await new Promise<void>((resolve) => this.#clock.defer(resolve));
+    const unanswered = new CloudError(
+      'Timeout',
+      'the bus was closed before the answer came; whether it was done is unknown',
+    );
+    for (const call of [...this.#calls.values()]) call.settle({ error: unanswered });
   }
 
   #mustBeOpen(): void {
