@@ -98,7 +98,7 @@ function signal(pid: number | undefined, name: NodeJS.Signals): void {
   }
 }
 
-function untilGone(pids: readonly (number | undefined)[]): Promise<true> {
+function untilGone(pids: readonly (number | undefined)[]): Promise<boolean> {
   const gone = (): boolean => pids.every((pid) => pid === undefined || !isRunning(pid));
   return until(gone, { what: `processes ${pids.join(', ')} are gone`, timeoutMs: 30_000 });
 }

@@ -1,4 +1,4 @@
-import type { XdrReader, XdrWriter } from './xdr.ts';
+import { unsendable, type XdrReader, type XdrWriter } from './xdr.ts';
 
 /** How a value of type T stands on the wire. */
 export interface Codec<T> {
@@ -37,7 +37,7 @@ export const optional = <T>(item: Codec<T>): Codec<T | undefined> => ({
 /** item<limit>: u32 count, then the items. */
 export const array = <T>(item: Codec<T>, limit: number): Codec<T[]> => ({
   write: (w, v) => {
-    if (v.length > limit) throw new RangeError(`array of ${v.length} items, at most ${limit} are allowed`);
+    if (v.length > limit) throw unsendable(`array of ${v.length} items, at most ${limit} are allowed`);
     w.uint(v.length);
     for (const one of v) item.write(w, one);
   },
@@ -62,12 +62,13 @@ export const charArray = (length: number): Codec<string> => ({
   },
 });
 
+const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
+
 /** opaque[16] <-> the usual text form of a UUID, lower case. */
 export const uuid: Codec<string> = {
   write: (w, v) => {
-    const bytes = Buffer.from(v.replaceAll('-', ''), 'hex');
-    if (bytes.length !== 16) throw new RangeError(`not a UUID: ${v}`);
-    w.fixed(bytes);
+    if (!UUID.test(v)) throw unsendable(`${JSON.stringify(v)} is no UUID`);
+    w.fixed(Buffer.from(v.replaceAll('-', ''), 'hex'));
   },
   read: (r) => {
     const hex = r.fixed(16).toString('hex');

@@ -1,5 +1,5 @@
 import type { Clock } from '../../../base/clock.ts';
-import { CloudError, isCode } from '../../../base/errors.ts';
+import { CloudError, errorText, isCode } from '../../../base/errors.ts';
 import type { Logger } from '../../../base/logger.ts';
 import type { Random } from '../../../base/random.ts';
 import type {
@@ -51,8 +51,17 @@ const numberParam = (params: readonly TypedParam[], field: string): number => {
   return found?.type === 'int' ? found.value : 0;
 };
 
+/** A connection that broke before the call went out, or under a read: nothing can have happened. */
+function mayAskAgain(error: unknown, read: boolean): boolean {
+  if (!isCode(error, 'Unavailable')) return false;
+  return read || error.details?.['outcome'] === 'not-sent';
+}
+
 class LibvirtHypervisor implements Hypervisor {
   readonly #clock: Clock;
+  readonly #logger: Logger;
+  /** The problem last told to the listeners; undefined while connected. */
+  #down: string | undefined;
   readonly #listeners = new Set<(event: HypervisorEvent) => void>();
   /** Short calls and events: five slow ones on a connection would block everything behind them. */
   readonly #control: Link;
@@ -61,6 +70,7 @@ class LibvirtHypervisor implements Hypervisor {
   constructor(options: LibvirtOptions) {
     const { clock, random, logger } = options;
     this.#clock = clock;
+    this.#logger = logger;
     const common = { dials: [options.dial, ...(options.dialFallbacks ?? [])], clock, random, logger };
     const quiet = { onLifecycle: () => undefined, onUp: () => undefined, onDown: () => undefined };
     this.#work = new Link({ ...common, ...quiet, name: 'work', events: false });
@@ -69,8 +79,8 @@ class LibvirtHypervisor implements Hypervisor {
       name: 'control',
       events: true,
       onLifecycle: (message) => this.#emit(lifecycleEvent(message)),
-      onUp: () => this.#emit({ kind: 'connected' }),
-      onDown: (problem) => this.#emit({ kind: 'disconnected', problem }),
+      onUp: () => this.#emitUp(),
+      onDown: (problem) => this.#emitDown(problem),
     });
   }
 
@@ -200,7 +210,26 @@ class LibvirtHypervisor implements Hypervisor {
   }
 
   #emit(event: HypervisorEvent): void {
-    for (const listener of [...this.#listeners]) listener(event);
+    for (const listener of [...this.#listeners]) {
+      try {
+        listener(event);
+      } catch (error) {
+        // A listener's mistake must not cost the connection that everybody shares.
+        this.#logger.error('libvirt: an event listener failed', { event: event.kind, error: errorText(error) });
+      }
+    }
+  }
+
+  /** Each failed attempt to reconnect says the same again: told once. */
+  #emitDown(problem: string): void {
+    if (this.#down === problem) return;
+    this.#down = problem;
+    this.#emit({ kind: 'disconnected', problem });
+  }
+
+  #emitUp(): void {
+    this.#down = undefined;
+    this.#emit({ kind: 'connected' });
   }
 
   #state(uuid: string): Promise<{ state: number; reason: number }> {
@@ -209,7 +238,12 @@ class LibvirtHypervisor implements Hypervisor {
 
   async #call<A, R>(link: Link, procedure: Procedure<A, R>, args: A, timeoutMs: number): Promise<R> {
     const rpc = await link.ready();
-    return rpc.call(procedure, args, timeoutMs);
+    try {
+      return await rpc.call(procedure, args, timeoutMs);
+    } catch (error) {
+      if (!mayAskAgain(error, procedure.read)) throw error;
+    }
+    return (await link.ready()).call(procedure, args, timeoutMs);
   }
 
   /** Runs a change; when libvirt says that the state does not allow it, that is success if the domain is where it should go. */

@@ -122,10 +122,8 @@ export class Link {
       rpc.close(errorText(error));
       throw error;
     }
-    if (this.#closed) {
-      rpc.close();
-      throw unreachableDaemon('this hypervisor was closed');
-    }
+    if (this.#closed) rpc.close('this hypervisor was closed');
+    if (rpc.problem !== undefined) throw unreachableDaemon(rpc.problem);
     this.#rpc = rpc;
     this.#upSinceMs = this.#options.clock.monotonicMs();
     this.#options.logger.debug('libvirt: session open', { link: this.#options.name });

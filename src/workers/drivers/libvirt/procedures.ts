@@ -20,6 +20,8 @@ export interface Procedure<Args, Result> {
   readonly number: number;
   readonly args: Codec<Args>;
   readonly result: Codec<Result>;
+  /** It changes nothing, so it may be asked again when its answer was lost. */
+  readonly read: boolean;
 }
 
 /** remote_nonnull_domain. The daemon looks at the uuid alone; id is -1 when off and new at each start. */
@@ -32,11 +34,17 @@ export const byUuid = (id: string): DomainHandle => ({ name: '', uuid: id, id: -
 const DOMAIN_LIST_MAX = 16_384;
 const PARAMS_MAX = 262_144;
 
-const define = <A, R>(name: string, number: number, args: Codec<A>, result: Codec<R>): Procedure<A, R> => ({
+const change = <A, R>(name: string, number: number, args: Codec<A>, result: Codec<R>): Procedure<A, R> => ({
   name,
   number,
   args,
   result,
+  read: false,
+});
+
+const read = <A, R>(name: string, number: number, args: Codec<A>, result: Codec<R>): Procedure<A, R> => ({
+  ...change(name, number, args, result),
+  read: true,
 });
 
 const onDomainWithFlags = struct({ dom: domain, flags: uint });
@@ -62,39 +70,37 @@ const domainStats = struct({
 
 /** Numbers are those of libvirt's remote_protocol.x; they never change between releases. */
 export const PROCEDURES = {
-  open: define('CONNECT_OPEN', 1, struct({ uri: optional(text), flags: uint }), nothing),
-  close: define('CONNECT_CLOSE', 2, nothing, nothing),
-  version: define('CONNECT_GET_VERSION', 4, nothing, oneUhyper),
-  nodeInfo: define('NODE_GET_INFO', 6, nothing, nodeInfo),
-  capabilities: define('CONNECT_GET_CAPABILITIES', 7, nothing, oneText),
-  xmlDesc: define('DOMAIN_GET_XML_DESC', 14, onDomainWithFlags, oneText),
-  lookupByName: define('DOMAIN_LOOKUP_BY_NAME', 23, struct({ name: text }), oneDomain),
-  lookupByUuid: define('DOMAIN_LOOKUP_BY_UUID', 24, struct({ uuid }), oneDomain),
-  reboot: define('DOMAIN_REBOOT', 27, onDomainWithFlags, nothing),
-  hostname: define('CONNECT_GET_HOSTNAME', 59, nothing, oneText),
-  supportsFeature: define('CONNECT_SUPPORTS_FEATURE', 60, struct({ feature: int }), oneInt),
-  authList: define('AUTH_LIST', 66, nothing, struct({ types: array(int, 20) })),
-  authPolkit: define('AUTH_POLKIT', 70, nothing, struct({ complete: int })),
-  libVersion: define('CONNECT_GET_LIB_VERSION', 157, nothing, oneUhyper),
-  create: define('DOMAIN_CREATE_WITH_FLAGS', 196, onDomainWithFlags, oneDomain),
-  state: define('DOMAIN_GET_STATE', 212, onDomainWithFlags, struct({ state: int, reason: int })),
-  undefine: define('DOMAIN_UNDEFINE_FLAGS', 231, onDomainWithFlags, nothing),
-  destroy: define('DOMAIN_DESTROY_FLAGS', 234, onDomainWithFlags, nothing),
-  reset: define('DOMAIN_RESET', 245, onDomainWithFlags, nothing),
-  shutdown: define('DOMAIN_SHUTDOWN_FLAGS', 258, onDomainWithFlags, nothing),
-  registerEvent: define(
+  open: change('CONNECT_OPEN', 1, struct({ uri: optional(text), flags: uint }), nothing),
+  version: read('CONNECT_GET_VERSION', 4, nothing, oneUhyper),
+  nodeInfo: read('NODE_GET_INFO', 6, nothing, nodeInfo),
+  capabilities: read('CONNECT_GET_CAPABILITIES', 7, nothing, oneText),
+  lookupByName: read('DOMAIN_LOOKUP_BY_NAME', 23, struct({ name: text }), oneDomain),
+  lookupByUuid: read('DOMAIN_LOOKUP_BY_UUID', 24, struct({ uuid }), oneDomain),
+  reboot: change('DOMAIN_REBOOT', 27, onDomainWithFlags, nothing),
+  hostname: read('CONNECT_GET_HOSTNAME', 59, nothing, oneText),
+  supportsFeature: read('CONNECT_SUPPORTS_FEATURE', 60, struct({ feature: int }), oneInt),
+  authList: read('AUTH_LIST', 66, nothing, struct({ types: array(int, 20) })),
+  authPolkit: change('AUTH_POLKIT', 70, nothing, struct({ complete: int })),
+  libVersion: read('CONNECT_GET_LIB_VERSION', 157, nothing, oneUhyper),
+  create: change('DOMAIN_CREATE_WITH_FLAGS', 196, onDomainWithFlags, oneDomain),
+  state: read('DOMAIN_GET_STATE', 212, onDomainWithFlags, struct({ state: int, reason: int })),
+  undefine: change('DOMAIN_UNDEFINE_FLAGS', 231, onDomainWithFlags, nothing),
+  destroy: change('DOMAIN_DESTROY_FLAGS', 234, onDomainWithFlags, nothing),
+  reset: change('DOMAIN_RESET', 245, onDomainWithFlags, nothing),
+  shutdown: change('DOMAIN_SHUTDOWN_FLAGS', 258, onDomainWithFlags, nothing),
+  registerEvent: change(
     'CONNECT_DOMAIN_EVENT_CALLBACK_REGISTER_ANY',
     316,
     struct({ eventId: int, dom: optional(domain) }),
     struct({ callbackId: int }),
   ),
-  allStats: define(
+  allStats: read(
     'CONNECT_GET_ALL_DOMAIN_STATS',
     344,
     struct({ doms: array(domain, DOMAIN_LIST_MAX), stats: uint, flags: uint }),
     domainStats,
   ),
-  defineXml: define('DOMAIN_DEFINE_XML_FLAGS', 350, struct({ xml: text, flags: uint }), oneDomain),
+  defineXml: change('DOMAIN_DEFINE_XML_FLAGS', 350, struct({ xml: text, flags: uint }), oneDomain),
 } as const;
 
 /** DOMAIN_EVENT_CALLBACK_LIFECYCLE, the only message we ask for (event id 0). */

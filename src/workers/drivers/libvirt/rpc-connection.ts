@@ -11,8 +11,9 @@ import { XdrReader, XdrWriter } from './xdr.ts';
 export const RPC_LIMITS = {
   /** The daemon stops reading a socket that has 5 calls running (max_client_requests); one below leaves room for keepalive. */
   inFlight: 4,
-  /** Calls that wait for a place. */
+  /** Calls that wait for a place, and how long one may. */
   queued: 1024,
+  queueWaitMs: 300_000,
   /** A PING goes out when nothing was heard for this long. */
   keepaliveMs: 5_000,
   /** So many keepalive periods without a byte: the connection is dead. */
@@ -26,9 +27,12 @@ interface Call {
   readonly name: string;
   readonly packet: Buffer;
   readonly serial: number;
+  /** From the moment it is sent. */
+  readonly timeoutMs: number;
   readonly settle: (packet: Packet) => void;
   readonly fail: (error: CloudError) => void;
-  readonly timer: Timer;
+  /** While it waits: for its turn; then: for its answer. */
+  timer: Timer;
   /** Nobody waits for the answer any more, but the daemon still works on it: it keeps its place. */
   abandoned: boolean;
 }
@@ -61,6 +65,16 @@ const unknownOutcome = (name: string, problem: string): CloudError =>
       details: { procedure: name, outcome: 'unknown' },
     },
   );
+
+const noTurn = (name: string): CloudError =>
+  new CloudError('Timeout', `libvirt: ${name} got no turn within ${RPC_LIMITS.queueWaitMs} ms and was not sent`, {
+    details: { procedure: name, outcome: 'not-sent' },
+  });
+
+const noAnswer = (name: string, timeoutMs: number): CloudError =>
+  new CloudError('Timeout', `libvirt: no answer to ${name} within ${timeoutMs} ms; its outcome is unknown`, {
+    details: { procedure: name, outcome: 'unknown' },
+  });
 
 const notSent = (name: string, problem: string): CloudError =>
   new CloudError('Unavailable', `no libvirt connection for ${name}: ${problem}`, {
@@ -118,8 +132,9 @@ export class RpcConnection {
         if (reply.status === STATUS.ok) resolve(decode(procedure.result, reply.payload));
         else reject(fromRemoteError(decode(remoteError, reply.payload), procedure.name));
       };
-      const timer = this.#options.clock.after(timeoutMs, () => this.#expire(serial, timeoutMs));
-      this.#waiting.push({ name: procedure.name, packet, serial, settle, fail: reject, timer, abandoned: false });
+      const timer = this.#options.clock.after(RPC_LIMITS.queueWaitMs, () => this.#expireWaiting(serial));
+      const { name } = procedure;
+      this.#waiting.push({ name, packet, serial, timeoutMs, settle, fail: reject, timer, abandoned: false });
       this.#pump();
     });
   }
@@ -139,41 +154,35 @@ export class RpcConnection {
     while (this.#flying.size < RPC_LIMITS.inFlight) {
       const call = this.#waiting.shift();
       if (call === undefined) return;
+      call.timer.cancel();
+      call.timer = this.#options.clock.after(call.timeoutMs, () => this.#expireFlying(call));
       this.#flying.set(call.serial, call);
       this.#options.stream.write(call.packet);
     }
   }
 
-  #expire(serial: number, timeoutMs: number): void {
-    const queued = this.#waiting.find((call) => call.serial === serial);
-    if (queued !== undefined) {
-      this.#waiting = this.#waiting.filter((call) => call !== queued);
-      queued.fail(
-        new CloudError('Timeout', `libvirt: ${queued.name} got no turn within ${timeoutMs} ms and was not sent`, {
-          details: { procedure: queued.name, outcome: 'not-sent' },
-        }),
-      );
-      return;
-    }
-    const call = this.#flying.get(serial);
+  #expireWaiting(serial: number): void {
+    const call = this.#waiting.find((one) => one.serial === serial);
     if (call === undefined) return;
+    this.#waiting = this.#waiting.filter((one) => one !== call);
+    call.fail(noTurn(call.name));
+  }
+
+  #expireFlying(call: Call): void {
     call.abandoned = true;
-    call.fail(
-      new CloudError('Timeout', `libvirt: no answer to ${call.name} within ${timeoutMs} ms; its outcome is unknown`, {
-        details: { procedure: call.name, outcome: 'unknown' },
-      }),
-    );
+    call.fail(noAnswer(call.name, call.timeoutMs));
     // Every place is held by a call that nobody waits for: only a new connection can help.
-    if ([...this.#flying.values()].every((one) => one.abandoned) && this.#flying.size >= RPC_LIMITS.inFlight) {
-      this.#lose('the daemon does not answer');
-    }
+    const stuck = [...this.#flying.values()].filter((one) => one.abandoned).length;
+    if (stuck >= RPC_LIMITS.inFlight) this.#lose('the daemon does not answer');
   }
 
   #receive(chunk: Buffer): void {
     if (this.#problem !== undefined) return;
     this.#silentPeriods = 0;
     try {
-      for (const packet of this.#reader.push(chunk)) this.#dispatch(packet);
+      for (const packet of this.#reader.push(chunk)) {
+        if (this.#problem === undefined) this.#dispatch(packet);
+      }
     } catch (error) {
       this.#lose(errorText(error));
     }
@@ -232,8 +241,6 @@ export class RpcConnection {
     if (this.#problem !== undefined) return;
     this.#problem = problem;
     this.#keepalive.cancel();
-    // Errors of a destroyed stream still surface; without a listener they would end the process.
-    this.#options.stream.on('error', () => undefined);
     this.#options.stream.destroy();
     const calls = [...this.#flying.values()].map((call) => ({ call, error: unknownOutcome(call.name, problem) }));
     calls.push(...this.#waiting.map((call) => ({ call, error: notSent(call.name, problem) })));

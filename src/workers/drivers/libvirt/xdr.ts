@@ -3,8 +3,12 @@ import { CloudError } from '../../../base/errors.ts';
 /** XDR string<4194304>: the longest text libvirt accepts or sends. Bytes. */
 export const XDR_STRING_MAX_BYTES = 4_194_304;
 
-const malformed = (what: string): CloudError =>
-  new CloudError('HypervisorError', `libvirt wire: ${what}`, { details: { wire: what } });
+/** What came in can't be what the protocol says. */
+const malformed = (what: string): CloudError => new CloudError('HypervisorError', `libvirt wire: ${what}`);
+
+/** What was given to us can't go out. */
+export const unsendable = (what: string): CloudError =>
+  new CloudError('InvalidParameterValue', `can't be sent to libvirt: ${what}`);
 
 /** RFC 4506 section 3: everything is padded with zeros to a multiple of four bytes. */
 const padding = (length: number): number => (4 - (length % 4)) % 4;
@@ -26,25 +30,25 @@ export class XdrWriter {
   }
 
   int(value: number): void {
-    if (!Number.isInteger(value) || value < -0x80000000 || value > 0x7fffffff) throw malformed(`${value} is no int32`);
+    if (!Number.isInteger(value) || value < -0x80000000 || value > 0x7fffffff) throw unsendable(`${value} is no int32`);
     const at = this.#reserve(4);
     this.#buffer.writeInt32BE(value, at);
   }
 
   uint(value: number): void {
-    if (!Number.isInteger(value) || value < 0 || value > 0xffffffff) throw malformed(`${value} is no uint32`);
+    if (!Number.isInteger(value) || value < 0 || value > 0xffffffff) throw unsendable(`${value} is no uint32`);
     const at = this.#reserve(4);
     this.#buffer.writeUInt32BE(value, at);
   }
 
   hyper(value: bigint): void {
-    if (BigInt.asIntN(64, value) !== value) throw malformed(`${value} is no int64`);
+    if (BigInt.asIntN(64, value) !== value) throw unsendable(`${value} is no int64`);
     const at = this.#reserve(8);
     this.#buffer.writeBigInt64BE(value, at);
   }
 
   uhyper(value: bigint): void {
-    if (BigInt.asUintN(64, value) !== value) throw malformed(`${value} is no uint64`);
+    if (BigInt.asUintN(64, value) !== value) throw unsendable(`${value} is no uint64`);
     const at = this.#reserve(8);
     this.#buffer.writeBigUInt64BE(value, at);
   }
@@ -63,7 +67,7 @@ export class XdrWriter {
 
   string(text: string, maxBytes = XDR_STRING_MAX_BYTES): void {
     const bytes = Buffer.from(text, 'utf8');
-    if (bytes.length > maxBytes) throw malformed(`string of ${bytes.length} bytes, at most ${maxBytes} are allowed`);
+    if (bytes.length > maxBytes) throw unsendable(`string of ${bytes.length} bytes, at most ${maxBytes} are allowed`);
     this.uint(bytes.length);
     this.fixed(bytes);
   }
