@@ -4,12 +4,12 @@ import { setTimeout as sleep } from 'node:timers/promises';
 export async function until<T>(
   condition: () => T | Promise<T>,
   options: { what: string; timeoutMs?: number; everyMs?: number },
-): Promise<T> {
+): Promise<Exclude<T, undefined | null | false>> {
   const { what, timeoutMs = 10_000, everyMs = 25 } = options;
   const deadline = performance.now() + timeoutMs;
   for (;;) {
     const value = await condition();
-    if (value !== undefined && value !== false && value !== null) return value;
+    if (value !== undefined && value !== false && value !== null) return value as Exclude<T, undefined | null | false>;
     if (performance.now() > deadline) throw new Error(`waited ${timeoutMs} ms in vain until ${what}`);
     await sleep(everyMs);
   }
