@@ -107,7 +107,11 @@ export class NetLab {
 
   /** Runs words split at spaces in a namespace. */
   exec(ns: string, words: string, env: Record<string, string> = {}): Promise<ExecResult> {
-    return this.#shell.exec(['ip', 'netns', 'exec', ns, ...words.split(' ')], { env });
+    return this.argv(ns, words.split(' '), env);
+  }
+
+  argv(ns: string, argv: readonly string[], env: Record<string, string> = {}): Promise<ExecResult> {
+    return this.#shell.exec(['ip', 'netns', 'exec', ns, ...argv], { env });
   }
 
   async must(ns: string, words: string): Promise<string> {

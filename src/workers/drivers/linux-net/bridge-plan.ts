@@ -2,6 +2,7 @@ import { z } from 'zod';
 import { CloudError } from '../../../base/errors.ts';
 import type { NetworkSpec } from '../../../ports/network-backend.ts';
 import { bridgeAlias } from './names.ts';
+import { parseToolJson } from './run.ts';
 
 /** A bridge as `ip` shows it. */
 export interface BridgeState {
@@ -35,15 +36,7 @@ const LINKS = z.array(
 
 function parseLinks(text: string): z.infer<typeof LINKS> {
   if (text.trim() === '') return [];
-  let json: unknown;
-  try {
-    json = JSON.parse(text);
-  } catch (error) {
-    throw new CloudError('HostError', '`ip -j` did not answer with JSON; iproute2 6.1 or later is needed', {
-      cause: error,
-    });
-  }
-  const links = LINKS.safeParse(json);
+  const links = LINKS.safeParse(parseToolJson(text, 'ip -j'));
   if (links.success) return links.data;
   throw new CloudError('HostError', '`ip -j` answered in a shape that is not known here', { cause: links.error });
 }

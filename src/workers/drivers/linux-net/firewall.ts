@@ -10,7 +10,7 @@ import {
   renderPortGuardRemoval,
   renderTablesRemoval,
 } from './render-nft.ts';
-import { run } from './run.ts';
+import { parseToolJson, run } from './run.ts';
 
 const LISTING = z.object({
   nftables: z.array(
@@ -20,7 +20,7 @@ const LISTING = z.object({
 
 /** The names of the guards in `nft -j list chains netdev`. */
 export function parseGuardChains(text: string): string[] {
-  const listing = LISTING.safeParse(JSON.parse(text));
+  const listing = LISTING.safeParse(parseToolJson(text, 'nft -j'));
   if (!listing.success) {
     throw new CloudError('HostError', '`nft -j list chains` answered in a shape that is not known here', {
       cause: listing.error,

@@ -29,3 +29,14 @@ export async function readText(shell: HostShell, path: string): Promise<string |
     throw error;
   }
 }
+
+/** The JSON that a tool printed. CloudError 'HostError' when it is none: another version, or no such option. */
+export function parseToolJson(text: string, command: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch (error) {
+    throw new CloudError('HostError', `\`${command}\` did not answer with JSON: ${text.trim().slice(0, 200)}`, {
+      cause: error,
+    });
+  }
+}

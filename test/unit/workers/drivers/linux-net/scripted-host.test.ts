@@ -1,0 +1,83 @@
+import { describe, expect, it } from 'vitest';
+import { SystemClock } from '../../../../../src/base/clock.ts';
+import { CloudError } from '../../../../../src/base/errors.ts';
+import { silentLogger } from '../../../../../src/base/logger.ts';
+import type { ExecResult, HostShell } from '../../../../../src/ports/host-shell.ts';
+import { createLinuxNetwork } from '../../../../../src/workers/drivers/linux-net/linux-network.ts';
+import { networkA, portA } from './sample.ts';
+
+const ok = (stdout = ''): ExecResult => ({ exitCode: 0, stdout, stderr: '' });
+const bridges = JSON.stringify([{ ifname: networkA.bridge, ifindex: 7 }]);
+
+/** What a host that this machine is not would answer, by the first words of the command; all else succeeds and says nothing. */
+function scriptedHost(answers: Readonly<Record<string, ExecResult>>): { shell: HostShell; commands: string[] } {
+  const commands: string[] = [];
+  const files = new Map<string, string>();
+  const unused = (): Promise<never> => Promise.reject(new CloudError('HostError', 'not in this script'));
+  const shell: HostShell = {
+    name: 'scripted',
+    exec: (argv) => {
+      const command = argv.join(' ');
+      commands.push(command);
+      const [, answer = ok()] = Object.entries(answers).find(([start]) => command.startsWith(start)) ?? [];
+      return Promise.resolve(answer);
+    },
+    readFile: (path) => {
+      const text = files.get(path);
+      return text === undefined
+        ? Promise.reject(new CloudError('NotFound', `no file ${path}`))
+        : Promise.resolve(Buffer.from(text));
+    },
+    writeFile: (path, body) => {
+      files.set(path, body.toString());
+      return Promise.resolve();
+    },
+    upload: unused,
+    connectUnix: unused,
+    close: () => Promise.resolve(),
+  };
+  return { shell, commands };
+}
+
+const driverOn = (shell: HostShell) => createLinuxNetwork({ shell, clock: new SystemClock(), logger: silentLogger });
+const usual = { 'ip -j -d addr show': ok(bridges), 'cat /proc/sys/net': ok('1\n6a9c\n') };
+const failed = { exitCode: 1, stdout: '', stderr: 'no\n' };
+
+describe('Linux network on a host that this machine is not', () => {
+  it('starts dnsmasq in a scope of its own where systemd runs', async () => {
+    const { shell, commands } = scriptedHost({ ...usual, 'pgrep ': failed });
+    await driverOn(shell).ensureNetwork(networkA);
+    const start = commands.find((command) => command.includes('dnsmasq --conf-file='));
+    expect(start).toMatch(
+      /^systemd-run --quiet --collect --scope --slice=novactl-host\.slice -- dnsmasq --conf-file=\/run\/novactl-host\/net-nvb101\/dnsmasq-[0-9a-f]{16}\.conf$/,
+    );
+  });
+
+  it('starts it plainly where there is none, as nobody where dnsmasq has no user', async () => {
+    const { shell, commands } = scriptedHost({ ...usual, 'test -d': failed, 'id -u': failed });
+    await driverOn(shell).ensureNetwork(networkA);
+    const start = commands.find((command) => command.startsWith('dnsmasq '));
+    const config = start?.replace('dnsmasq --conf-file=', '') ?? '';
+    expect((await shell.readFile(config)).toString()).toContain('\nuser=nobody\n');
+  });
+
+  it('says what a command said when it fails', async () => {
+    const stderr = '/dev/stdin:3:1-5: Error: syntax error\nmore\n';
+    const { shell } = scriptedHost({ ...usual, 'nft -f -': { exitCode: 1, stdout: '', stderr } });
+    await expect(driverOn(shell).guardPort(networkA, portA)).rejects.toMatchObject({
+      code: 'HostError',
+      message: '`nft -f -` failed on host scripted: /dev/stdin:3:1-5: Error: syntax error',
+      details: { host: 'scripted', command: 'nft -f -', exitCode: 1, stderr: stderr.trim() },
+    });
+  });
+
+  it('touches nothing for a spec that it refuses', async () => {
+    const { shell, commands } = scriptedHost(usual);
+    const bad = { ...networkA, bridge: 'eth0' };
+    await expect(driverOn(shell).ensureNetwork(bad)).rejects.toMatchObject({ code: 'InvalidParameterValue' });
+    await expect(driverOn(shell).removeNetwork(bad.networkId, '../etc')).rejects.toMatchObject({
+      code: 'InvalidParameterValue',
+    });
+    expect(commands).toEqual([]);
+  });
+});
