@@ -7,6 +7,9 @@ import { randomHex } from '../base/random.ts';
 import { Controller } from '../controller/controller.ts';
 import { bootstrapCloud } from '../controller/bootstrap.ts';
 import type { ControllerContext } from '../controller/controller-context.ts';
+import { waitForReports } from '../controller/hosts/wait-for-report.ts';
+import { PREFIX } from '../domain/keys.ts';
+import type { HostRecord } from '../domain/records.ts';
 import { Gateway } from '../controller/api/gateway.ts';
 import { Observations } from '../controller/hosts/observations.ts';
 import { WorkerDirectory } from '../controller/hosts/worker-directory.ts';
@@ -48,6 +51,8 @@ export interface AllInOne {
 
 /** The one worker of an all-in-one; its assignments outlive the process. */
 const WORKER_ID = 'local';
+/** A host that is down is not waited for longer. */
+const FIRST_REPORTS_MS = 5000;
 
 export async function startAllInOne(options: AllInOneOptions): Promise<AllInOne> {
   const { config, clock, random, logger } = options;
@@ -88,6 +93,9 @@ export async function startAllInOne(options: AllInOneOptions): Promise<AllInOne>
   });
   await controller.start();
   await worker.start();
+  // A command right after the start must not be told that no host has reported yet.
+  const hosts = store.range<HostRecord>(PREFIX.host).map((entry) => entry.value.id);
+  await waitForReports(context, hosts, FIRST_REPORTS_MS);
   return {
     context,
     gateway: new Gateway(context),

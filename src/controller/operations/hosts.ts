@@ -8,10 +8,14 @@ import { NO_CAPACITY } from '../../domain/records.ts';
 import { HostFactsMessage, TOPIC } from '../../messages/worker.ts';
 import type { Replica } from '../../ports/store.ts';
 import { hostView } from '../hosts/host-view.ts';
+import { waitForReports } from '../hosts/wait-for-report.ts';
 import type { ChangeHandler, ReadHandler } from './handler.ts';
 
 /** A probe boots a guest under KVM where there is one, and the first look at QEMU may take long. */
 const PROBE_TIMEOUT_MS = 120_000;
+
+/** The report comes right after the host is open; an answer does not wait longer for it. */
+const FIRST_REPORT_MS = 5000;
 
 interface Probed {
   readonly workerId: string;
@@ -71,6 +75,7 @@ export const addHost: ChangeHandler<'AddHost', Probed> = {
 
   async after({ cloud }, _input, plan) {
     await cloud.workers.open(plan.output.host.hostId);
+    await waitForReports(cloud, [plan.output.host.hostId], FIRST_REPORT_MS);
   },
 
   /** Answered once the host has reported, so that the next command can use it. */
