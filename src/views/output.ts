@@ -3,7 +3,7 @@ import { plainLine } from './text.ts';
 
 /** Where text goes: a terminal, a pipe, a file. */
 export interface Sink {
-  write(text: string): void;
+  write(text: string | Uint8Array): void;
   readonly isTty: boolean;
   /** Cells to a line of a terminal. */
   readonly columns: number | undefined;
@@ -33,6 +33,11 @@ export class Output {
   data(text: string): void {
     this.#clear();
     if (text !== '') this.#options.stdout.write(text);
+  }
+
+  bytes(bytes: Uint8Array): void {
+    this.#clear();
+    if (bytes.length > 0) this.#options.stdout.write(bytes);
   }
 
   /** What was done or is going on. */

@@ -13,31 +13,29 @@ interface Described {
 }
 
 /** `30s`, `5m`: milliseconds. */
-export const duration = (name: string, options: Described & { default?: number; defaultText?: string }) =>
+export const duration = (name: string, options: Described & { default: number; defaultText: string }) =>
   Flags.custom<number>({
-    description: options.description,
     helpValue: 'DURATION',
-    ...(options.default === undefined
-      ? {}
-      : { default: options.default, defaultHelp: async () => options.defaultText }),
     parse: (text) => {
       const ms = parseDurationMs(text);
       if (ms === undefined) throw badValue(`--${name}`, 'a time like 500ms, 30s, 5m or 2h', text);
       return Promise.resolve(ms);
     },
-  })();
-
-export const whole = (name: string, options: Described & { min: number; max: number; default?: number }) =>
-  Flags.custom<number>({
+  })({
     description: options.description,
+    default: options.default,
+    defaultHelp: () => Promise.resolve(options.defaultText),
+  });
+
+export const whole = (name: string, options: Described & { min: number; max: number; default: number }) =>
+  Flags.custom<number>({
     helpValue: 'N',
-    ...(options.default === undefined ? {} : { default: options.default }),
     parse: (text) => {
       const value = /^-?\d{1,15}$/.test(text) ? Number(text) : Number.NaN;
       if (value >= options.min && value <= options.max) return Promise.resolve(value);
       throw badValue(`--${name}`, `a whole number, ${options.min} to ${options.max}`, text);
     },
-  })();
+  })({ description: options.description, default: options.default });
 
 /** `one,two`, also given several times. */
 const names = (text: string): string[] => text.split(',').flatMap((item) => (item.trim() === '' ? [] : [item.trim()]));

@@ -1,7 +1,7 @@
 import { CloudError } from '../../base/errors.ts';
 import { randomHex } from '../../base/random.ts';
 import type { CallOptions, CloudClient } from '../../client/cloud-client.ts';
-import type { OperationInput, OperationOutput, UnaryName } from '../../messages/operations/index.ts';
+import type { OperationInput, OperationOutput, StreamName, UnaryName } from '../../messages/operations/index.ts';
 import { filterRows } from '../../views/filter.ts';
 import {
   renderListing,
@@ -96,6 +96,20 @@ export class Session {
     const client = await this.client();
     try {
       return await client.call(name, input, { signal: this.io.signal, ...options });
+    } catch (error) {
+      throw error instanceof CloudError ? inCommandWords(error, this.#parameters, input) : error;
+    }
+  }
+
+  /** The same for a stream. */
+  async *watch<N extends StreamName>(
+    name: N,
+    input: OperationInput<N>,
+    signal = this.io.signal,
+  ): AsyncGenerator<OperationOutput<N>> {
+    const client = await this.client();
+    try {
+      yield* client.stream(name, input, { signal });
     } catch (error) {
       throw error instanceof CloudError ? inCommandWords(error, this.#parameters, input) : error;
     }

@@ -1,0 +1,61 @@
+import { CloudError } from '../base/errors.ts';
+import { humanDuration } from '../base/units.ts';
+import { BaseCommand } from './support/base-command.ts';
+import { processGone } from './support/daemon.ts';
+import { duration } from './support/flags.ts';
+import { runningCloud } from './support/running-cloud.ts';
+
+const POLL_MS = 50;
+
+export class Down extends BaseCommand {
+  static override summary = 'stop the cloud; instances live on';
+  static override description =
+    'Ends what novactl up or novactl serve started on this machine, after the work under way.';
+  static override examples = ['<%= config.bin %> down', '<%= config.bin %> down --timeout 2m'];
+  static override flags = {
+    timeout: duration('timeout', { description: 'longest wait until it is gone', default: 60_000, defaultText: '1m' }),
+  };
+
+  async run(): Promise<void> {
+    const { flags } = await this.parse(Down);
+    const session = this.open(flags);
+    const { clock, signal } = this.io;
+    const cloud = await runningCloud(session);
+    if (cloud === undefined) {
+      session.output.message('no cloud is running here');
+      return;
+    }
+    const { pid } = cloud;
+    terminate(pid);
+    const endMs = clock.monotonicMs() + flags.timeout;
+    while (!processGone(pid)) {
+      if (clock.monotonicMs() > endMs) {
+        throw new CloudError(
+          'Timeout',
+          `process ${pid} still runs after ${humanDuration(flags.timeout)}; it ends by itself`,
+        );
+      }
+      await clock.sleep(POLL_MS, signal);
+    }
+    const running = cloud.instances['running'] ?? 0;
+    session.output.message(
+      `the cloud is down; ${running} running instance${running === 1 ? '' : 's'} live${running === 1 ? 's' : ''} on`,
+    );
+    session.output.hint('start it again by: novactl up');
+  }
+}
+
+function terminate(pid: number): void {
+  try {
+    process.kill(pid, 'SIGTERM');
+  } catch (error) {
+    if (!(error instanceof Error && 'code' in error) || error.code !== 'EPERM') return;
+    throw new CloudError(
+      'OperationNotPermitted',
+      `process ${pid} belongs to another user; run this as that user or by sudo`,
+      {
+        cause: error,
+      },
+    );
+  }
+}

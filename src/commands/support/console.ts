@@ -1,0 +1,19 @@
+import type { Session } from './session.ts';
+
+/** The most that one read of a console log answers. */
+const PART_BYTES = 1_048_576;
+
+export interface ConsoleBytes {
+  readonly bytes: Buffer;
+  /** Where the next read goes on. */
+  readonly nextByte: number;
+}
+
+/** A part of an instance's console log; without fromByte its last 64 KiB. */
+export async function readConsole(session: Session, instanceId: string, fromByte?: number): Promise<ConsoleBytes> {
+  const part = await session.read('GetConsoleOutput', {
+    InstanceId: instanceId,
+    ...(fromByte === undefined ? {} : { FromByte: fromByte, MaxBytes: PART_BYTES }),
+  });
+  return { bytes: Buffer.from(part.output, 'base64'), nextByte: part.nextByte };
+}

@@ -1,0 +1,73 @@
+import { cloudDetails } from '../views/cloud.ts';
+import { CloudError } from '../base/errors.ts';
+import { humanDuration } from '../base/units.ts';
+import { BaseCommand } from './support/base-command.ts';
+import { logTail, processGone, startDaemon } from './support/daemon.ts';
+import { columnsFlag, duration } from './support/flags.ts';
+import { loadWholeConfig } from './support/load-config.ts';
+import { runningCloud, type Cloud } from './support/running-cloud.ts';
+import type { Session } from './support/session.ts';
+
+const POLL_MS = 50;
+
+export class Up extends BaseCommand {
+  static override summary = 'start the cloud in the background';
+  static override description =
+    'Every role in one process that goes on after this command; nothing happens when it runs already. Its log is daemon.log in the folder log of the state folder.';
+  static override examples = ['<%= config.bin %> up', '<%= config.bin %> up --set stateDir=/srv/novactl --timeout 1m'];
+  static override flags = {
+    timeout: duration('timeout', { description: 'longest wait until it answers', default: 60_000, defaultText: '1m' }),
+    ...columnsFlag,
+  };
+
+  async run(): Promise<void> {
+    const { flags } = await this.parse(Up);
+    const session = this.open(flags);
+    const already = await runningCloud(session);
+    if (already !== undefined) {
+      session.output.message(`the cloud is up already (pid ${already.pid})`);
+      return this.#show(session, already);
+    }
+    const { config, warnings } = await loadWholeConfig(this.io, flags);
+    for (const warning of warnings) session.output.warn(warning);
+    const words = ['config', 'context'] as const;
+    const passed = [
+      ...words.flatMap((word) => (flags[word] === undefined ? [] : [`--${word}`, flags[word]])),
+      ...(flags.set ?? []).flatMap((word) => ['--set', word]),
+    ];
+    const daemon = startDaemon(this.io, config.stateDir, ['serve', ...passed]);
+    const cloud = await untilUp(session, daemon, flags.timeout);
+    session.output.message(`the cloud is up (pid ${cloud.pid}), its log is ${daemon.logPath}`);
+    await this.#show(session, cloud);
+    session.output.hint(
+      Object.keys(cloud.hosts).length === 0 ? 'give it a host: novactl host add NAME' : 'look at it: novactl status',
+    );
+  }
+
+  /** People have read the line on stderr; programs want the data. */
+  async #show(session: Session, cloud: Cloud): Promise<void> {
+    if (session.format !== 'table') await session.showOne(cloudDetails(cloud));
+  }
+}
+
+async function untilUp(session: Session, daemon: { pid: number; logPath: string }, timeoutMs: number): Promise<Cloud> {
+  const { clock, signal } = session.io;
+  const endMs = clock.monotonicMs() + timeoutMs;
+  for (;;) {
+    const cloud = await runningCloud(session);
+    if (cloud !== undefined) return cloud;
+    if (processGone(daemon.pid)) {
+      throw new CloudError(
+        'Unavailable',
+        `the cloud did not start; ${daemon.logPath} ends with:\n${logTail(daemon.logPath)}`,
+      );
+    }
+    if (clock.monotonicMs() > endMs) {
+      throw new CloudError(
+        'Timeout',
+        `the cloud does not answer after ${humanDuration(timeoutMs)}; look at ${daemon.logPath}`,
+      );
+    }
+    await clock.sleep(POLL_MS, signal);
+  }
+}
