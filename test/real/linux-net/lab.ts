@@ -67,6 +67,8 @@ export class NetLab {
     mkdirSync(join(this.dir, 'state'), { mode: 0o711 });
     writeFileSync(this.script, LEASE_SCRIPT, { mode: 0o755 });
     for (const ns of [this.host, this.outside]) await this.#addNamespace(ns);
+    // A new namespace inherits what the machine has at the moment.
+    await this.must(this.host, 'sysctl -q -w net.ipv4.ip_forward=0');
     await this.must(this.host, 'ip link add up0 type veth peer name up1');
     await this.must(this.host, `ip link set up1 netns ${this.outside}`);
     await this.must(this.host, `ip addr add ${NetLab.UPLINK}/24 dev up0`);
