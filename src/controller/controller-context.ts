@@ -23,6 +23,8 @@ export interface ControllerPolicy {
   readonly terminatedKeepMs: number;
   readonly maxAttempts: number;
   readonly operationsKeepMs: number;
+  /** Hosts are simulated: AddHost takes the transport of that name. */
+  readonly simulatedHosts: boolean;
 }
 
 /** What the process says of itself. */

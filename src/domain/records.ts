@@ -21,7 +21,8 @@ export interface UserRecord {
   readonly createdAtMs: number;
 }
 
-export type HostTransport = { readonly kind: 'local' };
+/** `simulated` exists only where the configuration says `drivers: simulated`. */
+export type HostTransport = { readonly kind: 'local' } | { readonly kind: 'simulated'; readonly name: string };
 export type HostState = 'up' | 'down' | 'maintenance' | 'draining';
 
 /** What a host said of itself when it was last looked at. */

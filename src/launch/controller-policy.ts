@@ -24,5 +24,6 @@ export function controllerPolicy(config: Config): ControllerPolicy {
     terminatedKeepMs: instances.terminatedKeepMs,
     maxAttempts: instances.maxAttempts,
     operationsKeepMs: config.operations.keepMs,
+    simulatedHosts: config.drivers === 'simulated',
   });
 }

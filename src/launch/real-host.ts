@@ -1,5 +1,6 @@
 import type { Clock } from '../base/clock.ts';
-import { isCode } from '../base/errors.ts';
+import { unreachable } from '../base/assert.ts';
+import { CloudError, isCode } from '../base/errors.ts';
 import type { Logger } from '../base/logger.ts';
 import type { Random } from '../base/random.ts';
 import { createLocalShell } from '../adapters/host-shell/local-shell.ts';
@@ -32,6 +33,12 @@ export function realHosts(parts: RealHostParts): OpenHostDrivers {
         const shell = createLocalShell({ clock, random });
         return Promise.resolve(new RealHost(shell, { clock, random, logger, blobs, hostDir }));
       }
+      case 'simulated':
+        return Promise.reject(
+          new CloudError('UnsupportedOperation', 'simulated hosts exist only where drivers is set to simulated'),
+        );
+      default:
+        return unreachable(transport);
     }
   };
 }

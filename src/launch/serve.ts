@@ -11,6 +11,7 @@ import { createMetadataServer } from '../controller/api/metadata/metadata-server
 import type { AllInOne } from './all-in-one.ts';
 import { startAllInOne } from './all-in-one.ts';
 import type { Config } from './config/schema.ts';
+import { createSimulatedHosts } from '../workers/drivers/simulated/create-simulated-hosts.ts';
 import { realHosts } from './real-host.ts';
 
 export interface ServeOptions {
@@ -45,7 +46,10 @@ export async function serve(options: ServeOptions): Promise<void> {
     random,
     logger,
     roles: ROLES,
-    openDrivers: (blobs) => realHosts({ blobs, clock, random, logger, hostDir: config.hostDir }),
+    openDrivers: (blobs) =>
+      config.drivers === 'simulated'
+        ? createSimulatedHosts({ clock }).openDrivers(blobs)
+        : realHosts({ blobs, clock, random, logger, hostDir: config.hostDir }),
     onPoison: (error) => poison(error),
   });
   const servers = startServers(cloud, { config, clock, random, logger });

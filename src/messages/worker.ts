@@ -62,7 +62,10 @@ export const InstanceCommand = z.discriminatedUnion('verb', [
 ]);
 export type InstanceCommand = z.output<typeof InstanceCommand>;
 
-export const HostTransport = z.discriminatedUnion('kind', [z.object({ kind: z.literal('local') })]);
+export const HostTransport = z.discriminatedUnion('kind', [
+  z.object({ kind: z.literal('local') }),
+  z.object({ kind: z.literal('simulated'), name: z.string() }),
+]);
 
 /** Tells a worker to serve a host (again); it answers with a full report. */
 export const OpenHost = z.object({

@@ -10,6 +10,7 @@ import type { Replica } from '../../ports/store.ts';
 import { hostView } from '../hosts/host-view.ts';
 import { waitForReports } from '../hosts/wait-for-report.ts';
 import type { ChangeHandler, ReadHandler } from './handler.ts';
+import { badParameter } from './handler.ts';
 
 /** A probe boots a guest under KVM where there is one, and the first look at QEMU may take long. */
 const PROBE_TIMEOUT_MS = 120_000;
@@ -24,6 +25,9 @@ interface Probed {
 
 export const addHost: ChangeHandler<'AddHost', Probed> = {
   async prepare({ cloud }, input) {
+    if (input.Transport.kind === 'simulated' && !cloud.policy.simulatedHosts) {
+      throw badParameter('Transport', 'simulated hosts need a cloud whose configuration says "drivers: simulated"');
+    }
     const workerId = cloud.workers.pick('compute');
     if (workerId === undefined) {
       throw new CloudError(

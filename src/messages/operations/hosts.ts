@@ -41,7 +41,11 @@ export const AddHost = defineOperation({
   access: 'cloudadmin',
   input: z.strictObject({
     Name: HostName,
-    Transport: z.discriminatedUnion('kind', [z.strictObject({ kind: z.literal('local') })]),
+    Transport: z.discriminatedUnion('kind', [
+      z.strictObject({ kind: z.literal('local') }),
+      /** Only where the configuration says `drivers: simulated`. */
+      z.strictObject({ kind: z.literal('simulated'), name: HostName }),
+    ]),
     Zone: Name.default('nova'),
   }),
   output: z.object({ host: HostView, operationId: z.string() }),

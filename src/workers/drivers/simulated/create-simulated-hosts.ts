@@ -1,0 +1,218 @@
+import type { Clock } from '../../../base/clock.ts';
+import { CloudError } from '../../../base/errors.ts';
+import type { HostTransport } from '../../../domain/records.ts';
+import type { Blobs } from '../../../ports/blobs.ts';
+import type { ConsoleSlice, HostDrivers, HostProbe, OpenHostDrivers } from '../../../ports/host-drivers.ts';
+import type { Hypervisor } from '../../../ports/hypervisor.ts';
+import type { ImageStore } from '../../../ports/image-store.ts';
+import type { NetworkBackend } from '../../../ports/network-backend.ts';
+import { SimSession } from './sim-calls.ts';
+import { SimHost } from './sim-host.ts';
+import type { SimHostOptions } from './sim-options.ts';
+import { SIM_HOST_DEFAULTS } from './sim-options.ts';
+
+/** QEMU's user on every simulated host. */
+const OWNER = { uid: 64_055, gid: 64_055 } as const;
+
+/** A world of hosts in memory. It outlives every process of the cloud that connects to it. */
+export interface SimulatedHosts {
+  /** The drivers of one process; its images come from these blobs. */
+  openDrivers(blobs: Pick<Blobs, 'head'>): OpenHostDrivers;
+  /** The host of that name; made at its first use. Transport `local` is the one named `local`. */
+  host(name: string): SimHost;
+  hosts(): SimHost[];
+  /** The process behind every open session dies: what it asked for and was not done yet never happens. */
+  severSessions(): void;
+}
+
+export function createSimulatedHosts(parts: {
+  clock: Clock;
+  /** Of every host; a test may change one host's own. */
+  options?: Partial<SimHostOptions>;
+}): SimulatedHosts {
+  const { clock } = parts;
+  const hosts = new Map<string, SimHost>();
+  const sessions = new Set<SimSession>();
+  const hostNamed = (name: string): SimHost => {
+    const known = hosts.get(name);
+    if (known !== undefined) return known;
+    const host = new SimHost(name, clock, { ...SIM_HOST_DEFAULTS, ...parts.options });
+    hosts.set(name, host);
+    return host;
+  };
+  return {
+    openDrivers: (blobs) => (transport) => {
+      const session = new SimSession();
+      sessions.add(session);
+      const drivers = simulatedDrivers(hostNamed(hostName(transport)), session, blobs);
+      return Promise.resolve({
+        ...drivers,
+        close: () => {
+          session.close();
+          sessions.delete(session);
+          return Promise.resolve();
+        },
+      });
+    },
+    host: hostNamed,
+    hosts: () => [...hosts.values()],
+    severSessions() {
+      for (const session of sessions) session.severed = true;
+      sessions.clear();
+    },
+  };
+}
+
+function hostName(transport: HostTransport): string {
+  return transport.kind === 'simulated' ? transport.name : transport.kind;
+}
+
+function simulatedDrivers(host: SimHost, session: SimSession, blobs: Pick<Blobs, 'head'>): Omit<HostDrivers, 'close'> {
+  const { calls } = host;
+  return {
+    hypervisor: simulatedHypervisor(host, session),
+    network: simulatedNetwork(host, session),
+    images: simulatedImages(host, session, blobs),
+    probe: () => calls.run(session, 'probe', () => probe(host)),
+    qemuOwner: () => Promise.resolve(OWNER),
+    consoleLogPath: (instanceId) => `${host.folder(instanceId)}/console.log`,
+    readConsole: (instanceId, fromByte, maxBytes) =>
+      calls.run(session, 'readConsole', () => consoleSlice(host, instanceId, fromByte, maxBytes)),
+  };
+}
+
+function probe({ name, options }: SimHost): HostProbe {
+  const { architecture, cpus, memoryMib, diskGib, virtType, routes } = options;
+  return {
+    ...{ hostname: name, architecture, cpus, memoryMib, diskGib, virtType, routes },
+    virtReason: virtType === 'kvm' ? 'simulated' : 'simulated: there is no /dev/kvm',
+    hypervisor: 'simulated',
+    hypervisorVersion: '1.0.0',
+    libvirtVersion: '1.0.0',
+  };
+}
+
+function consoleSlice(host: SimHost, instanceId: string, fromByte: number, maxBytes: number): ConsoleSlice {
+  const log = Buffer.from(host.consoles.get(instanceId) ?? '');
+  const start = Math.min(log.length, fromByte < 0 ? Math.max(0, log.length + fromByte) : fromByte);
+  const data = log.subarray(start, start + maxBytes);
+  return { data, fromByte: start, nextByte: start + data.length };
+}
+
+function simulatedHypervisor(host: SimHost, session: SimSession): Hypervisor {
+  const { calls, domains } = host;
+  return {
+    facts: () =>
+      calls.run(session, 'facts', () => ({
+        hypervisor: 'simulated',
+        hypervisorVersion: '1.0.0',
+        libvirtVersion: '1.0.0',
+        hostname: host.name,
+        arch: host.options.architecture === 'arm64' ? 'aarch64' : 'x86_64',
+        cpus: host.options.cpus,
+        memoryMib: host.options.memoryMib,
+        qemuUid: OWNER.uid,
+        qemuGid: OWNER.gid,
+      })),
+    inventory: () => calls.run(session, 'inventory', () => domains.all().map((domain) => domains.fact(domain))),
+    lookup: (uuid) => calls.run(session, 'lookup', () => domains.lookup(uuid)),
+    define: (spec) => calls.run(session, 'define', () => domains.define(spec)),
+    start: (uuid) => calls.run(session, 'start', () => domains.start(uuid)),
+    shutdown: (uuid) => calls.run(session, 'shutdown', () => domains.shutdown(uuid)),
+    reboot: (uuid) => calls.run(session, 'reboot', () => domains.reboot(uuid)),
+    reset: (uuid) => calls.run(session, 'reset', () => domains.reset(uuid)),
+    destroy: (uuid) => calls.run(session, 'destroy', () => domains.destroy(uuid)),
+    undefine: (uuid) => calls.run(session, 'undefine', () => domains.undefine(uuid)),
+    watch: (listener) => host.watch(session, listener),
+    explain: (verb, name) => `(simulated) ${verb} ${name}`,
+    close: () => Promise.resolve(),
+  };
+}
+
+function simulatedNetwork(host: SimHost, session: SimSession): NetworkBackend {
+  const { calls, networks, taps, guarded } = host;
+  return {
+    ensureNetwork: (spec) =>
+      calls.run(session, 'ensureNetwork', () => {
+        const known = networks.get(spec.bridge);
+        if (known === undefined) networks.set(spec.bridge, { spec, leases: new Map() });
+        else refuseStranger(host, known.spec.networkId, spec.networkId, spec.bridge);
+      }),
+    ensurePort: (network, port) =>
+      calls.run(session, 'ensurePort', () => {
+        const known = networks.get(network.bridge) ?? { spec: network, leases: new Map() };
+        networks.set(network.bridge, known);
+        known.leases.set(port.mac, port);
+      }),
+    guardPort: (_network, port) =>
+      calls.run(session, 'guardPort', () => {
+        if (!taps.has(port.tap)) throw new CloudError('HostError', `there is no interface ${port.tap} on ${host.name}`);
+        guarded.add(port.tap);
+      }),
+    removePort: (network, port) =>
+      calls.run(session, 'removePort', () => {
+        networks.get(network.bridge)?.leases.delete(port.mac);
+        guarded.delete(port.tap);
+      }),
+    removeNetwork: (networkId, bridge) =>
+      calls.run(session, 'removeNetwork', () => {
+        const known = networks.get(bridge);
+        if (known === undefined) return;
+        refuseStranger(host, known.spec.networkId, networkId, bridge);
+        const inside = [...taps].filter(([, tap]) => tap.bridge === bridge).map(([name]) => name);
+        if (inside.length > 0) {
+          throw new CloudError('Busy', `bridge ${bridge} on host ${host.name} still has guests: ${inside.join(', ')}`);
+        }
+        networks.delete(bridge);
+      }),
+    inventory: () =>
+      calls.run(session, 'networkInventory', () => ({
+        bridges: [...networks.keys()].sort(),
+        leases: [...networks].flatMap(([bridge, { leases }]) =>
+          [...leases.values()].map(({ mac, address }) => ({ bridge, mac, address })),
+        ),
+      })),
+  };
+}
+
+function refuseStranger(host: SimHost, owner: string, asker: string, bridge: string): void {
+  if (owner === asker) return;
+  throw new CloudError('Conflict', `bridge ${bridge} on host ${host.name} belongs to ${owner}, not to ${asker}`);
+}
+
+function simulatedImages(host: SimHost, session: SimSession, blobs: Pick<Blobs, 'head'>): ImageStore {
+  const { calls, images, disks } = host;
+  return {
+    async ensureImage(image) {
+      if (!images.has(image.sha256)) {
+        const blob = await blobs.head(image.blobKey);
+        if (blob.sha256 !== image.sha256) {
+          throw new CloudError('HostError', `${image.blobKey} has the digest ${blob.sha256}, not ${image.sha256}`);
+        }
+      }
+      return calls.run(session, 'ensureImage', () => {
+        images.add(image.sha256);
+        return host.imagePath(image.sha256);
+      });
+    },
+    ensureOverlay: (spec) =>
+      calls.run(session, 'ensureOverlay', () => {
+        const path = `${host.folder(spec.instanceId)}/disk`;
+        if (disks.has(spec.instanceId)) return path;
+        if (spec.mustExist === true) {
+          throw new CloudError(
+            'NotFound',
+            `the disk of ${spec.instanceId} is not on ${host.name}: it has run before, so none is made in its place`,
+          );
+        }
+        disks.set(spec.instanceId, spec.virtualSizeBytes);
+        return path;
+      }),
+    removeInstanceDir: (instanceId) =>
+      calls.run(session, 'removeInstanceDir', () => {
+        disks.delete(instanceId);
+        host.consoles.delete(instanceId);
+      }),
+    listInstanceDirs: () => calls.run(session, 'listInstanceDirs', () => [...disks.keys()].sort()),
+  };
+}

@@ -1,0 +1,117 @@
+import type { Clock } from '../../../base/clock.ts';
+import type { ErrorCode } from '../../../base/error-codes.ts';
+import { CloudError } from '../../../base/errors.ts';
+
+/** Every call of the three drivers, as faults and counts name them. */
+export type SimCall =
+  | 'facts'
+  | 'inventory'
+  | 'lookup'
+  | 'define'
+  | 'start'
+  | 'shutdown'
+  | 'reboot'
+  | 'reset'
+  | 'destroy'
+  | 'undefine'
+  | 'ensureNetwork'
+  | 'ensurePort'
+  | 'guardPort'
+  | 'removePort'
+  | 'removeNetwork'
+  | 'networkInventory'
+  | 'ensureImage'
+  | 'ensureOverlay'
+  | 'removeInstanceDir'
+  | 'listInstanceDirs'
+  | 'probe'
+  | 'readConsole';
+
+export interface SimFault {
+  readonly call: SimCall;
+  /** So many of the next calls; default 1. */
+  readonly times?: number;
+  /**
+   * fail: nothing happens and the call says so. lose: it happens, and the call says that the connection broke. hang: it never
+   * answers, and nothing happens.
+   */
+  readonly how: 'fail' | 'lose' | 'hang';
+  /** Of `fail`; default HypervisorError. */
+  readonly code?: ErrorCode;
+  readonly message?: string;
+}
+
+/** One process's connection to a host. */
+export class SimSession {
+  /** Its process died: nothing it asked for happens any more, and nobody hears an answer. */
+  severed = false;
+  readonly #closed = new AbortController();
+
+  get closed(): boolean {
+    return this.#closed.signal.aborted;
+  }
+
+  close(): void {
+    this.#closed.abort();
+  }
+
+  /** Never answers; rejects when the session is closed. */
+  hang(): Promise<never> {
+    return new Promise((_resolve, reject) => {
+      if (this.severed) return;
+      const end = (): void => reject(new CloudError('Unavailable', 'the connection was closed'));
+      if (this.closed) end();
+      else this.#closed.signal.addEventListener('abort', end, { once: true });
+    });
+  }
+}
+
+/** The way of every driver call to a simulated host: latency, faults, and what a closed or dead session may still do. */
+export class SimCalls {
+  /** How often each call reached the host. */
+  readonly counts = new Map<SimCall, number>();
+  readonly #clock: Clock;
+  readonly #latencyMs: () => number;
+  readonly #unreachable: () => string | undefined;
+  #faults: { fault: SimFault; left: number }[] = [];
+
+  constructor(parts: { clock: Clock; latencyMs: () => number; unreachable: () => string | undefined }) {
+    this.#clock = parts.clock;
+    this.#latencyMs = parts.latencyMs;
+    this.#unreachable = parts.unreachable;
+  }
+
+  inject(fault: SimFault): void {
+    this.#faults.push({ fault, left: fault.times ?? 1 });
+  }
+
+  clearFaults(): void {
+    this.#faults = [];
+  }
+
+  /** Carries a call out: `effect` happens at once or not at all. */
+  async run<T>(session: SimSession, call: SimCall, effect: () => T): Promise<T> {
+    const fault = this.#takeFault(call);
+    const latencyMs = this.#latencyMs();
+    if (latencyMs > 0) await this.#clock.sleep(latencyMs);
+    else await Promise.resolve();
+    if (session.severed || fault?.how === 'hang') return session.hang();
+    const gone = session.closed ? 'the connection was closed' : this.#unreachable();
+    if (gone !== undefined) throw new CloudError('Unavailable', gone);
+    this.counts.set(call, (this.counts.get(call) ?? 0) + 1);
+    if (fault?.how === 'fail') {
+      throw new CloudError(fault.code ?? 'HypervisorError', fault.message ?? `injected failure of ${call}`);
+    }
+    const result = effect();
+    if (fault?.how === 'lose') throw new CloudError('Unavailable', `the connection broke during ${call}`);
+    return result;
+  }
+
+  #takeFault(call: SimCall): SimFault | undefined {
+    const entry = this.#faults.find(({ fault }) => fault.call === call);
+    if (entry === undefined) return undefined;
+    entry.left -= 1;
+    if (entry.left === 0) this.#faults = this.#faults.filter((other) => other !== entry);
+    return entry.fault;
+  }
+}
