@@ -5,7 +5,7 @@ QUICK=quickstart # the name of the key pair and of the instance
 RANGE=${NOVACTL_NETWORK_FIXED_RANGE:-10.200.0.0/13}
 METADATA_PORT=${NOVACTL_METADATA_PORT:-8775}
 RUN_DIR=${NOVACTL_RUN_DIR:-/run/novactl}
-KEY_FILE=${XDG_CONFIG_HOME:-$HOME/.config}/novactl/keys/$QUICK
+KEY_FILE=${XDG_CONFIG_HOME:-$HOME/.config}/novactl/keys/$QUICK.pem
 
 # novactl_csv COLUMNS NOUN VERB [ARG...]: rows of a listing without the title line; values here never hold commas or quotes.
 novactl_csv() {
@@ -91,6 +91,11 @@ image_ensure() {
   if "$NOVACTL" image show tiny --json >/dev/null 2>&1; then
     skipped 'image tiny' 'is registered'
   else
+    # Its kernel is a Debian package, downloaded and unpacked but never installed.
+    if ! apt-cache show "linux-image-cloud-$DPKG_ARCH" >/dev/null 2>&1; then
+      apt_wait
+      step_whole 'fetch the package lists' apt_get update || die 'apt-get update failed' "$(apt_help)"
+    fi
     step 'build and register the image tiny' "$NOVACTL" image build-tiny || die 'the image tiny could not be built' "$NOVACTL image build-tiny --verbose"
   fi
 }
@@ -102,6 +107,11 @@ key_ensure() {
     skipped "key pair $QUICK" 'exists'
     return 0
   fi
+  # A key of a cloud that is gone serves this one as well.
+  if [ -s "$KEY_FILE" ]; then
+    step "register key pair $QUICK" key_register || die "the key in $KEY_FILE could not be registered" "mv $KEY_FILE $KEY_FILE.old"
+    return 0
+  fi
   # The private half was handed out once; without it the key pair opens nothing.
   if [ "$key_there" = yes ]; then
     step "delete key pair $QUICK, whose private half is gone" "$NOVACTL" keypair delete "$QUICK" --yes || die 'the old key pair could not be deleted' "$NOVACTL keypair list"
@@ -109,9 +119,11 @@ key_ensure() {
   step "make key pair $QUICK" "$NOVACTL" keypair create "$QUICK" || die 'the key pair could not be made' "$NOVACTL keypair create $QUICK"
 }
 
+key_register() { ssh-keygen -y -f "$KEY_FILE" | "$NOVACTL" keypair import "$QUICK" --public-key -; }
+
 # The instance of this name that is not on its way out: "ID STATE".
 instance_found() {
-  novactl_csv id,name,state instance list | awk -F, -v name="$QUICK" '$2 == name && ($3 == "running" || $3 == "pending" || $3 == "stopped") { print $1, $3; exit }'
+  novactl_csv id,name,state instance list | awk -F, -v name="$QUICK" '$2 == name && $3 ~ /^(running|pending|stopped|stopping)$/ { print $1, $3; exit }'
 }
 
 instance_ensure() {
@@ -119,7 +131,10 @@ instance_ensure() {
   INSTANCE=${found%% *}
   case ${found#* } in
     running | pending) skipped "instance $QUICK" "$INSTANCE is ${found#* }" ;;
-    stopped)
+    stopped | stopping)
+      if [ "${found#* }" = stopping ]; then
+        step "wait until instance $QUICK has stopped" "$NOVACTL" instance wait "$INSTANCE" --for stopped || die 'the instance does not stop' "$NOVACTL why instance $INSTANCE"
+      fi
       READY_BEFORE=$(ready_count)
       step "start instance $QUICK again" "$NOVACTL" instance start "$INSTANCE" --wait ||
         die 'the instance did not start' "$NOVACTL why instance $INSTANCE" ;;

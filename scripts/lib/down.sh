@@ -38,7 +38,7 @@ down_list() {
 }
 
 down_folders() {
-  for down_path in "$STATE_DIR" "$HOST_DIR" "$RUN_DIR" "$HOST_RUN_DIR" "$KEY_FILE" "$KEY_FILE.pub"; do
+  for down_path in "$STATE_DIR" "$HOST_DIR" "$RUN_DIR" "$HOST_RUN_DIR" "$KEY_FILE"; do
     # A libvirtd that must stay running (for guests of another cloud) keeps its record in RUN_DIR.
     if [ "$down_path" = "$RUN_DIR" ] && [ -s "$RUN_DIR/libvirtd-start.state" ] && [ -n "$(strange_domains)" ]; then continue; fi
     if [ -e "$down_path" ]; then printf '%s\n' "$down_path"; fi
