@@ -4,7 +4,7 @@ import { SystemRandom } from '../../src/base/random.ts';
 import type { Bus } from '../../src/ports/bus.ts';
 import { type Bench, type BenchRow, benchRow } from './bench-row.ts';
 
-const ROUNDS = 4;
+const ROUNDS = 5;
 const ROUND_MS = 500;
 const BODY = { instanceId: 'i-0123456789abcdef0', generation: 3, epoch: 7, note: 'x'.repeat(200) };
 
@@ -63,7 +63,7 @@ export const memoryBusBench: Bench = async ({ progress }) => {
     for (const concurrency of [1, 32]) {
       progress(`calls at ${concurrency}`);
       const call = (): Promise<unknown> => bus.call('t', 'echo', BODY, { timeoutMs: 5000 });
-      rows.push(await compare(`bus.memory-calls-at-${concurrency}`, concurrency, call, 0.4));
+      rows.push(await compare(`bus.memory-calls-at-${concurrency}`, concurrency, call, 0.3));
     }
   } finally {
     await bus.close();
