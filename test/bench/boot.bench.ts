@@ -69,7 +69,7 @@ export const bench: Bench = async ({ progress }) => {
   const cloud = new TestCloud();
   try {
     await cloud.start();
-    await cloud.ok('host', 'add', '--local', '--name', 'here');
+    await cloud.ok('host', 'add', 'here', '--local');
     await cloud.ok('image', 'build-tiny');
     // The same kernel, ramdisk and disk, but with the kernel's own messages on the console.
     const tiny = await cloud.json<{ images: { name: string; sha256: string }[] }>('image', 'list');

@@ -48,7 +48,7 @@ describe.skipIf(missing !== undefined)(
       const image = join(cloud.dir, 'still.raw');
       writeStillImage(image);
       await cloud.start();
-      await cloud.ok('host', 'add', '--local', '--name', 'here');
+      await cloud.ok('host', 'add', 'here', '--local');
       await cloud.ok('image', 'import', image, '--name', 'still');
     }, 60_000);
 

@@ -42,7 +42,7 @@ describe.skipIf(missing !== undefined)(
       await ensureLibvirtd();
       cloud = new TestCloud({ NOVACTL_INSTANCES_STOP_TIMEOUT_MS: '30000' });
       await cloud.start();
-      await cloud.ok('host', 'add', '--local', '--name', 'here');
+      await cloud.ok('host', 'add', 'here', '--local');
       await cloud.ok('image', 'build-tiny');
       await cloud.ok('keypair', 'create', 'mine');
     }, 180_000);
