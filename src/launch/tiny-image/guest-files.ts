@@ -56,6 +56,8 @@ export const WANTED_MODULES = [
   'sd_mod',
   'virtio_rng',
 ] as const;
+/** Loaded where there is such a thing: the power button of arm64 guests that boot without firmware. */
+const WELCOME_MODULES = ['gpio_keys'] as const;
 
 /** The scripts of the guest, beside this file in the sources and under assets/ beside the bundle. */
 function assetFolder(): string {
@@ -143,9 +145,14 @@ async function plainModule(shell: HostShell, path: string): Promise<Buffer> {
 }
 
 async function modules(shell: HostShell, kernel: UnpackedKernel): Promise<CpioEntry[]> {
-  const { order, missing } = loadOrder(WANTED_MODULES, kernel.modulesDep, kernel.modulesBuiltin);
-  if (missing.length > 0) {
-    throw new CloudError('UnsupportedOperation', `the kernel ${kernel.release} has no ${missing.join(', ')}`);
+  const { order, missing } = loadOrder(
+    [...WELCOME_MODULES, ...WANTED_MODULES],
+    kernel.modulesDep,
+    kernel.modulesBuiltin,
+  );
+  const lacking = missing.filter((name) => !(WELCOME_MODULES as readonly string[]).includes(name));
+  if (lacking.length > 0) {
+    throw new CloudError('UnsupportedOperation', `the kernel ${kernel.release} has no ${lacking.join(', ')}`);
   }
   const names = order.map((path) => `${moduleName(path)}.ko`);
   const files = order.map(async (path, index) => {

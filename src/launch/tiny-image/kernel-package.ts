@@ -1,5 +1,6 @@
-import { mkdir, readdir, readFile, rename, rm, symlink, access } from 'node:fs/promises';
+import { access, mkdir, mkdtemp, readdir, readFile, rename, rm, stat, symlink } from 'node:fs/promises';
 import { join } from 'node:path';
+import type { Clock } from '../../base/clock.ts';
 import { CloudError, errorText } from '../../base/errors.ts';
 import type { HostShell } from '../../ports/host-shell.ts';
 import { runTool } from './host-tools.ts';
@@ -17,6 +18,8 @@ export interface UnpackedKernel {
 
 const DOWNLOAD_TIMEOUT_MS = 10 * 60_000;
 const UNPACK_TIMEOUT_MS = 3 * 60_000;
+const WORK_PREFIX = 'work-';
+const STALE_WORK_MS = 60 * 60_000;
 
 /** The kernel package that Debian's meta package means today, from the text of `apt-cache show`; undefined if it names none. */
 export function kernelPackageOf(aptCacheShow: string): string | undefined {
@@ -25,6 +28,7 @@ export function kernelPackageOf(aptCacheShow: string): string | undefined {
 
 interface Where {
   readonly shell: HostShell;
+  readonly clock: Clock;
   readonly cacheDir: string;
   readonly debianArch: string;
   readonly onStep: (text: string) => void;
@@ -45,40 +49,59 @@ const unpackedName = (name: string): string => `unpacked-${name}`;
 
 async function newestUnpacked({ cacheDir, debianArch }: Where): Promise<string | undefined> {
   const names = await readdir(cacheDir);
-  const kernels = names.filter((name) => name.startsWith('unpacked-') && name.endsWith(debianArch));
+  const kernels = names.filter((name) => name.startsWith(unpackedName('')) && name.endsWith(debianArch));
   const order = new Intl.Collator('en', { numeric: true });
   return kernels.sort((a, b) => order.compare(a, b)).at(-1);
 }
 
-async function download(where: Where, name: string): Promise<string> {
-  const { shell, cacheDir, signal, onStep } = where;
+/** Removes what builds that were killed left, but nothing that one beside us may be working in. */
+async function removeStaleWork({ cacheDir, clock }: Where): Promise<void> {
+  for (const name of await readdir(cacheDir)) {
+    if (!name.startsWith(WORK_PREFIX)) continue;
+    const path = join(cacheDir, name);
+    const { mtimeMs } = await stat(path).catch(() => ({ mtimeMs: Infinity }));
+    if (clock.nowMs() - mtimeMs > STALE_WORK_MS) await rm(path, { recursive: true, force: true });
+  }
+}
+
+async function removeOthers({ cacheDir }: Where, keep: string): Promise<void> {
+  for (const name of await readdir(cacheDir)) {
+    if (name.startsWith(unpackedName('')) && name !== keep)
+      await rm(join(cacheDir, name), { recursive: true, force: true });
+  }
+}
+
+async function download(where: Where, name: string, folder: string): Promise<string> {
+  const { shell, signal, onStep } = where;
   onStep(`downloading ${name}`);
-  const downloads = join(cacheDir, 'download');
-  await rm(downloads, { recursive: true, force: true });
-  await mkdir(downloads, { recursive: true });
   // As root apt would fetch as its own user, who cannot write here.
-  const argv = ['env', '-C', downloads, 'apt-get', '-q', '-o', 'APT::Sandbox::User=root', 'download', name];
+  const argv = ['env', '-C', folder, 'apt-get', '-q', '-o', 'APT::Sandbox::User=root', 'download', name];
   await runTool(shell, argv, { signal, timeoutMs: DOWNLOAD_TIMEOUT_MS, env: networkEnv() });
-  const deb = (await readdir(downloads)).find((file) => file.endsWith('.deb'));
-  if (deb === undefined) throw new CloudError('HostError', `apt-get download ${name} left no package in ${downloads}`);
-  return join(downloads, deb);
+  const deb = (await readdir(folder)).find((file) => file.endsWith('.deb'));
+  if (deb === undefined) throw new CloudError('HostError', `apt-get download ${name} left no package in ${folder}`);
+  return join(folder, deb);
 }
 
 async function unpack(where: Where, name: string): Promise<void> {
   const { shell, cacheDir, signal, onStep } = where;
-  const deb = await download(where, name);
-  onStep(`unpacking ${name}`);
-  const tmp = join(cacheDir, 'unpacking');
-  await rm(tmp, { recursive: true, force: true });
-  await mkdir(tmp);
-  await runTool(shell, ['dpkg-deb', '-x', deb, tmp], { signal, timeoutMs: UNPACK_TIMEOUT_MS });
-  // From Debian 13 on the modules are under usr/lib; depmod looks in lib.
-  if (!(await there(join(tmp, 'lib')))) await symlink('usr/lib', join(tmp, 'lib'));
-  const [release = ''] = await readdir(join(tmp, 'lib/modules'));
-  await runTool(shell, ['depmod', '-b', tmp, release], { signal });
-  await rm(join(cacheDir, unpackedName(name)), { recursive: true, force: true });
-  await rename(tmp, join(cacheDir, unpackedName(name)));
-  await rm(join(cacheDir, 'download'), { recursive: true });
+  await removeStaleWork(where);
+  const work = await mkdtemp(join(cacheDir, WORK_PREFIX));
+  try {
+    const deb = await download(where, name, work);
+    onStep(`unpacking ${name}`);
+    const tree = join(work, 'tree');
+    await runTool(shell, ['dpkg-deb', '-x', deb, tree], { signal, timeoutMs: UNPACK_TIMEOUT_MS });
+    // From Debian 13 on the modules are under usr/lib; depmod looks in lib.
+    if (!(await there(join(tree, 'lib')))) await symlink('usr/lib', join(tree, 'lib'));
+    const [release = ''] = await readdir(join(tree, 'lib/modules'));
+    await runTool(shell, ['depmod', '-b', tree, release], { signal });
+    await rename(tree, join(cacheDir, unpackedName(name))).catch(async (error: unknown) => {
+      // Another build was faster.
+      if (!(await there(join(cacheDir, unpackedName(name))))) throw error;
+    });
+  } finally {
+    await rm(work, { recursive: true, force: true });
+  }
 }
 
 const there = (path: string): Promise<boolean> =>
@@ -97,6 +120,7 @@ async function cached(where: Where): Promise<string> {
   try {
     if (name !== undefined) {
       await unpack(where, name);
+      await removeOthers(where, unpackedName(name));
       return unpackedName(name);
     }
     throw new CloudError(
