@@ -1,9 +1,12 @@
-import { cp, mkdir, readdir, rm, stat, writeFile } from 'node:fs/promises';
+import { cp, mkdir, readdir, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { build, type BuildOptions } from 'esbuild';
 import { manifestFromSources, ROOT } from './manifest.ts';
 
-const out = join(ROOT, 'dist');
+/** What is built stands in dist/ all at once: a command that is started meanwhile finds the old or the new whole. */
+const DIST = join(ROOT, 'dist');
+const out = join(ROOT, `build/dist-${process.pid}`);
+const old = `${out}-old`;
 const commands = join(ROOT, 'src/commands');
 
 /** CommonJS packages inside an ES module bundle expect these names. */
@@ -60,6 +63,12 @@ async function copyAssets(): Promise<void> {
   if (there?.isDirectory() === true) await cp(from, join(out, 'assets/tiny-image'), { recursive: true });
 }
 
-await rm(out, { recursive: true, force: true });
 await mkdir(out, { recursive: true });
-await Promise.all([build(options(await entries())), writeManifest(), copyAssets()]);
+try {
+  await Promise.all([build(options(await entries())), writeManifest(), copyAssets()]);
+  await rename(DIST, old).catch(() => undefined);
+  await rename(out, DIST);
+} finally {
+  await rm(out, { recursive: true, force: true });
+  await rm(old, { recursive: true, force: true });
+}

@@ -40,7 +40,7 @@ export class Up extends BaseCommand {
     session.output.message(`the cloud is up (pid ${cloud.pid}), its log is ${daemon.logPath}`);
     await this.#show(session, cloud);
     session.output.hint(
-      Object.keys(cloud.hosts).length === 0 ? 'give it a host: novactl host add NAME' : 'look at it: novactl status',
+      Object.keys(cloud.hosts).length === 0 ? 'give it a host: novactl host add --local' : 'look at it: novactl status',
     );
   }
 

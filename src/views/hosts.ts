@@ -45,7 +45,7 @@ export function hostListing(rows: readonly HostView[], extra: Record<string, unk
     ...base,
     rows,
     data: (kept) => ({ hosts: kept, ...extra }),
-    empty: 'no hosts; add this machine by: novactl host add NAME',
+    empty: 'no hosts; add this machine by: novactl host add --local',
   };
 }
 

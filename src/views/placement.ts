@@ -23,7 +23,7 @@ export function placementListing(hosts: readonly HostRow[], output: Record<strin
     rows: hosts,
     id: (row) => row.hostId,
     data: (rows) => ({ ...output, hosts: rows }),
-    empty: 'no hosts; add one by: novactl host add NAME',
+    empty: 'no hosts; add one by: novactl host add --local',
   };
 }
 

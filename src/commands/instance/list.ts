@@ -20,7 +20,7 @@ export class InstanceList extends BaseCommand {
     all: Flags.boolean({ char: 'a', description: 'terminated instances too' }),
     ...listFlags,
   };
-  static override parameters = { InstanceIds: 'ID' };
+  static override parameters = { InstanceIds: 'ID', InstanceId: 'ID' };
 
   async run(): Promise<void> {
     const { args, flags } = await this.parse(InstanceList);

@@ -13,7 +13,7 @@ export class InstanceShow extends BaseCommand {
   ];
   static override args = idArg('instance to show');
   static override flags = { ...columnsFlag };
-  static override parameters = { InstanceIds: 'ID' };
+  static override parameters = { InstanceIds: 'ID', InstanceId: 'ID' };
 
   async run(): Promise<void> {
     const { args, flags } = await this.parse(InstanceShow);

@@ -21,7 +21,7 @@ export class InstanceWait extends BaseCommand {
     timeout: duration('timeout', { description: 'longest wait', default: 600_000, defaultText: '10m' }),
     ...columnsFlag,
   };
-  static override parameters = { InstanceIds: 'ID', Until: '--for' };
+  static override parameters = { InstanceIds: 'ID', InstanceId: 'ID', Until: '--for' };
 
   async run(): Promise<void> {
     const { args, flags } = await this.parse(InstanceWait);

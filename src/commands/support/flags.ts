@@ -3,9 +3,10 @@ import { CloudError } from '../../base/errors.ts';
 import { parseDurationMs } from '../../base/units.ts';
 import { FORMATS, type Format } from '../../views/listing.ts';
 
-/** A flag's bad value in one line: the flag, what is allowed, what was given. */
-export function badValue(what: string, allowed: string, given: string): CloudError {
-  return new CloudError('InvalidParameterValue', `${what} must be ${allowed}, not "${given}"`);
+/** A flag's bad value in one line: the flag, what is allowed, what was given. oclif writes over the message, so the line is kept beside it. */
+function badValue(what: string, allowed: string, given: string): CloudError {
+  const line = `${what} must be ${allowed}, not "${given}"`;
+  return new CloudError('InvalidParameterValue', line, { details: { line } });
 }
 
 interface Described {

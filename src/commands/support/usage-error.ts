@@ -54,7 +54,11 @@ function firstSentence(message: string): CloudError {
 
 /** What oclif says of bad words, as one line that names the flag, the value and what is allowed; other errors as they are. */
 export function usageError(error: unknown, knownFlags: readonly string[], command: string): unknown {
-  if (error instanceof CloudError || !isParserError(error)) return error;
+  if (error instanceof CloudError) {
+    const line = error.details?.['line'];
+    return typeof line === 'string' ? bad(line) : error;
+  }
+  if (!isParserError(error)) return error;
   const [flag] = error.flags ?? [];
   if (flag !== undefined) return unknownFlag(flag, knownFlags, command);
   return aboutArgs(error) ?? missingFlag(error) ?? firstSentence(error.message);
