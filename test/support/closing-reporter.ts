@@ -1,5 +1,5 @@
 import { writeFileSync } from 'node:fs';
-import type { Reporter, SerializedError, TestModule } from 'vitest/node';
+import type { Reporter, SerializedError, TestCase, TestModule } from 'vitest/node';
 
 /** What a run came to. `failures` are the names; `skips` carry the reason that the test gave. */
 export interface RunSummary {
@@ -32,7 +32,7 @@ export function summarise(modules: readonly TestModule[], unhandled: readonly Se
       const name = `${where} > ${test.fullName}`;
       if (result.state === 'passed') passed += 1;
       else if (result.state === 'failed') failures.push(name);
-      else skips.push({ name, reason: (result.state === 'skipped' ? result.note : undefined) ?? 'gave no reason' });
+      else skips.push({ name, reason: skipReason(test) });
       if (result.state !== 'passed' && result.state !== 'failed') continue;
       if (test.fullName.includes('[real]')) real += 1;
       if (test.fullName.includes('[sim]')) sim += 1;
@@ -44,6 +44,14 @@ export function summarise(modules: readonly TestModule[], unhandled: readonly Se
 /** The one line that CI reads. */
 export function closingLine(summary: RunSummary): string {
   return `${String(summary.passed)} passed, ${String(summary.failures.length)} failed, ${String(summary.skips.length)} skipped`;
+}
+
+/** A test says why by ctx.skip(reason), a suite by its name (describe.skipIf). */
+function skipReason(test: TestCase): string {
+  const result = test.result();
+  if (result.state === 'skipped' && result.note !== undefined) return result.note;
+  if (test.parent.type === 'suite' && test.parent.options.mode === 'skip') return 'its suite says why';
+  return result.state === 'pending' ? 'it was not reached' : 'gave no reason';
 }
 
 function firstLine(text: string | undefined): string {

@@ -165,8 +165,8 @@ const BANNED_WORDS: readonly { readonly pattern: RegExp; readonly why: string }[
   { pattern: /\b(it|test|describe)(\.\w+)*\.onl[y]\(/, why: 'it hides every other test' },
   { pattern: /\b(it|test|describe)(\.\w+)*\.tod[o]\(/, why: 'write the test' },
   {
-    pattern: /\b(it|test|describe)(\.\w+)*\.(ski[p]|skipI[f]|runI[f])\(/,
-    why: 'call ctx.skip(reason) in the test, so that the report says why',
+    pattern: /\b(it|test)(\.\w+)*\.(ski[p]|skipI[f]|runI[f])\(|\bdescribe(\.\w+)*\.(ski[p]|runI[f])\(/,
+    why: 'call ctx.skip(reason) in the test, or give the reason in the name of a describe.skipIf, so that the report says why',
   },
 ];
 

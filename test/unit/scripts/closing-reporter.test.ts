@@ -42,15 +42,17 @@ describe('the closing reporter', () => {
     const { lines, code, closing } = runTests({
       'a.test.ts': `it('one [real]', () => { expect(1).toBe(1); });
         it('two [sim]', () => { expect(1).toBe(1); });
-        it('three [real]', (ctx) => { ctx.skip('no KVM here'); });`,
+        it('three [real]', (ctx) => { ctx.skip('no KVM here'); });
+        describe.skipIf(true)('four: no disk', () => { it('five', () => { expect(1).toBe(1); }); });`,
     });
-    expect(lines.slice(-3)).toEqual([
+    expect(lines.slice(-4)).toEqual([
       'skipped: a.test.ts > three [real]: no KVM here',
+      'skipped: a.test.ts > four: no disk > five: its suite says why',
       'real: 1, simulated: 1',
-      '2 passed, 0 failed, 1 skipped',
+      '2 passed, 0 failed, 2 skipped',
     ]);
     expect(code).toBe(0);
-    expect(closing).toBe('2 passed, 0 failed, 1 skipped\n');
+    expect(closing).toBe('2 passed, 0 failed, 2 skipped\n');
   });
 
   it('counts what broke outside of tests as failures', () => {
