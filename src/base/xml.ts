@@ -1,5 +1,5 @@
 import { XMLParser, XMLValidator } from 'fast-xml-parser';
-import { CloudError } from './errors.ts';
+import { CloudError, errorText } from './errors.ts';
 
 /** One element. Names keep their namespace prefix. `text` is the element's own text, entities decoded, untrimmed. */
 export interface XmlElement {
@@ -100,6 +100,15 @@ function elementsOf(nodes: readonly RawNode[], depth: number): XmlElement[] {
   return out;
 }
 
+/** The parser throws errors of its own, for instance for names that JavaScript objects have already. */
+function parseNodes(text: string): readonly RawNode[] {
+  try {
+    return parser.parse(text) as readonly RawNode[];
+  } catch (error) {
+    throw malformed(errorText(error));
+  }
+}
+
 /** The root element. A DOCTYPE is refused whole. Errors: CloudError 'MalformedRequest', 'RequestTooLarge'. */
 export function parseXml(text: string, options: { readonly maxBytes?: number } = {}): XmlElement {
   const maxBytes = options.maxBytes ?? DEFAULT_MAX_BYTES;
@@ -107,8 +116,8 @@ export function parseXml(text: string, options: { readonly maxBytes?: number } =
   if (/<!DOCTYPE/i.test(text)) throw malformed('a DOCTYPE is not allowed');
   const verdict = XMLValidator.validate(text);
   if (verdict !== true) throw malformed(`line ${verdict.err.line}: ${verdict.err.msg}`);
-  const root = elementsOf(parser.parse(text) as readonly RawNode[], 0)[0];
-  if (root === undefined) throw malformed('no element');
+  const [root, second] = elementsOf(parseNodes(text), 0);
+  if (root === undefined || second !== undefined) throw malformed('exactly one root element is needed');
   return root;
 }
 

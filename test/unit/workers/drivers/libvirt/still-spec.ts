@@ -1,0 +1,27 @@
+import { uuidFrom } from '../../../../../src/base/ids.ts';
+import type { DomainSpec } from '../../../../../src/ports/hypervisor.ts';
+
+/** A domain with one raw disk `<dir>/<name>.raw` and its console in `<dir>/<name>.log`. */
+export function stillSpec(number: number, dir: string): DomainSpec {
+  const name = `i-${String(number).padStart(17, '0')}`;
+  return {
+    name,
+    uuid: uuidFrom('test', name),
+    virtType: 'qemu',
+    memoryMib: 32,
+    vcpus: 1,
+    boot: { kind: 'disk' },
+    disks: [
+      {
+        source: { kind: 'file', path: `${dir}/${name}.raw` },
+        format: 'raw',
+        target: 'vda',
+        bus: 'virtio',
+        cache: 'writeback',
+      },
+    ],
+    nics: [],
+    consoleLogPath: `${dir}/${name}.log`,
+    metadata: { cloudId: 'cloud-00000000000000001', instanceId: name, generation: 1 },
+  };
+}
