@@ -14,13 +14,17 @@ interface Report {
   readonly goesOn: boolean;
 }
 
+interface Run {
+  readonly status: number | null;
+  readonly stdout: string;
+  readonly problem: string;
+}
+
 /** Runs the child with a tmpfs of its own, in a mount namespace that ends with it. */
-function onSmallDisk(
-  mount: string,
-  argv: readonly string[],
-): { status: number | null; stdout: string; stderr: string } {
+function onSmallDisk(mount: string, argv: readonly string[]): Run {
   const script = 'mount -t tmpfs -o size=16m tmpfs "$0" && exec "$@"';
-  return spawnSync('unshare', ['-m', 'sh', '-c', script, mount, ...argv], { encoding: 'utf8', timeout: 60_000 });
+  const run = spawnSync('unshare', ['-m', 'sh', '-c', script, mount, ...argv], { encoding: 'utf8', timeout: 60_000 });
+  return { status: run.status, stdout: run.stdout, problem: run.error?.message ?? run.stderr.trim() };
 }
 
 describe('file store: a disk that is full', () => {
@@ -30,9 +34,9 @@ describe('file store: a disk that is full', () => {
     async (context) => {
       const mount = await scratchDir();
       const probe = onSmallDisk(mount, ['true']);
-      if (probe.status !== 0) context.skip(`no tmpfs can be mounted here (needs root): ${probe.stderr.trim()}`);
+      if (probe.status !== 0) context.skip(`no tmpfs can be mounted here (needs root): ${probe.problem}`);
       const run = onSmallDisk(mount, [process.execPath, CHILD, mount]);
-      expect(run.stderr).toBe('');
+      expect(run.problem).toBe('');
       const report = JSON.parse(run.stdout) as Report;
       expect(report.refused.code).toBe('Unavailable');
       expect(report.refused.acked).toBeGreaterThan(50);
