@@ -94,6 +94,11 @@ export class TestCloud {
     return run(NOVACTL, args, this.env);
   }
 
+  /** The same cloud, commands given with other environment. */
+  with(extra: Record<string, string>): Pick<TestCloud, 'cli'> {
+    return { cli: (...args) => run(NOVACTL, args, { ...this.env, ...extra }) };
+  }
+
   /** A command that must succeed. */
   async ok(...args: string[]): Promise<string> {
     const { code, stdout, stderr } = await this.cli(...args);
@@ -112,7 +117,8 @@ export class TestCloud {
 
   /** Ends the instances, then the daemon, then the folder. */
   async destroy(): Promise<void> {
-    if (this.#daemon?.exitCode !== null || this.#daemon.signalCode !== null) await this.start();
+    if (this.#daemon === undefined || this.#daemon.exitCode !== null || this.#daemon.signalCode !== null)
+      await this.start();
     const live = (await this.instances()).filter((row) => row.state !== 'terminated');
     if (live.length > 0)
       await this.ok('instance', 'terminate', '--yes', '--wait', ...live.map((row) => row.instanceId));
