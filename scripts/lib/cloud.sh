@@ -182,7 +182,9 @@ show_end() {
   say "  instance  $INSTANCE"
   say "  address   $end_address"
   say '  console'
-  "$NOVACTL" instance log "$INSTANCE" | grep -v '^[[:space:]]*$' | tail -n 6 | tr -d '\000-\010\013-\037\177' | cut -c 1-110 | sed 's/^/    | /'
+  # A guest's console may hold anything: only what a terminal shows as text is passed on.
+  "$NOVACTL" instance log "$INSTANCE" | sed "s/$ESC\\[[0-9;?]*[A-Za-z]//g" | tr -d '\000-\010\013-\037\177' |
+    grep -a -v '^[[:space:]]*$' | tail -n 6 | cut -c 1-110 | sed 's/^/    | /'
   say ''
   say "  ssh into it       $NOVACTL instance ssh $INSTANCE"
   say "  look at it        $NOVACTL instance show $INSTANCE"

@@ -7,6 +7,8 @@ DOMAIN_MARK='urn:novactl:domain:1'
 STATE_DIR=${NOVACTL_STATE_DIR:-/var/lib/novactl}
 HOST_DIR=${NOVACTL_HOST_DIR:-/var/lib/novactl-host}
 HOST_RUN_DIR=/run/novactl-host
+CONFIG_DIR=${XDG_CONFIG_HOME:-$HOME/.config}/novactl
+CACHE_DIR=${XDG_CACHE_HOME:-$HOME/.cache}/novactl
 
 # This cloud's id, from its state; empty when there is none.
 down_cloud_id() {
@@ -38,7 +40,7 @@ down_list() {
 }
 
 down_folders() {
-  for down_path in "$STATE_DIR" "$HOST_DIR" "$RUN_DIR" "$HOST_RUN_DIR" "$KEY_FILE"; do
+  for down_path in "$STATE_DIR" "$HOST_DIR" "$RUN_DIR" "$HOST_RUN_DIR" "$KEY_FILE" "$CACHE_DIR"; do
     # A libvirtd that must stay running (for guests of another cloud) keeps its record in RUN_DIR.
     if [ "$down_path" = "$RUN_DIR" ] && [ -s "$RUN_DIR/libvirtd-start.state" ] && [ -n "$(strange_domains)" ]; then continue; fi
     if [ -e "$down_path" ]; then printf '%s\n' "$down_path"; fi
@@ -71,7 +73,9 @@ down_instances() {
   instances=$("$NOVACTL" instance list --output name) || return 1
   if [ -z "$instances" ]; then return 0; fi
   # shellcheck disable=SC2086 # ids are words
-  "$NOVACTL" instance terminate $instances --yes --wait --reason 'npm run quickstart -- --down'
+  "$NOVACTL" instance terminate $instances --yes --wait --reason 'npm run quickstart -- --down' || return 1
+  # The host keys that instance ssh pinned.
+  for instances_id in $instances; do rm -f "$CONFIG_DIR/known_hosts.d/$instances_id"; done
 }
 
 # What a daemon that is gone, or was killed, left on the host.
@@ -111,6 +115,8 @@ down_files() {
     echo "$files_path"
     rm -rf -- "$files_path" || return 1
   done
+  # Folders that are empty now.
+  rmdir "$CONFIG_DIR/keys" "$CONFIG_DIR/known_hosts.d" "$CONFIG_DIR" 2>/dev/null || :
 }
 
 # Asks the cloud itself to end its instances, and stops it. What it can't do is left to the sweep.
@@ -159,16 +165,17 @@ cloud_down() {
     note 'virsh -c qemu:///system dumpxml NAME shows one; destroy and undefine remove it'
   fi
   if [ -z "$down_found" ]; then
+    rm -f "$LOG" /run/lock/novactl-quickstart.lock
     say 'nothing of a quickstart is on this machine'
-  else
-    say 'this removes, with everything in it:'
-    printf '%s\n' "$down_found" | sed 's/^/    /'
-    if [ "$1" = no ] && [ -t 0 ] && [ -t 1 ]; then down_ask; fi
-    down_cloud
-    down_step 'remove what is left on the host' 'something on the host could not be removed' down_sweep
-    step 'stop libvirtd, if novactl started it' sh "$ROOT/packaging/libvirtd-start" --stop || die 'libvirtd could not be stopped' "sh $ROOT/packaging/libvirtd-start --stop"
-    down_step 'remove state and keys' 'a folder could not be removed' down_files
+    return 0
   fi
+  say 'this removes, with everything in it:'
+  printf '%s\n' "$down_found" | sed 's/^/    /'
+  if [ "$1" = no ] && [ -t 0 ] && [ -t 1 ]; then down_ask; fi
+  down_cloud
+  down_step 'remove what is left on the host' 'something on the host could not be removed' down_sweep
+  step 'stop libvirtd, if novactl started it' sh "$ROOT/packaging/libvirtd-start" --stop || die 'libvirtd could not be stopped' "sh $ROOT/packaging/libvirtd-start --stop"
+  down_step 'remove state and keys' 'a folder could not be removed' down_files
 
   down_left=$(down_list)
   if [ -n "$down_left" ]; then
@@ -176,6 +183,6 @@ cloud_down() {
     printf '%s\n' "$down_left" | sed 's/^/    /'
     die 'not everything could be removed' 'npm run quickstart -- --down --yes' 10
   fi
-  say 'nothing of it is left; the Debian packages stay'
+  say "nothing of it is left; the Debian packages stay, and node_modules and dist of this clone"
   rm -f "$LOG" /run/lock/novactl-quickstart.lock
 }
