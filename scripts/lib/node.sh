@@ -6,11 +6,20 @@ NODE_STAMP=$ROOT/node_modules/.novactl-installed
 # What an installation depends on, as one word.
 node_wanted() { cat "$ROOT/package-lock.json" "$ROOT/.npmrc" | sha256sum | cut -d ' ' -f 1; }
 
-node_installed() { [ -f "$NODE_STAMP" ] && [ "$(cat "$NODE_STAMP")" = "$(node_wanted)" ]; }
+node_installed() { [ -x "$ROOT/node_modules/.bin/node" ] && [ -f "$NODE_STAMP" ] && [ "$(cat "$NODE_STAMP")" = "$(node_wanted)" ]; }
+
+node_ci() { (cd "$ROOT" && npm ci --no-audit --no-fund --loglevel=error --foreground-scripts=false); }
 
 node_install() {
+  node_ci || return 1
+  # The pinned Node is an optional dependency, since each machine takes one of two; npm calls it no error when its download fails.
+  if [ ! -x "$ROOT/node_modules/.bin/node" ]; then
+    echo 'npm left the pinned Node out, as it does when a download fails: once more'
+    npm cache verify >/dev/null 2>&1
+    node_ci || return 1
+  fi
   # The stamp goes last, so that an installation cut short is made again.
-  (cd "$ROOT" && npm ci --no-audit --no-fund --loglevel=error --foreground-scripts=false) && node_wanted >"$NODE_STAMP"
+  node_wanted >"$NODE_STAMP"
 }
 
 node_help() {
@@ -34,7 +43,7 @@ node_ensure() {
   fi
   NODE=$ROOT/node_modules/.bin/node
   if [ ! -x "$NODE" ]; then
-    die "npm ci brought no Node for this machine ($(uname -m), glibc): $NODE is missing" "cd $ROOT && npm ci --include=optional"
+    die "npm ci brought no Node for this machine ($(uname -m), glibc): $NODE is missing" "npm config get omit   (must not say optional); cd $ROOT && npm ci --loglevel=verbose"
   fi
   node_version=$("$NODE" --version 2>/dev/null) || die "$NODE does not start here" "ldd $NODE"
   case $node_version in

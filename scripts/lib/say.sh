@@ -130,15 +130,36 @@ descendants() {
     }'
 }
 
-# Called from a trap: ends the running step, or waits for one that must not be cut.
-step_interrupt() {
-  if [ -n "${STEP_PID:-}" ]; then
-    if [ "${STEP_SAFE:-no}" = yes ]; then
-      printf '\nwaiting for apt to end: cutting it would leave packages half installed\n'
-    else
-      # sh makes background commands deaf to the terminal's SIGINT, and what they started too.
-      for interrupt_pid in $(descendants "$STEP_PID") "$STEP_PID"; do kill -TERM "$interrupt_pid" 2>/dev/null || :; done
+# end_processes PID...: asks them to end, waits 5 s, and kills what is left.
+end_processes() {
+  end_left=50
+  end_signal=TERM
+  while :; do
+    end_alive=''
+    for end_pid in "$@"; do
+      # A zombie has ended; its parent has not noticed yet.
+      if grep -qs '^State:[[:space:]]*[^ZX]' "/proc/$end_pid/status"; then end_alive="$end_alive $end_pid"; fi
+    done
+    if [ -z "$end_alive" ] || [ "$end_left" -lt 0 ]; then return 0; fi
+    if [ "$end_left" -eq 0 ]; then end_signal=KILL; fi
+    if [ "$end_left" -eq 50 ] || [ "$end_left" -eq 0 ]; then
+      # shellcheck disable=SC2086 # process numbers are words
+      kill -s "$end_signal" $end_alive 2>/dev/null || :
     fi
+    end_left=$((end_left - 1))
+    sleep 0.1
+  done
+}
+
+# Called from a trap: ends the running step and all that it started, or waits for one that must not be cut.
+step_interrupt() {
+  if [ -z "${STEP_PID:-}" ]; then return 0; fi
+  if [ "${STEP_SAFE:-no}" = yes ]; then
+    printf '\nwaiting for apt to end: cutting it would leave packages half installed\n'
     wait "$STEP_PID" 2>/dev/null || :
+  else
+    # sh makes background commands deaf to the terminal's SIGINT, and what they started too.
+    # shellcheck disable=SC2046 # process numbers are words
+    end_processes $(descendants "$STEP_PID") "$STEP_PID"
   fi
 }
