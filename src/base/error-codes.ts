@@ -1,11 +1,13 @@
+import type { ExitCode } from './exit-codes.ts';
+
 /** What each error code means at the edges. `exit` is the CLI's exit code (see the man page novactl(1)). */
 interface ErrorRow {
   readonly status: number;
-  readonly exit: number;
+  readonly exit: ExitCode;
   readonly retryable: boolean;
 }
 
-const row = (status: number, exit: number, retryable = false): ErrorRow => ({ status, exit, retryable });
+const row = (status: number, exit: ExitCode, retryable = false): ErrorRow => ({ status, exit, retryable });
 
 /** EC2's codes where EC2 has one; ours for the rest. The single table of code -> HTTP status, exit code, retryable. */
 export const ERROR_TABLE = {

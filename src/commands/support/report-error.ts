@@ -1,13 +1,11 @@
 import { ERROR_TABLE } from '../../base/error-codes.ts';
 import { CloudError, errorText } from '../../base/errors.ts';
+import type { ExitCode } from '../../base/exit-codes.ts';
 import type { Output } from '../../views/output.ts';
 import { Interrupted } from './io.ts';
 
-/** The exit code of an interrupted command, as shells have it for SIGINT. */
-export const INTERRUPTED_EXIT = 130;
-
-const exitOf = (error: unknown): number => {
-  if (error instanceof Interrupted) return INTERRUPTED_EXIT;
+const exitOf = (error: unknown): ExitCode => {
+  if (error instanceof Interrupted) return 130;
   return error instanceof CloudError ? ERROR_TABLE[error.code].exit : 1;
 };
 
@@ -26,7 +24,7 @@ function lineOf(error: unknown): string {
 }
 
 /** The error as JSON on stderr for programs, or as a line for people. Answers the exit code. */
-export function reportError(error: unknown, output: Output, options: { json: boolean; verbose: boolean }): number {
+export function reportError(error: unknown, output: Output, options: { json: boolean; verbose: boolean }): ExitCode {
   if (error instanceof CloudError && error.code === 'DryRunOperation') output.message(error.message);
   else if (options.json) {
     const flat = error instanceof CloudError ? error.flatten() : { code: 'InternalError', message: errorText(error) };
