@@ -49,7 +49,8 @@ export async function ensureLibvirtd(): Promise<SharedLibvirtd> {
     socket,
     startedByUs,
     restart: async () => {
-      if (!startedByUs) throw new Error('this libvirtd was not started by the tests: it is not restarted by them either');
+      if (!startedByUs)
+        throw new Error('this libvirtd was not started by the tests: it is not restarted by them either');
       await run(START_SCRIPT, ['--stop'], { timeout: START_TIMEOUT_MS });
       await hold('hold', pid);
       await untilLibvirtAnswers(socket);

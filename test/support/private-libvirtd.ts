@@ -98,6 +98,14 @@ function signal(pid: number | undefined, name: NodeJS.Signals): void {
   }
 }
 
+/** The folder that libvirt made for the domain, in each hierarchy. */
+function cgroupsOf(pid: number): string[] {
+  const name = /\/machine\/(qemu-[^/\n]+)/.exec(readFileSync(`/proc/${pid}/cgroup`, 'utf8'))?.[1];
+  if (name === undefined) return [];
+  const roots = ['/sys/fs/cgroup', ...readdirSync('/sys/fs/cgroup').map((entry) => join('/sys/fs/cgroup', entry))];
+  return roots.map((root) => join(root, 'machine', name)).filter((path) => existsSync(path));
+}
+
 function untilGone(pids: readonly (number | undefined)[]): Promise<boolean> {
   const gone = (): boolean => pids.every((pid) => pid === undefined || !isRunning(pid));
   return until(gone, { what: `processes ${pids.join(', ')} are gone`, timeoutMs: 30_000 });
@@ -147,6 +155,21 @@ export class PrivateLibvirtd {
     await this.startDaemon();
   }
 
+  /** Runs something on a hypervisor that is closed behind it. */
+  async withHypervisor<T>(use: (hypervisor: Hypervisor) => Promise<T>): Promise<T> {
+    const hypervisor = hypervisorOn(this.socket);
+    try {
+      return await use(hypervisor);
+    } finally {
+      await hypervisor.close();
+    }
+  }
+
+  /** Sends the daemon a signal and does not wait. */
+  signalDaemon(name: NodeJS.Signals): void {
+    signal(readPid(join(this.dir, 'libvirtd.pid')), name);
+  }
+
   /** Process id of a running domain's QEMU. */
   qemuPid(name: string): number | undefined {
     return readPid(join(this.dir, 'run', 'qemu', `${name}.pid`));
@@ -158,10 +181,13 @@ export class PrivateLibvirtd {
     const qemuDir = join(this.dir, 'run', 'qemu');
     const names = existsSync(qemuDir) ? readdirSync(qemuDir).filter((name) => name.endsWith('.pid')) : [];
     const pids = names.filter((name) => name !== 'driver.pid').map((name) => readPid(join(qemuDir, name)));
+    const cgroups = pids.flatMap((pid) => (pid === undefined ? [] : cgroupsOf(pid)));
     for (const pid of pids) signal(pid, 'SIGKILL');
     const logger = readPid(join(this.dir, 'virtlogd.pid'));
     signal(logger, 'SIGTERM');
     await untilGone([...pids, logger]);
+    // Nobody is left who would remove them.
+    for (const cgroup of cgroups) spawnSync('sh', ['-c', 'find "$1" -depth -type d -exec rmdir {} +', 'sh', cgroup]);
     rmSync(this.dir, { recursive: true, force: true });
   }
 }

@@ -5,7 +5,7 @@ import { hasIllegalXmlCharacter, parseXml, xmlFind, xmlText } from '../../../../
 import { METADATA_NAMESPACE, renderDomainXml } from '../../../../../src/workers/drivers/libvirt/domain-xml.ts';
 import { expectGolden } from '../../../../support/golden.ts';
 import { DOMAIN_XML_CASES } from './domain-xml-cases.ts';
-import { stillSpec } from './still-spec.ts';
+import { stillSpec } from '../../../../support/still-spec.ts';
 
 describe('renderDomainXml', () => {
   it.each(Object.entries(DOMAIN_XML_CASES))('renders %s as its golden file says', (name, spec) => {
@@ -30,11 +30,12 @@ describe('renderDomainXml', () => {
   });
 
   it('keeps cloud, instance and generation in an element of our namespace', () => {
-    const ours = xmlFind(parseXml(renderDomainXml(stillSpec(1, '/srv'))), 'metadata', 'novactl:instance');
+    const spec = stillSpec(1, '/srv');
+    const ours = xmlFind(parseXml(renderDomainXml(spec)), 'metadata', 'novactl:instance');
     expect(Object.fromEntries(ours?.attributes ?? [])).toEqual({
       'xmlns:novactl': METADATA_NAMESPACE,
       cloud: 'cloud-00000000000000001',
-      id: 'i-00000000000000001',
+      id: spec.name,
       generation: '1',
     });
   });

@@ -12,7 +12,7 @@ import { dialUnix } from '../../../../support/dial-unix.ts';
 import { ManualClock } from '../../../../support/manual-clock.ts';
 import { until } from '../../../../support/until.ts';
 import { FakeLibvirtd, type HeldCall } from './fake-libvirtd.ts';
-import { stillSpec } from './still-spec.ts';
+import { stillSpec } from '../../../../support/still-spec.ts';
 
 let fake: FakeLibvirtd;
 let clock: ManualClock;

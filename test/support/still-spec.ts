@@ -1,9 +1,12 @@
-import { uuidFrom } from '../../../../../src/base/ids.ts';
-import type { DomainSpec } from '../../../../../src/ports/hypervisor.ts';
+import { uuidFrom } from '../../src/base/ids.ts';
+import type { DomainSpec } from '../../src/ports/hypervisor.ts';
 
-/** A domain with one raw disk `<dir>/<name>.raw` and its console in `<dir>/<name>.log`. */
+/**
+ * A domain that is unlike those of other test processes, for libvirt names cgroups after domains, and two daemons of one machine share
+ * those: one raw disk `<dir>/<name>.raw`, the console in `<dir>/<name>.log`.
+ */
 export function stillSpec(number: number, dir: string): DomainSpec {
-  const name = `i-${String(number).padStart(17, '0')}`;
+  const name = `i-${String(process.pid).padStart(8, '0')}${String(number).padStart(9, '0')}`;
   return {
     name,
     uuid: uuidFrom('test', name),
