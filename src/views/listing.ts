@@ -80,8 +80,8 @@ function cells<T>(columns: readonly Column<T>[], row: T, nowMs: number): Cell[] 
 }
 
 function renderRows<T>(listing: Listing<T>, options: RenderOptions): string {
-  if (listing.rows.length === 0) return '';
   const columns = chosen(listing, options);
+  if (listing.rows.length === 0) return '';
   return renderTable(
     columns.map((column) => ({ title: column.name, right: column.right === true, fixed: column.fixed === true })),
     listing.rows.map((row) => cells(columns, row, options.nowMs)),

@@ -116,12 +116,15 @@ describe.skipIf(missing !== undefined)(
       const ours = await run('test', ['-s', '/run/novactl/libvirtd-start.state']);
       if (ours.code !== 0) context.skip('this libvirtd was not started by us, so it is not ours to restart');
       const pid = (await run('pgrep', ['-f', `guest=${id}`])).stdout.trim();
-      expect((await run(script, ['--stop'])).code).toBe(0);
-      await until(async () => ((await cloud.ok('status')).includes('down') ? true : undefined), {
-        what: 'the cloud says that the host is down',
-      });
-      expect((await state()).state).toBe('running');
-      expect((await run(script, [])).code).toBe(0);
+      try {
+        expect((await run(script, ['--stop'])).code).toBe(0);
+        await until(async () => (await cloud.ok('status')).includes('down'), {
+          what: 'the cloud says that the host is down',
+        });
+        expect((await state()).state).toBe('running');
+      } finally {
+        expect((await run(script, [])).code).toBe(0);
+      }
       await until(
         async () => ((await cloud.json<{ problems: string[] }>('status')).problems.length === 0 ? true : undefined),
         {
