@@ -100,6 +100,7 @@ image_ensure() {
   fi
 }
 
+KEY_RENEWED=no
 key_ensure() {
   key_there=no
   if novactl_csv name keypair list | grep -qx "$QUICK"; then key_there=yes; fi
@@ -115,6 +116,7 @@ key_ensure() {
   # The private half was handed out once; without it the key pair opens nothing.
   if [ "$key_there" = yes ]; then
     step "delete key pair $QUICK, whose private half is gone" "$NOVACTL" keypair delete "$QUICK" --yes || die 'the old key pair could not be deleted' "$NOVACTL keypair list"
+    KEY_RENEWED=yes
   fi
   step "make key pair $QUICK" "$NOVACTL" keypair create "$QUICK" || die 'the key pair could not be made' "$NOVACTL keypair create $QUICK"
 }
@@ -129,6 +131,9 @@ instance_found() {
 instance_ensure() {
   found=$(instance_found)
   INSTANCE=${found%% *}
+  if [ -n "$INSTANCE" ] && [ "$KEY_RENEWED" = yes ]; then
+    warn "$INSTANCE was started with the key that is gone; for one that takes the new key: $NOVACTL instance terminate $INSTANCE --wait, then run this again"
+  fi
   case ${found#* } in
     running | pending) skipped "instance $QUICK" "$INSTANCE is ${found#* }" ;;
     stopped | stopping)

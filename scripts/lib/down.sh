@@ -1,7 +1,8 @@
 # shellcheck shell=sh
 # Sourced by scripts/quickstart: --down. Needs cloud.sh and what it needs.
 # Only what bears novactl's marks is touched: domains with our metadata element and this cloud's id, interfaces nvb* and nvt*, our
-# three nftables tables, dnsmasq started with a file of ours, and our folders. Domains of another cloud are left, with what they need.
+# three nftables tables, dnsmasq started with a file of ours, and our folders. Domains of another cloud, or of one whose state is
+# gone, are left, with what they need: their disks and networks, and the libvirtd that runs.
 
 DOMAIN_MARK='urn:novactl:domain:1'
 STATE_DIR=${NOVACTL_STATE_DIR:-/var/lib/novactl}
@@ -26,13 +27,14 @@ marked_domains() {
 
 own_domains() { marked_domains | awk -v id="$DOWN_CLOUD" 'id != "" && $2 == id { print $1 }'; }
 strange_domains() { marked_domains | awk -v id="$DOWN_CLOUD" 'id == "" || $2 != id { print $1 }'; }
+alone() { [ -z "$DOWN_STRANGE" ]; }
 
 # Everything there is to undo, one line each, for a person.
 down_list() {
   own_domains | sed 's/^/domain /'
   if [ -S "$RUN_DIR/novactl.sock" ]; then echo "the cloud's daemon"; fi
   down_folders
-  if [ -z "$(strange_domains)" ]; then
+  if alone; then
     down_links | sed 's/^/interface /'
     down_tables | sed 's/^/nftables table /'
     down_dnsmasq | sed 's/^/dnsmasq, process /'
@@ -40,9 +42,9 @@ down_list() {
 }
 
 down_folders() {
-  for down_path in "$STATE_DIR" "$HOST_DIR" "$RUN_DIR" "$HOST_RUN_DIR" "$KEY_FILE" "$CACHE_DIR"; do
-    # A libvirtd that must stay running (for guests of another cloud) keeps its record in RUN_DIR.
-    if [ "$down_path" = "$RUN_DIR" ] && [ -s "$RUN_DIR/libvirtd-start.state" ] && [ -n "$(strange_domains)" ]; then continue; fi
+  set -- "$STATE_DIR" "$KEY_FILE" "$CACHE_DIR"
+  if alone; then set -- "$@" "$HOST_DIR" "$RUN_DIR" "$HOST_RUN_DIR"; fi
+  for down_path in "$@"; do
     if [ -e "$down_path" ]; then printf '%s\n' "$down_path"; fi
   done
 }
@@ -85,7 +87,7 @@ down_sweep() {
     virsh -q -c qemu:///system destroy "$sweep_domain" >/dev/null 2>&1 || :
     virsh -q -c qemu:///system undefine "$sweep_domain" || return 1
   done
-  if [ -n "$(strange_domains)" ]; then return 0; fi
+  alone || return 0
   for sweep_pid in $(down_dnsmasq); do
     echo "dnsmasq $sweep_pid"
     kill "$sweep_pid" 2>/dev/null || :
@@ -121,7 +123,8 @@ down_files() {
 
 # Asks the cloud itself to end its instances, and stops it. What it can't do is left to the sweep.
 down_cloud() {
-  if [ ! -S "$RUN_DIR/novactl.sock" ] && [ -z "$(own_domains)" ]; then return 0; fi
+  # Without its state a cloud that is started is a new one, which knows of nothing.
+  if [ -z "$DOWN_CLOUD" ] && ! daemon_answers; then return 0; fi
   if [ ! -x "$NODE" ] || [ ! -s "$ROOT/dist/cli.js" ]; then
     warn 'this clone has no build to ask the cloud with: what it made is removed from the outside'
     return 0
@@ -158,11 +161,13 @@ cloud_down() {
   if grep -qs "$DOMAIN_MARK" /etc/libvirt/qemu/*.xml && ! libvirt_answers; then
     step 'start libvirtd, to remove domains' sh "$ROOT/packaging/libvirtd-start" || die 'libvirtd did not start' "sh $ROOT/packaging/libvirtd-start"
   fi
+  DOWN_STRANGE=$(strange_domains)
   down_found=$(down_list)
-  down_strange=$(strange_domains)
-  if [ -n "$down_strange" ]; then
-    warn "domains of another cloud, or of one whose state is gone, stay as they are, with their networks: $(printf '%s' "$down_strange" | tr '\n' ' ')"
-    note 'virsh -c qemu:///system dumpxml NAME shows one; destroy and undefine remove it'
+  if ! alone; then
+    warn 'domains of another cloud, or of one whose state is gone, stay as they are, with their disks and networks:'
+    for strange in $DOWN_STRANGE; do
+      note "  $strange   to remove it: virsh -c qemu:///system destroy $strange; virsh -c qemu:///system undefine $strange"
+    done
   fi
   if [ -z "$down_found" ]; then
     rm -f "$LOG" /run/lock/novactl-quickstart.lock
@@ -174,7 +179,9 @@ cloud_down() {
   if [ "$1" = no ] && [ -t 0 ] && [ -t 1 ]; then down_ask; fi
   down_cloud
   down_step 'remove what is left on the host' 'something on the host could not be removed' down_sweep
-  step 'stop libvirtd, if novactl started it' sh "$ROOT/packaging/libvirtd-start" --stop || die 'libvirtd could not be stopped' "sh $ROOT/packaging/libvirtd-start --stop"
+  if alone; then
+    step 'stop libvirtd, if novactl started it' sh "$ROOT/packaging/libvirtd-start" --stop || die 'libvirtd could not be stopped' "sh $ROOT/packaging/libvirtd-start --stop"
+  fi
   down_step 'remove state and keys' 'a folder could not be removed' down_files
 
   down_left=$(down_list)
@@ -183,6 +190,6 @@ cloud_down() {
     printf '%s\n' "$down_left" | sed 's/^/    /'
     die 'not everything could be removed' 'npm run quickstart -- --down --yes' 10
   fi
-  say "nothing of it is left; the Debian packages stay, and node_modules and dist of this clone"
+  say 'nothing of it is left; the Debian packages stay, and node_modules and dist of this clone'
   rm -f "$LOG" /run/lock/novactl-quickstart.lock
 }
