@@ -28,7 +28,7 @@ part domains grep -l novactl /etc/libvirt/qemu/*.xml
 part links sh -c 'ls /sys/class/net'
 part tables nft list tables
 part processes sh -c 'cat /proc/[0-9]*/comm'
-part files sh -c 'ls -d /var/lib/novactl* /run/novactl* /run/lock/novactl* /var/log/novactl* /root/.config/novactl /root/.cache/novactl'
+part files sh -c 'ls -d /var/lib/novactl /var/lib/novactl-host /run/novactl* /run/lock/novactl* /var/log/novactl* /root/.config/novactl /root/.cache/novactl'
 part again npm run --silent quickstart -- --down
 `;
 
