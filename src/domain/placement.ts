@@ -99,6 +99,13 @@ function weigh(used: CapacityRecord, limits: HostLimits): number {
   return Math.round(weight * 100) / 100;
 }
 
+/** The weight of a host that every filter lets pass; undefined for the others. The short form of placementVerdicts. */
+export function placementWeight(candidate: Candidate, demand: Demand, policy: PlacementPolicy): number | undefined {
+  const limits = hostLimits(candidate.host, policy);
+  const refused = FILTERS.some((filter) => filter.refuses(candidate, demand, limits) !== undefined);
+  return refused ? undefined : weigh(candidate.used, limits);
+}
+
 /** Each host's verdict, the best first, refused ones after. Pure: the same facts give the same answer. */
 export function placementVerdicts(
   candidates: readonly Candidate[],

@@ -77,6 +77,12 @@ export interface StoreHealth {
  */
 export interface Store extends Replica {
   txn(txn: Txn): Promise<TxnResult>;
+  /**
+   * The key as far as this process knows it: with what was taken in and is not durable yet, where the engine can tell. For the guards of a
+   * transaction, which are judged against the same, so that callers side by side need not wait for each other's commits. Whoever answers
+   * from it without a commit of his own waits for `barrier` first.
+   */
+  latest<T = Json>(key: string): Entry<T> | undefined;
   /** After it resolves, reads see everything that was committed anywhere before the call. */
   barrier(): Promise<void>;
   health(): StoreHealth;

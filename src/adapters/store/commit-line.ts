@@ -106,6 +106,11 @@ export class CommitLine {
     return queued === undefined ? undefined : this.#enqueue(undefined, { ok: true, rev: queued });
   }
 
+  /** The key with everything that is queued. */
+  latest(key: string): Entry | undefined {
+    return this.#now(key);
+  }
+
   #now(key: string): Entry | undefined {
     const queued = this.#overlay.get(key);
     return queued === undefined ? this.#replica.get(key) : queued.entry;

@@ -35,6 +35,10 @@ export class EngineStore implements Store {
     return this.#replica.get<T>(key);
   }
 
+  latest<T = Json>(key: string): Entry<T> | undefined {
+    return this.#line.latest(key) as Entry<T> | undefined;
+  }
+
   range<T = Json>(prefix: string, options?: RangeOptions): Entry<T>[] {
     return this.#replica.range<T>(prefix, options);
   }

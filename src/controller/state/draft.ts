@@ -3,32 +3,31 @@ import type { Json } from '../../base/json.ts';
 import { toJson } from '../../base/json.ts';
 import type { Entry, Guard, Replica, Store } from '../../ports/store.ts';
 
+type Read = (key: string) => Entry | undefined;
+
 /**
  * A transaction being written. `get` reads and guards: the transaction applies only if the key is then as it was read. `peek` reads without a
  * guard, for what may change meanwhile without harm.
  */
 export class Draft {
-  readonly #replica: Replica;
-  readonly #overlay: ReadonlyMap<string, Entry | undefined>;
+  /** For ranges, which can't be guarded: the committed state, behind what `get` and `peek` may see. */
+  readonly replica: Replica;
+  readonly #read: Read;
   readonly #guards = new Map<string, Guard>();
   readonly #puts = new Map<string, Json>();
   readonly #dels = new Set<string>();
 
-  /** `overlay`: what a refused attempt said that keys hold; newer than the replica. */
-  constructor(replica: Replica, overlay: ReadonlyMap<string, Entry | undefined> = new Map()) {
-    this.#replica = replica;
-    this.#overlay = overlay;
-  }
-
-  #entry(key: string): Entry | undefined {
-    return this.#overlay.has(key) ? this.#overlay.get(key) : this.#replica.get(key);
+  /** `read`: where single keys come from; default the replica. */
+  constructor(replica: Replica, read: Read = (key) => replica.get(key)) {
+    this.replica = replica;
+    this.#read = read;
   }
 
   get<T>(key: string): T | undefined {
     const written = this.#puts.get(key);
     if (written !== undefined) return written as T;
     if (this.#dels.has(key)) return undefined;
-    const entry = this.#entry(key);
+    const entry = this.#read(key);
     this.#guards.set(key, entry === undefined ? { key, absent: true } : { key, rev: entry.rev });
     return entry?.value as T | undefined;
   }
@@ -36,7 +35,7 @@ export class Draft {
   peek<T>(key: string): T | undefined {
     const written = this.#puts.get(key);
     if (written !== undefined) return written as T;
-    return this.#dels.has(key) ? undefined : (this.#entry(key)?.value as T | undefined);
+    return this.#dels.has(key) ? undefined : (this.#read(key)?.value as T | undefined);
   }
 
   put(key: string, value: object): void {
@@ -47,10 +46,6 @@ export class Draft {
   del(key: string): void {
     this.#puts.delete(key);
     this.#dels.add(key);
-  }
-
-  get replica(): Replica {
-    return this.#replica;
   }
 
   get empty(): boolean {
@@ -73,20 +68,41 @@ export class Draft {
 /** How often a refused transaction is decided again before the caller is told that others are faster. */
 const ATTEMPTS = 16;
 
+export interface TransactOptions {
+  /** Names the change, for exactly once. */
+  readonly token?: string;
+  /** `decide` reads ranges that must hold: it is given committed state alone, all that was committed before. */
+  readonly settled?: boolean;
+}
+
 /**
- * Decides and commits, again when somebody else was faster: `decide` must be a function of what it reads through the draft.
- * An empty draft commits nothing. Errors: 'Conflict' after ATTEMPTS, and whatever the store says.
+ * Decides and commits, again when somebody else was faster: `decide` must be a function of what it reads through the draft. Decisions of one
+ * process follow each other at once, each on what the one before it wrote, without waiting for its commit: they conflict only with other processes.
+ * What rests on another's commit is answered after that. An empty draft commits nothing.
+ * Errors: 'Conflict' after ATTEMPTS, and whatever `decide` and the store say.
  */
 export async function transact<T>(
   store: Store,
   decide: (draft: Draft) => T,
-  options: { token?: string } = {},
+  options: TransactOptions = {},
 ): Promise<{ result: T; rev: number }> {
-  const overlay = new Map<string, Entry | undefined>();
+  const refused = new Map<string, Entry | undefined>();
   for (let attempt = 0; attempt < ATTEMPTS; attempt += 1) {
-    const draft = new Draft(store, overlay);
-    const result = decide(draft);
-    if (draft.empty) return { result, rev: store.rev };
+    if (options.settled === true) await store.barrier();
+    const draft = new Draft(store, options.settled === true ? (key) => store.get(key) : freshest(store, refused));
+    let result: T;
+    try {
+      result = decide(draft);
+    } catch (error) {
+      // A refusal must not rest on what may still fail to be committed; nor may an answer from what is there.
+      await store.barrier();
+      throw error;
+    }
+    if (draft.empty) {
+      await store.barrier();
+      return { result, rev: store.rev };
+    }
+    // Nothing may be awaited between the decision and this call, which takes the transaction in at once.
     const answer = await store.txn({
       ...(options.token === undefined ? {} : { token: `${options.token}.${attempt}` }),
       guards: draft.guards,
@@ -94,7 +110,17 @@ export async function transact<T>(
       dels: draft.dels,
     });
     if (answer.ok) return { result, rev: answer.rev };
-    for (const guard of draft.guards) overlay.set(guard.key, answer.current.get(guard.key));
+    for (const guard of draft.guards) refused.set(guard.key, answer.current.get(guard.key));
   }
   throw new CloudError('Conflict', `others changed the same records ${ATTEMPTS} times in a row; try again`);
+}
+
+/** What a refused attempt said that keys hold may be newer than what this process has heard. */
+function freshest(store: Store, refused: ReadonlyMap<string, Entry | undefined>): Read {
+  return (key) => {
+    const known = store.latest(key);
+    if (!refused.has(key)) return known;
+    const told = refused.get(key);
+    return known !== undefined && told !== undefined && known.rev > told.rev ? known : told;
+  };
 }
