@@ -85,8 +85,10 @@ export class ComputeWorker {
       },
       'host-close': async (body) => {
         const { hostId } = CloseHost.parse(body);
-        await this.#hosts.get(hostId)?.close();
-        this.#hosts.delete(hostId);
+        await this.#opening.run(hostId, async () => {
+          await this.#hosts.get(hostId)?.close();
+          this.#hosts.delete(hostId);
+        });
         return undefined;
       },
       'instance-command': (body) => {

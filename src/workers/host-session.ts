@@ -19,6 +19,8 @@ export interface Reporter {
 
 const INVENTORY_MS = 30_000;
 const CONFIRM_AGAIN_MS = 1000;
+/** How long close() waits for commands under way before it cuts them off. */
+const CLOSE_GRACE_MS = 5000;
 /** Outcomes that are kept to answer a command that comes again. */
 const LEDGER_MAX = 10_000;
 
@@ -52,6 +54,8 @@ export class HostSession {
   readonly #instances = new KeyedLock();
   readonly #running = new Map<string, Running>();
   readonly #ledger = new Map<string, Outcome>();
+  /** Instance -> the newest intent that was heard of: what comes late of an older one is not carried out any more. */
+  readonly #newest = new Map<string, number>();
   readonly #work = new Set<Promise<void>>();
   #watch: { close(): void } | undefined;
   #timer: { cancel(): void } | undefined;
@@ -82,8 +86,13 @@ export class HostSession {
     this.#watch?.close();
     this.#timer?.cancel();
     for (const running of this.#running.values()) running.abort.abort(this.#closed.signal.reason);
-    await Promise.allSettled([...this.#work]);
+    const ended = Promise.allSettled([...this.#work]);
+    const patience = new AbortController();
+    const graceOver = this.#parts.clock.sleep(CLOSE_GRACE_MS, patience.signal).catch(() => undefined);
+    await Promise.race([ended, graceOver]);
+    patience.abort();
     await this.#drivers.close();
+    await ended;
   }
 
   /** Takes the command over; resolves at once, the outcome is reported when there is one. */
@@ -95,9 +104,12 @@ export class HostSession {
       this.#track(this.#confirm(known));
       return;
     }
+    const newest = this.#newest.get(id) ?? 0;
+    if (command.generation < newest) return;
+    if (command.generation > newest) remember(this.#newest, id, command.generation);
     const running = this.#running.get(id);
     if (running !== undefined) {
-      if (running.commandId === command.commandId || running.generation > command.generation) return;
+      if (running.commandId === command.commandId) return;
       if (running.generation < command.generation) {
         running.abort.abort(
           new CloudError('Conflict', `newer intent (generation ${command.generation}) has overtaken it`),
@@ -118,8 +130,9 @@ export class HostSession {
   }
 
   async #execute(command: InstanceCommand, abort: AbortController): Promise<void> {
-    const { clock, reporter } = this.#parts;
+    const { clock, reporter, nextSeq } = this.#parts;
     const id = command.spec.instanceId;
+    let seq = nextSeq();
     const log = new StepLog(clock, abort.signal, (step, atMs) =>
       reporter.progress({ v: 1, commandId: command.commandId, instanceId: id, step, atMs }),
     );
@@ -133,11 +146,11 @@ export class HostSession {
         signal: abort.signal,
         bridges: this.#bridges,
       };
-      const work = INSTANCE_WORK[command.verb] as (
-        c: WorkContext,
-        m: InstanceCommand,
-      ) => Promise<DomainFact | undefined>;
-      const fact = await work(context, command);
+      const work = INSTANCE_WORK[command.verb] as (c: WorkContext, m: InstanceCommand) => Promise<void>;
+      await work(context, command);
+      // Taken before the look, so that an event that comes while we look is the newer one.
+      seq = nextSeq();
+      const fact = await this.#look(command);
       result = fact === undefined ? {} : { fact };
     } catch (error) {
       result = { error: errorOf(error, log.last) };
@@ -146,11 +159,16 @@ export class HostSession {
     }
     // What was cut short by newer intent or by our own end has no outcome: whoever still wants it sends it again.
     if (abort.signal.aborted) return;
-    await this.#finish(command, result, log);
+    await this.#finish(command, seq, result, log);
+  }
+
+  async #look({ verb, spec }: InstanceCommand): Promise<DomainFact | undefined> {
+    return verb === 'remove' ? undefined : this.#drivers.hypervisor.lookup(spec.domainUuid);
   }
 
   async #finish(
     command: InstanceCommand,
+    seq: number,
     result: { fact?: Fact; error?: NonNullable<Outcome['error']> },
     log: StepLog,
   ): Promise<void> {
@@ -160,7 +178,7 @@ export class HostSession {
       hostId: this.hostId,
       session: this.#parts.session,
       epoch: this.epoch,
-      seq: this.#parts.nextSeq(),
+      seq,
       instanceId: command.spec.instanceId,
       generation: command.generation,
       verb: command.verb,
@@ -168,11 +186,7 @@ export class HostSession {
       ...result,
       steps: log.steps,
     };
-    if (this.#ledger.size >= LEDGER_MAX) {
-      const oldest = this.#ledger.keys().next();
-      if (oldest.done !== true) this.#ledger.delete(oldest.value);
-    }
-    this.#ledger.set(command.commandId, outcome);
+    remember(this.#ledger, command.commandId, outcome);
     await this.#confirm(outcome);
   }
 
@@ -227,6 +241,15 @@ export class HostSession {
       facts: [...seen.facts],
     });
   }
+}
+
+/** The newest LEDGER_MAX are kept. */
+function remember<V>(map: Map<string, V>, key: string, value: V): void {
+  map.delete(key);
+  map.set(key, value);
+  if (map.size <= LEDGER_MAX) return;
+  const oldest = map.keys().next();
+  if (oldest.done !== true) map.delete(oldest.value);
 }
 
 function errorOf(error: unknown, step: string | undefined): NonNullable<Outcome['error']> {

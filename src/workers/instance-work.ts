@@ -1,5 +1,5 @@
 import type { Clock } from '../base/clock.ts';
-import { CloudError } from '../base/errors.ts';
+import { CloudError, isCode } from '../base/errors.ts';
 import type { ImageRef, InstanceCommand, InstanceSpec } from '../messages/worker.ts';
 import type { DomainFact } from '../ports/hypervisor.ts';
 import type { HostDrivers } from '../ports/host-drivers.ts';
@@ -24,12 +24,12 @@ export interface WorkContext {
   readonly bridges: KeyedLock;
 }
 
-/** verb -> what it does. Each is in ensure form: done twice is done once. Answers the domain as it then is, undefined when it is gone. */
+/** verb -> what it does. Each is in ensure form: done twice is done once. */
 export const INSTANCE_WORK: {
   readonly [V in InstanceCommand['verb']]: (
     context: WorkContext,
     command: Extract<InstanceCommand, { verb: V }>,
-  ) => Promise<DomainFact | undefined>;
+  ) => Promise<void>;
 } = {
   run: runInstance,
   stop: stopInstance,
@@ -46,10 +46,7 @@ function portSpec(spec: InstanceSpec): PortSpec {
   return { instanceId: spec.instanceId, ...spec.port };
 }
 
-async function runInstance(
-  context: WorkContext,
-  command: Extract<InstanceCommand, { verb: 'run' }>,
-): Promise<DomainFact | undefined> {
+async function runInstance(context: WorkContext, command: Extract<InstanceCommand, { verb: 'run' }>): Promise<void> {
   const { drivers, log, bridges } = context;
   const { spec } = command;
   const network = networkSpec(spec);
@@ -71,7 +68,6 @@ async function runInstance(
     await log.run('start', () => drivers.hypervisor.start(spec.domainUuid));
   }
   await log.run('guard', () => drivers.network.guardPort(network, port));
-  return drivers.hypervisor.lookup(spec.domainUuid);
 }
 
 interface HostPaths {
@@ -129,30 +125,29 @@ async function askToShutDown(context: WorkContext, uuid: string, timeoutMs: numb
     if (waitedMs >= patienceMs) return false;
     if (waitedMs - pressed >= PRESS_AGAIN_MS && fact?.power !== 'shutting-down') {
       pressed = waitedMs;
-      await drivers.hypervisor.shutdown(uuid);
+      // A button that can't be pressed is no reason to wait less, or to leave the guest on at the end.
+      await drivers.hypervisor.shutdown(uuid).catch((error: unknown) => {
+        if (!isCode(error, 'HypervisorError', 'NotFound')) throw error;
+      });
     }
     await clock.sleep(POLL_MS, signal);
   }
 }
 
-async function stopInstance(
-  context: WorkContext,
-  command: Extract<InstanceCommand, { verb: 'stop' }>,
-): Promise<DomainFact | undefined> {
+async function stopInstance(context: WorkContext, command: Extract<InstanceCommand, { verb: 'stop' }>): Promise<void> {
   const { drivers, log } = context;
   const uuid = command.spec.domainUuid;
   const fact = await log.run('look', () => drivers.hypervisor.lookup(uuid));
-  if (isOff(fact)) return fact;
+  if (isOff(fact)) return;
   const went = !command.force && (await log.run('shutdown', () => askToShutDown(context, uuid, command.timeoutMs)));
   if (!went) await log.run('destroy', () => drivers.hypervisor.destroy(uuid));
-  return drivers.hypervisor.lookup(uuid);
 }
 
 /** Off and on again where the guest plays along, else a reset: libvirt's own ACPI reboot would turn a later power-off into a reset. */
 async function rebootInstance(
   context: WorkContext,
   command: Extract<InstanceCommand, { verb: 'reboot' }>,
-): Promise<DomainFact | undefined> {
+): Promise<void> {
   const { drivers, log } = context;
   const { spec } = command;
   const uuid = spec.domainUuid;
@@ -168,13 +163,12 @@ async function rebootInstance(
   } else {
     await log.run('reset', () => drivers.hypervisor.reset(uuid));
   }
-  return drivers.hypervisor.lookup(uuid);
 }
 
 async function removeInstance(
   { drivers, log, bridges }: WorkContext,
   { spec }: Extract<InstanceCommand, { verb: 'remove' }>,
-): Promise<undefined> {
+): Promise<void> {
   const network = networkSpec(spec);
   const fact = await log.run('look', () => drivers.hypervisor.lookup(spec.domainUuid));
   if (!isOff(fact)) await log.run('destroy', () => drivers.hypervisor.destroy(spec.domainUuid));
@@ -186,5 +180,4 @@ async function removeInstance(
     await log.run('network', () => drivers.network.removeNetwork(network.networkId, network.bridge));
   });
   await log.run('disk', () => drivers.images.removeInstanceDir(spec.instanceId));
-  return undefined;
 }
