@@ -5,6 +5,7 @@ import { HostReport, Outcome, Progress, TOPIC, WorkerHello } from '../messages/w
 import type { Json } from '../base/json.ts';
 import type { HandlerTable, Subscription } from '../ports/bus.ts';
 import type { ControllerContext } from './controller-context.ts';
+import { hostProblem } from './hosts/host-problem.ts';
 import { InstanceLoop } from './instances/instance-loop.ts';
 import { completeReservations } from './instances/reservations.ts';
 import { Executor } from './operations/executor.ts';
@@ -45,9 +46,9 @@ export class Controller {
         const { output, rev } = await this.executor.change(name, input, meta);
         return { output: toJson(output as object), rev };
       },
-      'worker-hello': async (body) => {
-        await workers.hello(WorkerHello.parse(body));
-        return undefined;
+      'worker-hello': (body) => {
+        workers.hello(WorkerHello.parse(body));
+        return Promise.resolve(undefined);
       },
       'host-report': (body) => {
         this.#hostReport(HostReport.parse(body));
@@ -66,14 +67,15 @@ export class Controller {
 
   #hostReport(report: HostReport): void {
     const { observations, store, logger } = this.#context;
-    if (store.get<HostRecord>(KEYS.host(report.hostId)) === undefined) return;
-    const before = observations.host(report.hostId);
+    const { hostId } = report;
+    const host = store.get<HostRecord>(KEYS.host(hostId))?.value;
+    if (host === undefined) return;
+    const before = hostProblem(this.#context, host, hostId);
     const changed = observations.report(report);
-    if (before?.up !== report.up) {
-      logger.info(report.up ? 'host is up' : 'host is down', { hostId: report.hostId, problem: report.problem });
-      this.instances.sweep();
-      return;
-    }
+    const problem = hostProblem(this.#context, host, hostId);
     for (const name of changed) this.instances.wake(name);
+    if ((before === undefined) === (problem === undefined)) return;
+    logger.info(problem === undefined ? 'host is up' : 'host is down', { hostId, problem });
+    this.instances.wakeHost(hostId);
   }
 }

@@ -41,10 +41,11 @@ export function orphansOf(
   { store, observations }: Pick<ControllerContext, 'store' | 'observations'>,
   hostId: string,
 ): string[] {
-  const domains = observations.host(hostId)?.domains ?? new Set<string>();
-  return [...domains].filter((name) => {
+  const orphans: string[] = [];
+  for (const [name, { power }] of observations.host(hostId)?.domains ?? []) {
     const record = store.get<InstanceRecord>(KEYS.instance(name))?.value;
-    const present = observations.domain(hostId, name)?.power !== 'absent';
-    return present && (record === undefined || record.hostId !== hostId || record.state === 'terminated');
-  });
+    const wanted = record !== undefined && record.hostId === hostId && record.state !== 'terminated';
+    if (power !== 'absent' && !wanted) orphans.push(name);
+  }
+  return orphans;
 }

@@ -13,6 +13,9 @@ export interface DomainObservation {
 /** What is known of one host from its reports. */
 export interface HostObservation {
   readonly session: string;
+  readonly epoch: number;
+  /** Of the newest report that said something of the host as a whole. */
+  readonly seq: number;
   readonly up: boolean;
   readonly problem?: string;
   /** Wall clock of the worker at the report. */
@@ -21,20 +24,23 @@ export interface HostObservation {
   readonly arrivedAtMs: number;
   /** A whole report of this session has arrived. */
   readonly whole: boolean;
-  /** Every domain name on the host, ours or not. */
-  readonly domains: ReadonlySet<string>;
+  /** By name, every domain that a report named, ours or not; `absent` when a later one did not. */
+  readonly domains: ReadonlyMap<string, DomainObservation>;
+}
+
+interface Seen extends Omit<HostObservation, 'domains'> {
+  readonly domains: Map<string, DomainObservation>;
 }
 
 /** How long a report that nobody asks about any more is kept; bounds the outcome table. */
 const OUTCOMES_KEPT = 50_000;
 
 /**
- * The last reports, in memory: they are repeated facts, not state. A report is dropped when the same worker session
- * has already said something newer of the same domain.
+ * The last reports, in memory: they are repeated facts, not state. What is older than what is known is dropped: a report of an earlier epoch,
+ * and of one session whatever has a smaller seq than what was said of the same domain, or of the host.
  */
 export class Observations {
-  readonly #hosts = new Map<string, HostObservation>();
-  readonly #domains = new Map<string, DomainObservation>();
+  readonly #hosts = new Map<string, Seen>();
   readonly #outcomes = new Map<string, Outcome>();
   readonly #progress = new Map<string, Progress>();
   readonly #monotonicMs: () => number;
@@ -46,54 +52,24 @@ export class Observations {
   /** Takes a report in; answers the names of the domains whose observation changed. */
   report(report: HostReport): string[] {
     const before = this.#hosts.get(report.hostId);
+    if (before !== undefined && report.epoch < before.epoch) return [];
     const sameSession = before?.session === report.session;
-    const domains = new Set(report.whole || !sameSession ? [] : before.domains);
+    const domains = before?.domains ?? new Map<string, DomainObservation>();
     const changed: string[] = [];
     for (const fact of report.facts) {
-      domains.add(fact.name);
-      if (this.#observe(report, fact.name, fact.power, fact.reason)) changed.push(fact.name);
+      if (observe(domains, report, fact.name, fact.power, fact.reason)) changed.push(fact.name);
     }
-    if (report.whole) changed.push(...this.#missing(report, domains));
+    if (report.whole) changed.push(...missing(domains, report));
+    const stale = sameSession && before.seq > report.seq;
     this.#hosts.set(report.hostId, {
       session: report.session,
-      up: report.up,
-      ...(report.problem === undefined ? {} : { problem: report.problem }),
-      atMs: report.atMs,
+      epoch: report.epoch,
+      ...(stale ? linkOf(before) : linkOf(report)),
       arrivedAtMs: this.#monotonicMs(),
       whole: report.whole || (sameSession && before.whole),
       domains,
     });
     return changed;
-  }
-
-  /** Domains that a whole report does not name any more are absent. */
-  #missing(report: HostReport, present: ReadonlySet<string>): string[] {
-    const gone: string[] = [];
-    for (const [name, known] of this.#domains) {
-      if (known.hostId !== report.hostId || present.has(name)) continue;
-      if (this.#observe(report, name, 'absent', undefined)) gone.push(name);
-    }
-    return gone;
-  }
-
-  #observe(
-    at: { hostId: string; session: string; seq: number; atMs: number },
-    name: string,
-    power: string,
-    reason: string | undefined,
-  ): boolean {
-    const known = this.#domains.get(name);
-    if (known !== undefined && known.session === at.session && known.seq > at.seq) return false;
-    const next = {
-      hostId: at.hostId,
-      power,
-      ...(reason === undefined ? {} : { reason }),
-      seq: at.seq,
-      session: at.session,
-      atMs: at.atMs,
-    };
-    this.#domains.set(name, next);
-    return known?.power !== power || known.reason !== reason;
   }
 
   outcome(outcome: Outcome, atMs: number): void {
@@ -103,9 +79,12 @@ export class Observations {
       if (oldest.done !== true) this.#outcomes.delete(oldest.value);
     }
     this.#outcomes.set(outcome.commandId, outcome);
-    const at = { hostId: outcome.hostId, session: outcome.session, seq: outcome.seq, atMs };
-    if (outcome.fact !== undefined) this.#observe(at, outcome.instanceId, outcome.fact.power, outcome.fact.reason);
-    else if (outcome.ok && outcome.verb === 'remove') this.#observe(at, outcome.instanceId, 'absent', undefined);
+    const host = this.#hosts.get(outcome.hostId);
+    if (host === undefined || outcome.epoch < host.epoch) return;
+    const { hostId, session, seq, instanceId, fact } = outcome;
+    const at = { hostId, session, seq, atMs };
+    if (fact !== undefined) observe(host.domains, at, instanceId, fact.power, fact.reason);
+    else if (outcome.ok && outcome.verb === 'remove') observe(host.domains, at, instanceId, 'absent', undefined);
   }
 
   outcomeOf(commandId: string): Outcome | undefined {
@@ -124,9 +103,11 @@ export class Observations {
     return this.#progress.get(instanceId);
   }
 
-  forgetInstance(instanceId: string): void {
+  forgetInstance(hostId: string, instanceId: string): void {
     this.#progress.delete(instanceId);
-    this.#domains.delete(instanceId);
+    const host = this.#hosts.get(hostId);
+    // A domain that is still there stays known: it is an orphan now.
+    if (host?.domains.get(instanceId)?.power === 'absent') host.domains.delete(instanceId);
   }
 
   host(hostId: string): HostObservation | undefined {
@@ -143,8 +124,8 @@ export class Observations {
    */
   domain(hostId: string, name: string): DomainObservation | undefined {
     const host = this.#hosts.get(hostId);
-    const known = this.#domains.get(name);
-    if (known !== undefined && known.hostId === hostId) return known;
+    const known = host?.domains.get(name);
+    if (known !== undefined) return known;
     if (host?.whole !== true) return undefined;
     return { hostId, power: 'absent', seq: 0, session: host.session, atMs: host.atMs };
   }
@@ -152,4 +133,43 @@ export class Observations {
   get nowMonotonicMs(): number {
     return this.#monotonicMs();
   }
+}
+
+function linkOf({ seq, up, problem, atMs }: Pick<HostReport, 'seq' | 'up' | 'problem' | 'atMs'>) {
+  return { seq, up, atMs, ...(problem === undefined ? {} : { problem }) };
+}
+
+/**
+ * Domains that a whole report does not name any more are absent. That they were is remembered until the next whole report, so that an older
+ * fact that comes late does not bring them back.
+ */
+function missing(domains: Map<string, DomainObservation>, report: HostReport): string[] {
+  const present = new Set(report.facts.map((fact) => fact.name));
+  const gone: string[] = [];
+  for (const [name, known] of domains) {
+    if (present.has(name)) continue;
+    if (known.power === 'absent' && known.session === report.session && known.seq < report.seq) domains.delete(name);
+    else if (observe(domains, report, name, 'absent', undefined)) gone.push(name);
+  }
+  return gone;
+}
+
+function observe(
+  domains: Map<string, DomainObservation>,
+  at: { hostId: string; session: string; seq: number; atMs: number },
+  name: string,
+  power: string,
+  reason: string | undefined,
+): boolean {
+  const known = domains.get(name);
+  if (known !== undefined && known.session === at.session && known.seq > at.seq) return false;
+  domains.set(name, {
+    hostId: at.hostId,
+    power,
+    ...(reason === undefined ? {} : { reason }),
+    seq: at.seq,
+    session: at.session,
+    atMs: at.atMs,
+  });
+  return known?.power !== power || known.reason !== reason;
 }

@@ -1,5 +1,5 @@
 import type { Clock } from '../../base/clock.ts';
-import { isCode } from '../../base/errors.ts';
+import { errorText, isCode } from '../../base/errors.ts';
 import { toJson } from '../../base/json.ts';
 import type { Logger } from '../../base/logger.ts';
 import { KEYS, PREFIX } from '../../domain/keys.ts';
@@ -23,6 +23,7 @@ interface Seen {
 export class WorkerDirectory {
   readonly #parts: { store: Store; bus: Bus; clock: Clock; logger: Logger; cloudId: string };
   readonly #seen = new Map<string, Seen>();
+  readonly #opening = new Set<string>();
 
   constructor(parts: { store: Store; bus: Bus; clock: Clock; logger: Logger; cloudId: string }) {
     this.#parts = parts;
@@ -38,16 +39,19 @@ export class WorkerDirectory {
     return alive[0]?.hello.workerId;
   }
 
-  /** A worker's heartbeat: hosts that are assigned to it and that it has not open are opened. */
-  async hello(hello: WorkerHello): Promise<void> {
-    const { store, clock } = this.#parts;
+  /** A worker's heartbeat: hosts that are assigned to it and that it has not open are opened, without waiting for them. */
+  hello(hello: WorkerHello): void {
+    const { store, clock, logger } = this.#parts;
     this.#seen.set(hello.workerId, { hello, atMs: clock.monotonicMs() });
-    const hosts = store.range<HostRecord>(PREFIX.host).map((entry) => entry.value.id);
-    const missing = hosts.filter((hostId) => {
-      const assign = store.get<AssignRecord>(KEYS.assign('compute', hostId))?.value;
-      return assign?.workerId === hello.workerId && !hello.open.includes(hostId);
-    });
-    await Promise.all(missing.map((hostId) => this.open(hostId)));
+    const open = new Set(hello.open);
+    for (const { value: host } of store.range<HostRecord>(PREFIX.host)) {
+      const assign = store.get<AssignRecord>(KEYS.assign('compute', host.id))?.value;
+      if (assign?.workerId !== hello.workerId || open.has(host.id) || this.#opening.has(host.id)) continue;
+      this.#opening.add(host.id);
+      this.open(host.id)
+        .catch((error: unknown) => logger.error('host can not be opened', { hostId: host.id, error: errorText(error) }))
+        .finally(() => this.#opening.delete(host.id));
+    }
   }
 
   /** Tells the host's worker to serve it. A worker that is not there is told when it says hello. */

@@ -9,7 +9,8 @@ import { TOPIC } from '../../messages/worker.ts';
 import type { ControllerContext } from '../controller-context.ts';
 import { hostProblem } from '../hosts/host-problem.ts';
 import { finishTarget } from '../operations/operation-record.ts';
-import { Draft, transact } from '../state/draft.ts';
+import type { Draft } from '../state/draft.ts';
+import { transact } from '../state/draft.ts';
 import { instanceCommand } from './instance-command.ts';
 import type { Decision } from './reconcile.ts';
 import { reconcileInstance } from './reconcile.ts';
@@ -25,7 +26,9 @@ const CONCURRENCY = 64;
 export class InstanceLoop {
   readonly #context: ControllerContext;
   readonly #queue: KeyedQueue;
-  readonly #sentAtMs = new Map<string, number>();
+  /** Instance -> the command that was sent last. */
+  readonly #sent = new Map<string, { commandId: string; atMs: number }>();
+  readonly #hosts = new Set<string>();
   #watch: { close(): void } | undefined;
   #sweep: { cancel(): void } | undefined;
 
@@ -62,12 +65,26 @@ export class InstanceLoop {
     this.#queue.add(instanceId);
   }
 
+  /** Every instance of the host is looked at; hosts that come together are one walk over the instances. */
+  wakeHost(hostId: string): void {
+    this.#hosts.add(hostId);
+    if (this.#hosts.size > 1) return;
+    this.#context.clock.defer(() => {
+      const hosts = new Set(this.#hosts);
+      this.#hosts.clear();
+      for (const { value } of this.#context.store.range<InstanceRecord>(PREFIX.instance)) {
+        if (hosts.has(value.hostId)) this.wake(value.id);
+      }
+    });
+  }
+
   /** A worker says how a command ended. Resolves when that is taken into account, durably: only then is the worker told to forget it. */
   async outcome(outcome: Outcome): Promise<void> {
     const { observations, clock } = this.#context;
     observations.outcome(outcome, clock.nowMs());
-    this.#sentAtMs.delete(outcome.commandId);
     await this.#reconcile(outcome.instanceId);
+    // Taken into the record, or of an intent that nobody has any more.
+    observations.forgetOutcome(outcome.commandId);
   }
 
   get depth(): number {
@@ -83,14 +100,13 @@ export class InstanceLoop {
   async #reconcile(id: string): Promise<void> {
     const { store, logger } = this.#context;
     const record = store.get<InstanceRecord>(KEYS.instance(id))?.value;
+    if (record?.work === undefined) this.#sent.delete(id);
     if (record === undefined) return;
-    const outcome = record.work && this.#context.observations.outcomeOf(record.work.commandId);
     const decision = this.#decide(record);
     if (decision.wakeInMs !== undefined) this.#queue.addAfter(id, decision.wakeInMs);
     if (decision.send === true) await this.#send(record);
     if (decision.next === undefined && decision.forget !== true) return;
     const { result } = await transact(store, (draft) => this.#apply(draft, id));
-    if (outcome !== undefined) this.#context.observations.forgetOutcome(outcome.commandId);
     if (result !== undefined && result.from !== result.to) {
       logger.info('instance changed', { instanceId: id, from: result.from, to: result.to, reason: result.reason });
     }
@@ -120,7 +136,7 @@ export class InstanceLoop {
     const decision = this.#decide(record);
     if (decision.forget === true) {
       draft.del(KEYS.instance(id));
-      this.#context.observations.forgetInstance(id);
+      this.#context.observations.forgetInstance(record.hostId, id);
       return undefined;
     }
     const { next } = decision;
@@ -150,21 +166,21 @@ export class InstanceLoop {
     const work = record.work;
     if (work === undefined) return;
     const now = clock.monotonicMs();
-    const sentAtMs = this.#sentAtMs.get(work.commandId);
-    if (sentAtMs !== undefined && now - sentAtMs < RESEND_MS) {
-      this.#queue.addAfter(record.id, RESEND_MS - (now - sentAtMs));
+    const sent = this.#sent.get(record.id);
+    if (sent?.commandId === work.commandId && now - sent.atMs < RESEND_MS) {
+      this.#queue.addAfter(record.id, RESEND_MS - (now - sent.atMs));
       return;
     }
     const assign = store.get<AssignRecord>(KEYS.assign('compute', record.hostId))?.value;
     if (assign === undefined) return;
-    this.#sentAtMs.set(work.commandId, now);
+    this.#sent.set(record.id, { commandId: work.commandId, atMs: now });
     this.#queue.addAfter(record.id, RESEND_MS);
     const command = instanceCommand(this.#context, record, work, assign.epoch);
     try {
       await bus.cast(TOPIC.worker(assign.workerId), 'instance-command', toJson(command));
     } catch (error) {
       // The worker is not there (yet): its hello makes the loop look again.
-      this.#sentAtMs.delete(work.commandId);
+      this.#sent.delete(record.id);
       if (!isCode(error, 'Unavailable', 'RequestLimitExceeded')) throw error;
     }
   }
