@@ -1,5 +1,8 @@
 import type { Clock, Timer } from './clock.ts';
 
+/** Node fires a longer timer at once. A key that is looked at too early asks for more time. */
+const MAX_TIMER_MS = 2 ** 31 - 1;
+
 /**
  * Work by key: a key is worked on by one run at a time, a key added while it runs runs once more, and keys may be added for later.
  * At most `concurrency` keys run side by side. `run` must not throw for ordinary failures; what it throws goes to `onError`.
@@ -38,17 +41,18 @@ export class KeyedQueue {
     this.#pump();
   }
 
-  /** Adds the key after delayMs, or earlier if an earlier time is already set. */
+  /** Adds the key after delayMs (at most 24 days), or earlier if an earlier time is already set. */
   addAfter(key: string, delayMs: number): void {
     if (this.#closed) return;
-    const atMs = this.#clock.monotonicMs() + delayMs;
+    const waitMs = Math.min(delayMs, MAX_TIMER_MS);
+    const atMs = this.#clock.monotonicMs() + waitMs;
     const known = this.#timers.get(key);
     if (known !== undefined) {
       if (known.atMs <= atMs) return;
       known.timer.cancel();
     }
     const timer = this.#clock.after(
-      delayMs,
+      waitMs,
       () => {
         this.#timers.delete(key);
         this.add(key);

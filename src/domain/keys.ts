@@ -1,3 +1,5 @@
+import type { HostTransport } from './records.ts';
+
 /**
  * Where each record lives in the store. One key a resource that can be taken by one owner only, so that
  * "create if absent" in the transaction of what uses it is the whole of allocation.
@@ -8,10 +10,15 @@ export const KEYS = {
   user: (id: string) => `user/${id}`,
   host: (id: string) => `host/${id}`,
   hostName: (name: string) => `host-name/${name}`,
+  /** Which host record a machine has. */
+  hostTransport: (transport: HostTransport) =>
+    `host-transport/${transport.kind}${transport.kind === 'simulated' ? `/${transport.name}` : ''}`,
   assign: (role: string, hostId: string) => `assign/${role}/${hostId}`,
   capacity: (hostId: string) => `capacity/${hostId}`,
   type: (name: string) => `type/${name}`,
   image: (id: string) => `image/${id}`,
+  /** Written by whatever begins to use the image, so that its removal, decided meanwhile, is decided again. */
+  imageUse: (id: string) => `image-use/${id}`,
   imageName: (projectId: string, name: string) => `image-name/${projectId}/${name}`,
   keyPair: (projectId: string, name: string) => `keypair/${projectId}/${name}`,
   network: (projectId: string) => `network/${projectId}`,

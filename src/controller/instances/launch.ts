@@ -1,3 +1,5 @@
+import { CloudError } from '../../base/errors.ts';
+import { newId } from '../../base/ids.ts';
 import type { Random } from '../../base/random.ts';
 import { tapName } from '../../domain/addressing.ts';
 import type { InstanceRecord } from '../../domain/instance.ts';
@@ -14,13 +16,24 @@ import type {
 import { claimAddress, claimMac } from '../networks/project-network.ts';
 import type { Draft } from '../state/draft.ts';
 
-/** So many instances are written in one transaction: each takes five or six of its 100 operations, the rest of the call needs some too. */
+/**
+ * So many instances are written in one transaction: each takes five of its 100 writes, the hosts of the call up to 40 (HOSTS_PER_CALL), the
+ * project's first network four, operation, token, reservation and image one each.
+ */
 export const INSTANCES_PER_TXN = 10;
 
 export interface Placement {
   readonly instanceId: string;
   readonly launchIndex: number;
   readonly hostId: string;
+}
+
+/** An id whose tap name (11 of its 17 digits) is free too. */
+export function freshInstanceId(draft: Draft, random: Random): string {
+  for (;;) {
+    const id = newId('instance', random);
+    if (draft.peek(KEYS.interfaceName(tapName(id))) === undefined) return id;
+  }
 }
 
 /**
@@ -37,8 +50,9 @@ export function draftInstance(
   const { instanceId } = placement;
   const { userData, ...common } = template;
   const tap = tapName(instanceId);
-  // 11 of the id's 17 digits: taken names are refused by the guard, and the caller then draws other ids.
-  draft.get(KEYS.interfaceName(tap));
+  if (draft.get(KEYS.interfaceName(tap)) !== undefined || draft.get(KEYS.instance(instanceId)) !== undefined) {
+    throw new CloudError('AlreadyExists', `the instance id ${instanceId} is taken; try again`);
+  }
   draft.put(KEYS.interfaceName(tap), { v: 1, owner: instanceId } satisfies ClaimRecord);
   const record: InstanceRecord = {
     v: 1,
@@ -61,7 +75,6 @@ export function draftInstance(
     createdAtMs: source.nowMs,
     stateChangedAtMs: source.nowMs,
   };
-  draft.get(KEYS.instance(instanceId));
   draft.put(KEYS.instance(instanceId), record);
   if (userData !== undefined) draft.put(KEYS.userData(instanceId), { v: 1, data: userData } satisfies UserDataRecord);
   return record;

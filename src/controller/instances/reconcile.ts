@@ -110,7 +110,9 @@ function expire({ record, nowMs, terminatedKeepMs }: ReconcileInput): Decision {
 function advanceWork(input: ReconcileInput, work: NonNullable<InstanceRecord['work']>): Decision {
   const { outcome, nowMs, hostProblem } = input;
   if (outcome !== undefined) return outcome.ok ? succeeded(input, work.verb) : failed(input, outcome);
-  if (work.notBeforeMs !== undefined && work.notBeforeMs > nowMs) return { wakeInMs: work.notBeforeMs - nowMs };
+  const waitMs = (work.notBeforeMs ?? nowMs) - nowMs;
+  // More than any back-off: the wall clock was set back meanwhile.
+  if (waitMs > 0 && waitMs <= MAX_BACKOFF_MS) return { wakeInMs: waitMs };
   return hostProblem === undefined ? { send: true } : NOTHING;
 }
 
@@ -134,9 +136,11 @@ function succeeded({ record, nowMs }: ReconcileInput, verb: InstanceVerb): Decis
   }
 }
 
+const MAX_BACKOFF_MS = 60_000;
+
 /** Doubling from 1 s to 60 s. */
 export function backoffMs(attempt: number): number {
-  return Math.min(60_000, 1000 * 2 ** (attempt - 1));
+  return Math.min(MAX_BACKOFF_MS, 1000 * 2 ** (attempt - 1));
 }
 
 function failed(input: ReconcileInput, outcome: Outcome): Decision {
@@ -172,7 +176,8 @@ function giveUp(input: ReconcileInput, error: { code: string; message: string; s
     ...(error.step === undefined ? {} : { step: error.step }),
   };
   const generation = record.generation + 1;
-  if (record.work?.verb === 'reboot') return { next: { ...without(record, 'work'), stateReason }, finished };
+  // It shall run all the same, and the reboot may have left it off.
+  if (record.work?.verb === 'reboot') return { ...begin(input, 'run', { stateReason }), finished };
   if (record.launchedAtMs === undefined) {
     const work = newWork(record.id, generation, 'remove', nowMs);
     return {

@@ -11,7 +11,7 @@ import { draftRemaining } from './launch.ts';
 
 type Context = Pick<ControllerContext, 'store' | 'clock' | 'random' | 'logger'>;
 
-/** Makes what is left of a reservation; what can't be made for want of addresses is given up, with the reason in its operation. */
+/** Makes what is left of a reservation; what can't be made (for want of addresses) is given up, with the reason in its operation. */
 export async function completeReservation(context: Context, reservationId: string): Promise<void> {
   const { store, clock, random, logger } = context;
   try {
@@ -22,7 +22,7 @@ export async function completeReservation(context: Context, reservationId: strin
       more = result;
     }
   } catch (error) {
-    if (!isCode(error, 'InsufficientFreeAddresses')) throw error;
+    if (!isCode(error, 'InsufficientFreeAddresses', 'AlreadyExists')) throw error;
     logger.warn('reservation was cut short', { reservationId, error: error.message });
     await transact(store, (draft) => giveUpRemaining(draft, reservationId, clock.nowMs(), error.flatten()));
   }

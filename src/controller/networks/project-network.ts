@@ -2,6 +2,7 @@ import { CloudError } from '../../base/errors.ts';
 import type { Random } from '../../base/random.ts';
 import { randomBelow, randomHex } from '../../base/random.ts';
 import { newId } from '../../base/ids.ts';
+import { humanDuration } from '../../base/units.ts';
 import type { Cidr } from '../../domain/addressing.ts';
 import {
   formatIpv4,
@@ -40,7 +41,7 @@ export function ensureProjectNetwork(draft: Draft, projectId: string, source: So
     cidr,
     gateway: gatewayOf(network),
     bridge,
-    bridgeMac: macFrom(randomHex(source.random, 6)),
+    bridgeMac: claimMac(draft, projectId, source.random),
     createdAtMs: source.nowMs,
   };
   draft.put(key, record);
@@ -80,6 +81,20 @@ function freeBridgeName(draft: Draft, projectId: string, random: Random): string
   }
 }
 
+/** How many addresses an instance could get now: those that nobody has or had, and those whose quarantine is over. */
+export function freeAddresses(draft: Draft, network: NetworkRecord, nowMs: number, enough: number): number {
+  const { first, end } = guestOffsets(parseCidr(network.cidr));
+  const prefix = KEYS.address(network.id, '');
+  const unused = end - first - draft.replica.count(prefix);
+  if (unused >= enough) return unused;
+  const again = draft.replica.range<ClaimRecord>(prefix).filter(({ value }) => mayGiveAgain(value, nowMs));
+  return unused + again.length;
+}
+
+function mayGiveAgain({ releasedAtMs }: ClaimRecord, nowMs: number): boolean {
+  return releasedAtMs !== undefined && nowMs - releasedAtMs >= QUARANTINE_MS;
+}
+
 /**
  * A free address of the network, claimed for the owner in this transaction. The search starts at a random place, so that
  * several at once rarely meet; whoever loses decides again. An address in quarantine is free once its time is over.
@@ -98,16 +113,20 @@ export function claimAddress(
     const address = formatIpv4(cidr.base + first + ((start + i) % count));
     const key = KEYS.address(network.id, address);
     const taken = draft.peek<ClaimRecord>(key);
-    if (
-      taken !== undefined &&
-      !(taken.releasedAtMs !== undefined && source.nowMs - taken.releasedAtMs >= QUARANTINE_MS)
-    )
-      continue;
+    if (taken !== undefined && !mayGiveAgain(taken, source.nowMs)) continue;
     draft.get(key);
     draft.put(key, { v: 1, owner } satisfies ClaimRecord);
     return address;
   }
-  throw new CloudError('InsufficientFreeAddresses', `the project's network ${network.cidr} has no free address left`);
+  throw noAddresses(network, 0, 1);
+}
+
+export function noAddresses({ cidr }: NetworkRecord, free: number, wanted: number): CloudError {
+  return new CloudError(
+    'InsufficientFreeAddresses',
+    `the project's network ${cidr} has ${free} free addresses, ${wanted} are needed; addresses of terminated instances are free again after ${humanDuration(QUARANTINE_MS)}`,
+    { details: { free, wanted } },
+  );
 }
 
 /** A MAC that nobody has, claimed for the owner. */

@@ -7,6 +7,7 @@ import { KEYS, operationIdAt } from '../../domain/keys.ts';
 import type { OperationRecord, TokenRecord } from '../../domain/records.ts';
 import type { OperationDefinition } from '../../messages/operations/definition.ts';
 import { OPERATIONS } from '../../messages/operations/index.ts';
+import type { Entry } from '../../ports/store.ts';
 import type { ControllerContext } from '../controller-context.ts';
 import { Draft, transact } from '../state/draft.ts';
 import type {
@@ -65,8 +66,10 @@ export class Executor {
     const token = tokenOf(meta, input);
     const { ClientToken: _, ...effective } = input as Record<string, unknown>;
     const digest = sha256Hex(canonicalJson(effective));
-    const replay = this.#replay(name, handler, meta, token, digest);
-    if (replay !== undefined) return replay;
+    const known = token === undefined ? undefined : this.#knownToken(name, meta, token);
+    if (known !== undefined) {
+      return { output: await this.#answerAgain(name, handler, meta, known.value, digest), rev: known.rev };
+    }
     return this.#commit(definition, handler, input, meta, { token, digest });
   }
 
@@ -98,25 +101,28 @@ export class Executor {
         if (token !== undefined) recordToken(draft, definition, context, plan, token, digest);
         return { plan };
       },
-      { token: context.operationId },
+      { token: context.operationId, ...(handler.settled === true ? { settled: true } : {}) },
     );
     if (result.known !== undefined) {
-      const replay = this.#answerAgain(definition.name, handler, meta, result.known, digest);
+      const replay = await this.#answerAgain(definition.name, handler, meta, result.known, digest);
       return { output: replay, rev };
     }
     await handler.after?.(context, input as never, result.plan, prepared);
-    const output = handler.replay?.(this.#readContext(meta), result.plan.output) ?? result.plan.output;
+    const output = (await handler.replay?.(this.#readContext(meta), result.plan.output)) ?? result.plan.output;
     return { output, rev: Math.max(rev, store.rev) };
   }
 
-  #replay(name: string, handler: AnyChange, meta: CallMeta, token: string | undefined, digest: string) {
-    if (token === undefined) return undefined;
-    const entry = this.#context.store.get<TokenRecord>(KEYS.token(meta.principal.projectId, name, token));
-    if (entry === undefined) return undefined;
-    return { output: this.#answerAgain(name, handler, meta, entry.value, digest), rev: entry.rev };
+  #knownToken(name: string, meta: CallMeta, token: string): Entry<TokenRecord> | undefined {
+    return this.#context.store.get<TokenRecord>(KEYS.token(meta.principal.projectId, name, token));
   }
 
-  #answerAgain(name: string, handler: AnyChange, meta: CallMeta, known: TokenRecord, digest: string): unknown {
+  async #answerAgain(
+    name: string,
+    handler: AnyChange,
+    meta: CallMeta,
+    known: TokenRecord,
+    digest: string,
+  ): Promise<unknown> {
     if (known.digest !== digest) {
       throw new CloudError(
         'IdempotentParameterMismatch',
@@ -131,7 +137,7 @@ export class Executor {
       );
     }
     const answer = JSON.parse(known.answer) as never;
-    return handler.replay?.(this.#readContext(meta), answer) ?? answer;
+    return (await handler.replay?.(this.#readContext(meta), answer)) ?? answer;
   }
 
   #readContext(meta: CallMeta): ReadContext {

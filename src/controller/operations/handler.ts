@@ -65,7 +65,9 @@ export interface ChangeHandler<N extends UnaryName, P = undefined> {
   decide(draft: Draft, input: OperationParsed<N>, context: ChangeContext, prepared: P): Plan<N>;
   after?(context: ChangeContext, input: OperationParsed<N>, plan: Plan<N>, prepared: P): Promise<void>;
   /** Brings an answer up to date: right after the change, and the stored one of a repeated token. */
-  replay?(context: ReadContext, answer: OperationOutput<N>): OperationOutput<N>;
+  replay?(context: ReadContext, answer: OperationOutput<N>): OperationOutput<N> | Promise<OperationOutput<N>>;
+  /** `decide` reads ranges that must hold, so it is given committed state alone. */
+  readonly settled?: boolean;
 }
 
 export function isAdmin(principal: Principal): boolean {

@@ -3,10 +3,11 @@ import { newId } from '../../base/ids.ts';
 import { toJson } from '../../base/json.ts';
 import { overlaps, parseCidr } from '../../domain/addressing.ts';
 import { KEYS, PREFIX } from '../../domain/keys.ts';
-import type { AssignRecord, CapacityRecord, HostRecord } from '../../domain/records.ts';
+import type { AssignRecord, CapacityRecord, HostRecord, HostTransport, NetworkRecord } from '../../domain/records.ts';
 import { NO_CAPACITY } from '../../domain/records.ts';
 import { HostFactsMessage, TOPIC } from '../../messages/worker.ts';
 import type { Replica } from '../../ports/store.ts';
+import type { Draft } from '../state/draft.ts';
 import { hostView } from '../hosts/host-view.ts';
 import { waitForReports } from '../hosts/wait-for-report.ts';
 import type { ChangeHandler, ReadHandler } from './handler.ts';
@@ -57,15 +58,16 @@ export const addHost: ChangeHandler<'AddHost', Probed> = {
         },
       );
     }
-    refuseSecondLocal(draft.replica, input.Transport.kind);
-    refuseOverlap(cloud.policy.fixedRange, facts.routes);
+    const hostId = newId('host', cloud.random);
+    claimTransport(draft, input.Transport, hostId);
+    refuseOverlap(draft.replica, cloud.policy.fixedRange, facts.routes);
     const record: HostRecord = {
       v: 1,
-      id: newId('host', cloud.random),
+      id: hostId,
       name: input.Name,
       transport: input.Transport,
       roles: ['compute', 'network'],
-      zone: input.Zone,
+      zone: input.Zone ?? cloud.policy.zone,
       state: 'up',
       facts,
       addedAtMs: nowMs,
@@ -89,25 +91,35 @@ export const addHost: ChangeHandler<'AddHost', Probed> = {
   },
 };
 
-function refuseSecondLocal(replica: Replica, kind: string): void {
-  const local = replica.range<HostRecord>(PREFIX.host).find((entry) => entry.value.transport.kind === 'local');
-  if (kind === 'local' && local !== undefined) {
-    throw new CloudError('InvalidHost.Duplicate', `Transport: this machine is a host already, as ${local.value.name}`, {
-      details: { parameter: 'Transport', host: local.value.name },
+/** One key a machine: two names for one machine would have its instances twice. */
+function claimTransport(draft: Draft, transport: HostTransport, hostId: string): void {
+  const key = KEYS.hostTransport(transport);
+  const other = draft.get<{ hostId: string }>(key);
+  if (other !== undefined) {
+    const name = draft.peek<HostRecord>(KEYS.host(other.hostId))?.name ?? other.hostId;
+    throw new CloudError('InvalidHost.Duplicate', `Transport: this machine is a host already, as ${name}`, {
+      details: { parameter: 'Transport', host: name },
     });
   }
+  draft.put(key, { v: 1, hostId });
 }
 
-/** A host whose own network lies in the instances' range would lose its way to it. */
-function refuseOverlap(range: string, routes: readonly string[]): void {
+/** A host whose own network lies in the instances' range, or is a project's already, would lose its way to it. */
+function refuseOverlap(replica: Replica, range: string, routes: readonly string[]): void {
   const ours = parseCidr(range);
-  const clash = routes.find((route) => overlaps(ours, parseCidr(route)));
-  if (clash !== undefined && parseCidr(clash).prefix <= ours.prefix) {
-    throw new CloudError(
-      'InvalidParameterCombination',
-      `the host routes ${clash}, which covers the instances' range ${range}; set network.fixedRange to a range that no host uses`,
-    );
-  }
+  const taken = replica.range<NetworkRecord>(PREFIX.network).map((entry) => parseCidr(entry.value.cidr));
+  const clash = routes.find((route) => {
+    const theirs = parseCidr(route);
+    const covers = overlaps(ours, theirs) && theirs.prefix <= ours.prefix;
+    return covers || taken.some((network) => overlaps(network, theirs));
+  });
+  if (clash === undefined) return;
+  throw new CloudError(
+    'InvalidParameterCombination',
+    parseCidr(clash).prefix <= ours.prefix
+      ? `the host routes ${clash}, which covers the instances' range ${range}; set network.fixedRange to a range that no host uses`
+      : `the host routes ${clash}, which overlaps a project's network; give the host's own network another range`,
+  );
 }
 
 export const removeHost: ChangeHandler<'RemoveHost'> = {
@@ -126,11 +138,13 @@ export const removeHost: ChangeHandler<'RemoveHost'> = {
     }
     draft.del(KEYS.host(record.id));
     draft.del(KEYS.hostName(record.name));
+    draft.del(KEYS.hostTransport(record.transport));
     draft.del(KEYS.capacity(record.id));
     draft.del(KEYS.assign('compute', record.id));
     return { output: { hostId: record.id, operationId: context.operationId }, targets: [record.id] };
   },
   async after({ cloud }, _input, plan) {
+    cloud.observations.forgetHost(plan.output.hostId);
     await cloud.workers.close(plan.output.hostId);
   },
 };

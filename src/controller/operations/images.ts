@@ -71,6 +71,7 @@ function imageRecord(
     const found = findImage(draft, context.principal, idOrName, parameter);
     if (found.kind !== kind) throw badParameter(parameter, `${idOrName} is a ${found.kind}, not a ${kind}`);
     draft.get(KEYS.image(found.id));
+    draft.put(KEYS.imageUse(found.id), { v: 1, atMs: context.nowMs });
     return found.id;
   };
   const kernelId = part(input.KernelId, 'kernel', 'KernelId');
@@ -101,7 +102,10 @@ export const deregisterImage: ChangeHandler<'DeregisterImage', ImageRecord> = {
   prepare: ({ cloud, principal }, input) =>
     Promise.resolve(findImage(new Draft(cloud.store), principal, input.ImageId, 'ImageId')),
 
+  settled: true,
   decide(draft, _input, context, found) {
+    // Changed by whoever begins to use the image while this is decided.
+    draft.get(KEYS.imageUse(found.id));
     const record = draft.get<ImageRecord>(KEYS.image(found.id));
     if (record === undefined) throw new CloudError('InvalidAMIID.NotFound', `ImageId: ${found.id} is gone already`);
     if (!mayUse(context.principal, record.projectId)) {
@@ -119,6 +123,7 @@ export const deregisterImage: ChangeHandler<'DeregisterImage', ImageRecord> = {
     }
     draft.del(KEYS.image(record.id));
     draft.del(KEYS.imageName(record.projectId, record.name));
+    draft.del(KEYS.imageUse(record.id));
     return { output: { imageId: record.id, operationId: context.operationId }, targets: [record.id] };
   },
 

@@ -5,6 +5,8 @@ import type { Draft } from '../state/draft.ts';
 /** Steps kept in one record; a record must stay below the store's 64 KiB. */
 const STEPS_MAX = 150;
 const STEP_ERROR_CHARS = 300;
+/** Of each step, where there are many targets. */
+const SHORT_ERROR_CHARS = 100;
 
 /** Marks one target of an operation as done; the last one ends the operation. Unknown or ended operations are left alone. */
 export function finishTarget(
@@ -32,9 +34,8 @@ export function finishTarget(
 
 /** Few targets: every step. Many: one step a target, so that the record stays small. */
 function compact(steps: readonly OperationStep[], targets: number): OperationStep[] {
-  const short = steps.map((step) =>
-    step.error === undefined ? step : { ...step, error: step.error.slice(0, STEP_ERROR_CHARS) },
-  );
+  const chars = targets <= 8 ? STEP_ERROR_CHARS : SHORT_ERROR_CHARS;
+  const short = steps.map((step) => (step.error === undefined ? step : { ...step, error: step.error.slice(0, chars) }));
   if (targets <= 8) return short;
   const last = short.at(-1);
   if (last === undefined) return [];

@@ -2,11 +2,11 @@ import { newId } from '../../base/ids.ts';
 import { KEYS } from '../../domain/keys.ts';
 import type { InstanceRecord } from '../../domain/instance.ts';
 import type { ReservationRecord } from '../../domain/records.ts';
-import { draftInstance, INSTANCES_PER_TXN } from '../instances/launch.ts';
+import { draftInstance, freshInstanceId, INSTANCES_PER_TXN } from '../instances/launch.ts';
 import { instanceView } from '../instances/instance-view.ts';
 import { launchTemplate } from '../instances/launch-template.ts';
 import { completeReservation } from '../instances/reservations.ts';
-import { ensureProjectNetwork } from '../networks/project-network.ts';
+import { ensureProjectNetwork, freeAddresses, noAddresses } from '../networks/project-network.ts';
 import { schedule, verdicts } from '../scheduler/schedule.ts';
 import { Draft } from '../state/draft.ts';
 import { isCode } from '../../base/errors.ts';
@@ -17,17 +17,20 @@ export const runInstances: ChangeHandler<'RunInstances'> = {
   decide(draft, input, context) {
     const { cloud, nowMs, operationId } = context;
     const { template, image } = launchTemplate(draft, context.principal, input);
+    const network = ensureProjectNetwork(draft, template.projectId, { ...cloud, nowMs });
+    const free = freeAddresses(draft, network, nowMs, input.MaxCount);
+    if (free < input.MinCount) throw noAddresses(network, free, input.MinCount);
     const hosts = schedule(
       draft,
       cloud,
       { ...template, architecture: image.architecture },
-      { min: input.MinCount, max: input.MaxCount },
+      { min: input.MinCount, max: Math.min(input.MaxCount, free) },
     );
-    const network = ensureProjectNetwork(draft, template.projectId, { ...cloud, nowMs });
+    draft.put(KEYS.imageUse(image.id), { v: 1, atMs: nowMs });
     const reservationId = newId('reservation', cloud.random);
     const whole = { ...template, reservationId, operationId };
     const placements = hosts.map((hostId, launchIndex) => ({
-      instanceId: newId('instance', cloud.random),
+      instanceId: freshInstanceId(draft, cloud.random),
       launchIndex,
       hostId,
     }));
@@ -47,12 +50,9 @@ export const runInstances: ChangeHandler<'RunInstances'> = {
     return { output: { reservationId, operationId, instances: [] }, targets: instanceIds, pending: instanceIds };
   },
 
-  async after({ cloud }, _input, plan) {
-    await completeReservation(cloud, plan.output.reservationId);
-  },
-
-  /** The answer is the reservation as it stands now, so a repeated token gets the same instances. */
-  replay(context, answer) {
+  /** The answer is the reservation as it stands when all of it is made, so a repeated token gets the same instances. */
+  async replay(context, answer) {
+    await completeReservation(context.cloud, answer.reservationId);
     return { ...answer, instances: reservationViews(context, answer.reservationId) };
   },
 };

@@ -46,7 +46,8 @@ export const AddHost = defineOperation({
       /** Only where the configuration says `drivers: simulated`. */
       z.strictObject({ kind: z.literal('simulated'), name: HostName }),
     ]),
-    Zone: Name.default('nova'),
+    /** Default: the zone of the configuration. */
+    Zone: Name.optional(),
   }),
   output: z.object({ host: HostView, operationId: z.string() }),
 });
