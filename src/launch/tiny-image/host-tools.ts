@@ -21,16 +21,11 @@ const NEEDED: readonly { readonly find: readonly string[]; readonly package: str
   { find: ['/usr/bin/ldd'], package: 'libc-bin' },
 ];
 
-const exists = (path: string): Promise<boolean> =>
+const isProgram = (path: string): Promise<boolean> =>
   access(path, constants.X_OK).then(
     () => true,
     () => false,
   );
-
-async function firstOf(paths: readonly string[]): Promise<string | undefined> {
-  for (const path of paths) if (await exists(path)) return path;
-  return undefined;
-}
 
 /** Runs a program that must succeed; 'HostError' with its own words otherwise. */
 export async function runTool(
@@ -48,7 +43,14 @@ export async function runTool(
 }
 
 /** All packages that are missing are named at once: CloudError 'UnsupportedOperation'. */
-export async function requireTools(shell: HostShell): Promise<{ busybox: string }> {
+export async function requireTools(
+  shell: HostShell,
+  exists: (path: string) => Promise<boolean> = isProgram,
+): Promise<{ busybox: string }> {
+  const firstOf = async (paths: readonly string[]): Promise<string | undefined> => {
+    for (const path of paths) if (await exists(path)) return path;
+    return undefined;
+  };
   const found = await Promise.all(NEEDED.map(({ find }) => firstOf(find)));
   const missing = new Set(NEEDED.filter((_, index) => found[index] === undefined).map((tool) => tool.package));
   const busybox = found[0] ?? '';
