@@ -48,7 +48,7 @@ export function cloudDetails(row: Cloud): Details<Cloud> {
       [
         'bus',
         {
-          text: `${bus.engine}, ${bus.deadLetters === 0 ? 'no' : bus.deadLetters} dead letters`,
+          text: `${bus.engine}, ${bus.deadLetters === 0 ? 'no' : bus.deadLetters} dead letter${bus.deadLetters === 1 ? '' : 's'}`,
           paint: bus.deadLetters === 0 ? undefined : 'bad',
         },
       ],

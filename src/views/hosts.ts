@@ -18,7 +18,12 @@ const COLUMNS: readonly Column<HostView>[] = [
   { name: 'zone', text: (row) => row.zone },
   { name: 'instances', right: true, text: (row) => String(row.usage.instances) },
   { name: 'vcpus', right: true, text: (row) => of(row.usage.vcpus, row.capacity.vcpus) },
-  { name: 'memory', right: true, text: memory },
+  {
+    name: 'memory',
+    right: true,
+    text: memory,
+    raw: { name: 'memoryMib', text: (row) => of(row.usage.memoryMib, row.capacity.memoryMib) },
+  },
   { name: 'virt', text: (row) => row.facts.virtType },
   {
     name: 'seen',
@@ -32,7 +37,13 @@ const COLUMNS: readonly Column<HostView>[] = [
     paint: (row) => (row.problem === undefined ? undefined : 'bad'),
   },
   { name: 'id', wide: true, fixed: true, text: (row) => row.hostId },
-  { name: 'disk', wide: true, right: true, text: disk },
+  {
+    name: 'disk',
+    wide: true,
+    right: true,
+    text: disk,
+    raw: { name: 'diskGib', text: (row) => of(row.usage.diskGib, row.capacity.diskGib) },
+  },
   { name: 'transport', wide: true, text: (row) => row.transport },
   { name: 'libvirt', wide: true, text: (row) => row.facts.libvirtVersion },
   { name: 'orphans', wide: true, right: true, text: (row) => String(row.orphans.length) },

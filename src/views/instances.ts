@@ -10,9 +10,9 @@ export type StateChangeView = OperationOutput<'StopInstances'>['instances'][numb
 export const INSTANCE_COLUMNS: readonly Column<InstanceView>[] = [
   { name: 'id', fixed: true, text: (row) => row.instanceId },
   { name: 'name', text: (row) => row.name ?? '-' },
-  { name: 'state', text: (row) => row.state, paint: (row) => statePaint(row.state) },
+  { name: 'state', fixed: true, text: (row) => row.state, paint: (row) => statePaint(row.state) },
   { name: 'type', text: (row) => row.instanceType },
-  { name: 'ip', text: (row) => row.privateIpAddress },
+  { name: 'ip', fixed: true, text: (row) => row.privateIpAddress },
   { name: 'host', text: (row) => row.hostName },
   {
     name: 'age',
@@ -25,7 +25,13 @@ export const INSTANCE_COLUMNS: readonly Column<InstanceView>[] = [
   { name: 'zone', wide: true, text: (row) => row.availabilityZone },
   { name: 'mac', wide: true, text: (row) => row.macAddress },
   { name: 'vcpus', wide: true, right: true, text: (row) => String(row.vcpus) },
-  { name: 'memory', wide: true, right: true, text: (row) => humanBytes(row.memoryMib * MIB) },
+  {
+    name: 'memory',
+    wide: true,
+    right: true,
+    text: (row) => humanBytes(row.memoryMib * MIB),
+    raw: { name: 'memoryMib', text: (row) => String(row.memoryMib) },
+  },
   { name: 'reservation', wide: true, text: (row) => row.reservationId },
   { name: 'reason', wide: true, text: (row) => row.stateReason?.message ?? '-' },
 ];

@@ -22,7 +22,8 @@ export interface TableOptions {
 }
 
 const GAP = 2;
-const LEAST = 8;
+/** Cells that a column keeps when it is cut. */
+const LEAST = 4;
 
 /** Column widths; where the table is wider than the terminal the widest columns that may be cut give way. */
 function fit(columns: readonly TableColumn[], natural: readonly number[], width: number | undefined): number[] {

@@ -18,6 +18,11 @@ export abstract class BaseCommand extends Command {
 
   abstract override run(): Promise<number | void>;
 
+  /** Runs it to its end: `run`, and what oclif does around it. */
+  execute(): Promise<number | void> {
+    return this._run<number | void>();
+  }
+
   protected open(flags: GlobalFlags): Session {
     const { parameters } = this.constructor as typeof BaseCommand;
     return new Session({ io: this.io, output: makeOutput(this.io, flags), flags, parameters });

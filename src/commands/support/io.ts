@@ -1,4 +1,5 @@
 import { spawn } from 'node:child_process';
+import { assert } from '../../base/assert.ts';
 import { SystemClock, type Clock } from '../../base/clock.ts';
 import { CloudError } from '../../base/errors.ts';
 import { SystemRandom, type Random } from '../../base/random.ts';
@@ -87,5 +88,7 @@ export function attachIo(config: object, io: Io): void {
 }
 
 export function ioOf(config: object): Io {
-  return (config as { [IO_KEY]?: Io })[IO_KEY] ?? processIo();
+  const io = (config as { [IO_KEY]?: Io })[IO_KEY];
+  assert(io !== undefined, 'a command runs by main(), which attaches the io');
+  return io;
 }

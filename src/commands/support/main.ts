@@ -3,9 +3,12 @@ import { normalizeArgv } from '@oclif/core/help';
 import type { Command, Interfaces } from '@oclif/core';
 import { CloudError } from '../../base/errors.ts';
 import { nearest } from '../../base/nearest.ts';
+import type { BaseCommand } from './base-command.ts';
 import { attachIo, type Io } from './io.ts';
 import { makeOutput } from './make-output.ts';
 import { reportError } from './report-error.ts';
+
+type ConcreteCommand = new (argv: string[], config: Config) => BaseCommand;
 
 export interface MainOptions {
   /** The folder of package.json and the manifest. */
@@ -75,10 +78,9 @@ async function dispatch(argv: readonly string[], io: Io, options: MainOptions): 
     await showHelp(config, id, argv, io);
     return 0;
   }
-  const { load } = options;
-  const chosen: Command.Loadable = load === undefined ? command : { ...command, load: () => load(command.id) };
-  const code: unknown = await config.runCommand(command.id, rest, chosen);
-  return typeof code === 'number' ? code : 0;
+  // Not by config.runCommand, which would load the whole configuration of oclif a second time.
+  const Chosen = (await (options.load?.(command.id) ?? command.load())) as unknown as ConcreteCommand;
+  return (await new Chosen(rest, config).execute()) ?? 0;
 }
 
 /** Runs one command line to its end. Answers the exit code; whatever went wrong was said on stderr. */

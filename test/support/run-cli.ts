@@ -1,0 +1,103 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { Readable } from 'node:stream';
+import type { Command, Interfaces } from '@oclif/core';
+import { SystemClock } from '../../src/base/clock.ts';
+import { SeededRandom } from '../../src/base/random.ts';
+import type { Io } from '../../src/commands/support/io.ts';
+import { Interrupted } from '../../src/commands/support/io.ts';
+import { main } from '../../src/commands/support/main.ts';
+import type { Sink } from '../../src/views/output.ts';
+
+const SRC = join(import.meta.dirname, '..', '..', 'src');
+const pjson = JSON.parse(readFileSync(join(SRC, '..', 'package.json'), 'utf8')) as Interfaces.PJSON;
+
+/** The moment at which tests run. */
+export const NOW_MS = Date.UTC(2026, 0, 2, 3, 4, 5);
+
+/** Always the same time of day; sleeps do not wait. */
+export class StillClock extends SystemClock {
+  override nowMs(): number {
+    return NOW_MS;
+  }
+
+  override async sleep(_ms: number, signal?: AbortSignal): Promise<void> {
+    await new Promise((resolve) => this.defer(() => resolve(undefined)));
+    signal?.throwIfAborted();
+  }
+}
+
+export interface CliOptions {
+  /** Where the socket is. */
+  readonly runDir?: string;
+  readonly env?: Readonly<Record<string, string>>;
+  /** Stdout and stderr are a terminal of this many columns. */
+  readonly columns?: number;
+  /** Somebody sits there; what they type. */
+  readonly types?: string;
+  readonly stdin?: string;
+  readonly clock?: SystemClock;
+  /** Stands for other programs (ssh); answers the exit code. */
+  readonly exec?: (file: string, argv: readonly string[]) => number;
+  /** Aborted: as if the user had pressed ctrl-c. */
+  readonly interrupt?: AbortSignal;
+}
+
+export interface CliRun {
+  readonly code: number;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+class Recorder implements Sink {
+  text = '';
+  readonly isTty: boolean;
+  readonly columns: number | undefined;
+
+  constructor(columns: number | undefined) {
+    this.isTty = columns !== undefined;
+    this.columns = columns;
+  }
+
+  write(text: string | Uint8Array): void {
+    this.text += typeof text === 'string' ? text : Buffer.from(text).toString('utf8');
+  }
+}
+
+type Loaded = Record<string, Command.Class>;
+const MODULES = import.meta.glob<Loaded>(['../../src/commands/**/*.ts', '!../../src/commands/support/**']);
+
+/** A command's class by its id or one of its other names. */
+async function load(id: string): Promise<Command.Class> {
+  for (const [path, open] of Object.entries(MODULES)) {
+    const own = path.slice('../../src/commands/'.length, -'.ts'.length).replaceAll('/', ':');
+    const [command] = Object.values(await open());
+    if (command === undefined || (own !== id && !command.aliases.includes(id))) continue;
+    command.id = own;
+    return command;
+  }
+  throw new Error(`no command ${id}`);
+}
+
+/** One command line in this process, from its words to its exit code. */
+export async function runCli(argv: readonly string[], options: CliOptions = {}): Promise<CliRun> {
+  const stdout = new Recorder(options.columns);
+  const stderr = new Recorder(options.columns);
+  const aborter = new AbortController();
+  options.interrupt?.addEventListener('abort', () => aborter.abort(new Interrupted('interrupted')), { once: true });
+  const io: Io = {
+    env: { HOME: '/nowhere', ...(options.runDir && { NOVACTL_RUN_DIR: options.runDir }), ...options.env },
+    uid: 0,
+    stdout,
+    stderr,
+    stdin: Readable.from([options.types ?? options.stdin ?? '']),
+    interactive: options.types !== undefined,
+    clock: options.clock ?? new StillClock(),
+    random: new SeededRandom(1),
+    signal: aborter.signal,
+    exec: (file, words) => Promise.resolve(options.exec?.(file, words) ?? 127),
+    self: [],
+  };
+  const code = await main(argv, io, { root: SRC, pjson: structuredClone(pjson), load, ignoreManifest: true });
+  return { code, stdout: stdout.text, stderr: stderr.text };
+}
