@@ -15,7 +15,6 @@ import { Observations } from '../controller/hosts/observations.ts';
 import { WorkerDirectory } from '../controller/hosts/worker-directory.ts';
 import { createFileBlobs } from '../adapters/blobs/file-blobs.ts';
 import { createMemoryBus } from '../adapters/bus/memory-bus.ts';
-import { openFileStore } from '../adapters/store/file-store.ts';
 import type { Blobs } from '../ports/blobs.ts';
 import type { Bus } from '../ports/bus.ts';
 import type { OpenHostDrivers } from '../ports/host-drivers.ts';
@@ -23,6 +22,7 @@ import type { Store } from '../ports/store.ts';
 import { ComputeWorker } from '../workers/compute-worker.ts';
 import type { Config } from './config/schema.ts';
 import { controllerPolicy } from './controller-policy.ts';
+import { openStore } from './open-store.ts';
 
 export interface AllInOneOptions {
   readonly config: Config;
@@ -56,8 +56,7 @@ const FIRST_REPORTS_MS = 5000;
 
 export async function startAllInOne(options: AllInOneOptions): Promise<AllInOne> {
   const { config, clock, random, logger } = options;
-  const store =
-    options.store ?? (await openFileStore({ dir: config.stateDir, clock, random, logger, onPoison: options.onPoison }));
+  const store = options.store ?? (await openStore(config, { clock, random, logger, onPoison: options.onPoison }));
   const bus = options.bus ?? createMemoryBus({ clock, random, logger });
   const blobs = createFileBlobs({ dir: join(config.stateDir, 'blobs'), random });
   const cloudId = await bootstrapCloud(store, random, clock.nowMs());

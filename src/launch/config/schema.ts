@@ -117,7 +117,13 @@ export const ConfigSchema = z.strictObject({
         .describe('time that records of ended operations are kept, in milliseconds'),
     })
     .prefault({}),
-  store: z.strictObject({ engine: oneOf('file').default('file').describe('where the state is kept') }).prefault({}),
+  store: z
+    .strictObject({
+      engine: oneOf('file', 'memory')
+        .default('file')
+        .describe('where the state is kept; memory forgets it at the end and goes with simulated drivers only'),
+    })
+    .prefault({}),
   drivers: oneOf('real', 'simulated')
     .default('real')
     .describe('what hosts are driven with; simulated is for tests and trying out'),

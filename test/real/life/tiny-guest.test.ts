@@ -32,11 +32,7 @@ describe.skipIf(missing !== undefined)(
         timeoutMs: BOOT_MS,
         everyMs: 250,
       });
-    const state = async (): Promise<InstanceRow> => {
-      const [row] = (await cloud.json<Listing>('instance', 'show', id)).instances;
-      if (row === undefined) throw new Error('the instance is not described');
-      return row;
-    };
+    const state = (): Promise<InstanceRow> => cloud.json<InstanceRow>('instance', 'show', id);
 
     beforeAll(async () => {
       await ensureLibvirtd();

@@ -1,0 +1,29 @@
+import type { Clock } from '../base/clock.ts';
+import { CloudError } from '../base/errors.ts';
+import type { Logger } from '../base/logger.ts';
+import type { Random } from '../base/random.ts';
+import { PREFIX } from '../domain/keys.ts';
+import { openFileStore } from '../adapters/store/file-store.ts';
+import { createMemoryStore } from '../adapters/store/memory-store.ts';
+import type { Store } from '../ports/store.ts';
+import type { Config } from './config/schema.ts';
+
+interface StoreParts {
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly logger: Logger;
+  readonly onPoison: (error: CloudError) => void;
+}
+
+/** The store that the configuration names. The file engine takes the folder's lock: CloudError 'LockBusy' names who has it. */
+export async function openStore(config: Config, parts: StoreParts): Promise<Store> {
+  if (config.store.engine === 'memory') {
+    if (config.drivers === 'simulated') return createMemoryStore(parts);
+    throw new CloudError(
+      'InvalidParameterCombination',
+      'store.engine: memory forgets everything at the end, so it goes with drivers: simulated only',
+    );
+  }
+  // On a disk that is nearly full, ending an instance must still be possible: what records it may be written then.
+  return openFileStore({ dir: config.stateDir, ...parts, bookkeepingPrefixes: [PREFIX.operation, PREFIX.token] });
+}
