@@ -19,8 +19,8 @@ down_cloud_id() {
 # Domains with our mark, one line each: "NAME CLOUD-ID".
 marked_domains() {
   if ! libvirt_answers; then return 0; fi
-  for domain in $(LC_ALL=C virsh -q -c qemu:///system list --all --name); do
-    domain_cloud=$(LC_ALL=C virsh -q -c qemu:///system metadata "$domain" --uri "$DOMAIN_MARK" 2>/dev/null | sed -n "s/.*cloud=['\"]\([^'\"]*\)['\"].*/\1/p")
+  for domain in $(virsh_system list --all --name); do
+    domain_cloud=$(virsh_system metadata "$domain" --uri "$DOMAIN_MARK" 2>/dev/null | sed -n "s/.*cloud=['\"]\([^'\"]*\)['\"].*/\1/p")
     if [ -n "$domain_cloud" ]; then printf '%s %s\n' "$domain" "$domain_cloud"; fi
   done
 }
@@ -84,8 +84,8 @@ down_instances() {
 down_sweep() {
   for sweep_domain in $(own_domains); do
     echo "domain $sweep_domain"
-    virsh -q -c qemu:///system destroy "$sweep_domain" >/dev/null 2>&1 || :
-    virsh -q -c qemu:///system undefine "$sweep_domain" || return 1
+    virsh_system destroy "$sweep_domain" >/dev/null 2>&1 || :
+    virsh_system undefine "$sweep_domain" || return 1
   done
   alone || return 0
   for sweep_pid in $(down_dnsmasq); do

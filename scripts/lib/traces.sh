@@ -1,15 +1,16 @@
 # shellcheck shell=sh
 # Sourced by the scripts of this folder: what novactl puts on a machine, found by the names that it gives to things.
 
+# virsh on the machine's own libvirtd, without a terminal: on one it starts polkit's agent, which complains where polkit does not run.
+virsh_system() { LC_ALL=C timeout 60 setsid -w virsh -q -c qemu:///system "$@" </dev/null; }
+
 # True when a libvirtd answers on the system socket.
-libvirt_answers() {
-  command -v virsh >/dev/null 2>&1 && LC_ALL=C timeout 60 virsh -q -c qemu:///system uri >/dev/null 2>&1
-}
+libvirt_answers() { command -v virsh >/dev/null 2>&1 && virsh_system uri >/dev/null 2>&1; }
 
 # One line a thing: domains, interfaces, nftables tables, dnsmasq and daemon processes, mounts.
 traces_now() {
   if is_root && [ -S /run/libvirt/libvirt-sock ] && libvirt_answers; then
-    LC_ALL=C virsh -q -c qemu:///system list --all --name | sed '/^$/d; s/^/domain /'
+    virsh_system list --all --name | sed '/^$/d; s/^/domain /'
   fi
   for traces_link in /sys/class/net/nvb* /sys/class/net/nvt*; do
     if [ -e "$traces_link" ]; then printf 'interface %s\n' "${traces_link##*/}"; fi
