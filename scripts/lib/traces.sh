@@ -2,7 +2,7 @@
 # Sourced by the scripts of this folder: what novactl puts on a machine, found by the names that it gives to things.
 
 # virsh on the machine's own libvirtd, without a terminal: on one it starts polkit's agent, which complains where polkit does not run.
-virsh_system() { LC_ALL=C timeout 60 setsid -w virsh -q -c qemu:///system "$@" </dev/null; }
+virsh_system() { LC_ALL=C setsid -w timeout 60 virsh -q -c qemu:///system "$@" </dev/null; }
 
 # True when a libvirtd answers on the system socket.
 libvirt_answers() { command -v virsh >/dev/null 2>&1 && virsh_system uri >/dev/null 2>&1; }
