@@ -139,26 +139,33 @@ export class InstanceLoop {
       this.#context.observations.forgetInstance(record.hostId, id);
       return undefined;
     }
-    const { next } = decision;
+    const { next, finished } = decision;
     if (next === undefined) return undefined;
-    const done = decision.finished !== undefined && record.operationDone !== true && record.operationId !== undefined;
-    draft.put(KEYS.instance(id), done ? { ...next, operationDone: true } : next);
+    const ends = finished !== undefined && record.operationDone !== true && record.operationId !== undefined;
+    draft.put(KEYS.instance(id), ends ? { ...next, operationDone: true } : next);
     if (decision.release === true) releaseClaims(draft, record, nowMs);
-    if (done && record.operationId !== undefined) {
-      const outcome = record.work && this.#context.observations.outcomeOf(record.work.commandId);
-      finishTarget(draft, record.operationId, id, nowMs, {
-        ...decision.finished,
-        steps: (outcome?.steps ?? []).map((step) => ({
-          target: id,
-          step: step.step,
-          atMs: step.atMs,
-          ...(step.tookMs === undefined ? {} : { tookMs: step.tookMs }),
-          ...(step.error === undefined ? {} : { error: step.error }),
-        })),
-      });
-    }
+    if (ends) this.#finishTarget(draft, record, finished, nowMs);
     const reason = next.stateReason?.message;
     return { from: record.state, to: next.state, ...(reason === undefined ? {} : { reason }) };
+  }
+
+  /** The record's operation has ended for this instance: how, and by which steps. */
+  #finishTarget(
+    draft: Draft,
+    record: InstanceRecord,
+    finished: NonNullable<Decision['finished']>,
+    nowMs: number,
+  ): void {
+    const { id, work, operationId = '' } = record;
+    const outcome = work && this.#context.observations.outcomeOf(work.commandId);
+    const steps = (outcome?.steps ?? []).map(({ step, atMs, tookMs, error }) => ({
+      target: id,
+      step,
+      atMs,
+      ...(tookMs === undefined ? {} : { tookMs }),
+      ...(error === undefined ? {} : { error }),
+    }));
+    finishTarget(draft, operationId, id, nowMs, { ...finished, steps });
   }
 
   async #send(record: InstanceRecord): Promise<void> {

@@ -24,45 +24,12 @@ export function launchTemplate(draft: Draft, principal: Principal, input: Launch
     throw new CloudError(
       'InvalidParameterCombination',
       `MinCount: ${input.MinCount} is more than MaxCount ${input.MaxCount}`,
-      {
-        details: { parameter: 'MinCount' },
-      },
+      { details: { parameter: 'MinCount' } },
     );
   }
-  const image = findImage(draft, principal, input.ImageId, 'ImageId');
-  if (image.kind !== 'machine') {
-    throw badParameter('ImageId', `${input.ImageId} is a ${image.kind}; an instance needs a machine image (ami-...)`);
-  }
-  for (const id of [image.id, image.kernelId, image.ramdiskId]) if (id !== undefined) draft.get(KEYS.image(id));
-  const type = draft.get<InstanceTypeRecord>(KEYS.type(input.InstanceType));
-  if (type === undefined) {
-    throw new CloudError(
-      'InvalidInstanceType.NotFound',
-      `InstanceType: there is no type ${input.InstanceType}; see "novactl type list"`,
-      {
-        details: { parameter: 'InstanceType' },
-      },
-    );
-  }
-  if (type.diskGib > 0 && image.virtualSizeBytes > type.diskGib * GIB) {
-    throw badParameter(
-      'InstanceType',
-      `${type.name} has a disk of ${type.diskGib} GiB, the image ${image.name} needs ${Math.ceil(image.virtualSizeBytes / GIB)} GiB`,
-    );
-  }
-  const key =
-    input.KeyName === undefined
-      ? undefined
-      : draft.get<KeyPairRecord>(KEYS.keyPair(principal.projectId, input.KeyName));
-  if (input.KeyName !== undefined && key === undefined) {
-    throw new CloudError(
-      'InvalidKeyPair.NotFound',
-      `KeyName: there is no key pair ${input.KeyName}; see "novactl keypair list"`,
-      {
-        details: { parameter: 'KeyName' },
-      },
-    );
-  }
+  const image = machineImage(draft, principal, input.ImageId);
+  const type = typeFor(draft, image, input.InstanceType);
+  const key = keyPair(draft, principal, input.KeyName);
   const rootDiskBytes = type.diskGib === 0 ? image.virtualSizeBytes : type.diskGib * GIB;
   return {
     image,
@@ -81,4 +48,45 @@ export function launchTemplate(draft: Draft, principal: Principal, input: Launch
       ...(input.UserData === undefined ? {} : { userData: input.UserData }),
     },
   };
+}
+
+function machineImage(draft: Draft, principal: Principal, idOrName: string): ImageRecord {
+  const image = findImage(draft, principal, idOrName, 'ImageId');
+  if (image.kind !== 'machine') {
+    throw badParameter('ImageId', `${idOrName} is a ${image.kind}; an instance needs a machine image (ami-...)`);
+  }
+  for (const id of [image.id, image.kernelId, image.ramdiskId]) {
+    if (id === undefined || draft.get(KEYS.image(id)) !== undefined) continue;
+    throw new CloudError('InvalidAMIID.Unavailable', `ImageId: ${id}, which ${idOrName} needs, is gone`, {
+      details: { parameter: 'ImageId' },
+    });
+  }
+  return image;
+}
+
+function typeFor(draft: Draft, image: ImageRecord, name: string): InstanceTypeRecord {
+  const type = draft.get<InstanceTypeRecord>(KEYS.type(name));
+  if (type === undefined) {
+    throw new CloudError(
+      'InvalidInstanceType.NotFound',
+      `InstanceType: there is no type ${name}; see "novactl type list"`,
+      { details: { parameter: 'InstanceType' } },
+    );
+  }
+  if (type.diskGib > 0 && image.virtualSizeBytes > type.diskGib * GIB) {
+    throw badParameter(
+      'InstanceType',
+      `${type.name} has a disk of ${type.diskGib} GiB, the image ${image.name} needs ${Math.ceil(image.virtualSizeBytes / GIB)} GiB`,
+    );
+  }
+  return type;
+}
+
+function keyPair(draft: Draft, principal: Principal, name: string | undefined): KeyPairRecord | undefined {
+  if (name === undefined) return undefined;
+  const key = draft.get<KeyPairRecord>(KEYS.keyPair(principal.projectId, name));
+  if (key !== undefined) return key;
+  throw new CloudError('InvalidKeyPair.NotFound', `KeyName: there is no key pair ${name}; see "novactl keypair list"`, {
+    details: { parameter: 'KeyName' },
+  });
 }

@@ -1,10 +1,9 @@
 import { CloudError } from '../../base/errors.ts';
 import type { InstanceRecord } from '../../domain/instance.ts';
 import { KEYS, PREFIX } from '../../domain/keys.ts';
-import type { Entry } from '../../ports/store.ts';
 import type { InstanceView } from '../instances/instance-view.ts';
 import { instanceView } from '../instances/instance-view.ts';
-import { matchesFilters } from './filters.ts';
+import { matchesFilters, requireFilters } from './filters.ts';
 import type { ReadContext, ReadHandler } from './handler.ts';
 import { badParameter, mayUse } from './handler.ts';
 import { instanceOf } from './instance-lookup.ts';
@@ -26,38 +25,43 @@ const FILTER_FIELDS: Readonly<Record<string, (view: InstanceView) => string | un
 };
 
 export const describeInstances: ReadHandler<'DescribeInstances'> = (context, input) => {
-  const { cloud, principal } = context;
-  const { store, policy } = cloud;
+  requireFilters(input.Filters ?? [], FILTER_FIELDS);
+  if (input.InstanceIds !== undefined)
+    return { instances: named(context, input, input.InstanceIds), rev: rev(context) };
+  const { store, policy } = context.cloud;
   const limit = input.MaxResults ?? PAGE_DEFAULT;
-  const view = (entry: Entry<InstanceRecord>): InstanceView =>
-    instanceView(store, entry.value, entry.rev, policy.domain);
-  if (input.InstanceIds !== undefined) {
-    if (input.MaxResults !== undefined || input.NextToken !== undefined) {
-      throw new CloudError('InvalidParameterCombination', 'MaxResults: pages and InstanceIds do not go together');
-    }
-    const views = input.InstanceIds.map((id) => {
-      instanceOf((key) => store.get<InstanceRecord>(key)?.value, principal, id);
-      return view(store.get<InstanceRecord>(KEYS.instance(id)) as Entry<InstanceRecord>);
-    });
-    return { instances: views.filter((row) => wanted(row, input)), rev: store.rev };
-  }
   const instances: InstanceView[] = [];
   let after = pageStart(input.NextToken);
   for (;;) {
     const entries = store.range<InstanceRecord>(PREFIX.instance, { ...(after === undefined ? {} : { after }), limit });
     for (const entry of entries) {
       after = entry.key;
-      if (!mayUse(principal, entry.value.projectId)) continue;
-      const row = view(entry);
+      if (!mayUse(context.principal, entry.value.projectId)) continue;
+      const row = instanceView(store, entry.value, entry.rev, policy.domain);
       if (wanted(row, input)) instances.push(row);
       if (instances.length >= limit) break;
     }
     if (instances.length >= limit) break;
-    if (entries.length < limit) return { instances, rev: store.rev };
+    if (entries.length < limit) return { instances, rev: rev(context) };
   }
   const more = after !== undefined && store.range(PREFIX.instance, { after, limit: 1 }).length > 0;
-  return { instances, rev: store.rev, ...(more && after !== undefined ? { nextToken: pageToken(after) } : {}) };
+  return { instances, rev: rev(context), ...(more && after !== undefined ? { nextToken: pageToken(after) } : {}) };
 };
+
+const rev = ({ cloud }: ReadContext): number => cloud.store.rev;
+
+/** Those that were asked for by id, each once; one that is not there is an error. */
+function named(context: ReadContext, input: Parameters<typeof describeInstances>[1], ids: string[]): InstanceView[] {
+  const { store } = context.cloud;
+  if (input.MaxResults !== undefined || input.NextToken !== undefined) {
+    throw new CloudError('InvalidParameterCombination', 'MaxResults: pages and InstanceIds do not go together');
+  }
+  return [...new Set(ids)].flatMap((id) => {
+    instanceOf((key) => store.get<InstanceRecord>(key)?.value, context.principal, id);
+    const row = viewOf(context, id);
+    return row !== undefined && wanted(row, input) ? [row] : [];
+  });
+}
 
 function wanted(view: InstanceView, input: Parameters<typeof describeInstances>[1]): boolean {
   if (input.HideTerminated === true && view.state === 'terminated') return false;

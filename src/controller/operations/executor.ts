@@ -9,7 +9,8 @@ import type { OperationDefinition } from '../../messages/operations/definition.t
 import { OPERATIONS } from '../../messages/operations/index.ts';
 import type { Entry } from '../../ports/store.ts';
 import type { ControllerContext } from '../controller-context.ts';
-import { Draft, transact } from '../state/draft.ts';
+import type { Draft } from '../state/draft.ts';
+import { transact } from '../state/draft.ts';
 import type {
   CallMeta,
   ChangeContext,

@@ -4,6 +4,7 @@ import { KEYS } from '../../domain/keys.ts';
 import type { HostRecord, InstanceTypeRecord } from '../../domain/records.ts';
 import { CloudError } from '../../base/errors.ts';
 import type { OperationOutput } from '../../messages/operations/index.ts';
+import type { DomainObservation } from '../hosts/observations.ts';
 import { hostProblem } from '../hosts/host-problem.ts';
 import { findImage } from '../images/find-image.ts';
 import { instanceView } from '../instances/instance-view.ts';
@@ -22,42 +23,38 @@ export const explainInstance: ReadHandler<'ExplainInstance'> = (context, input) 
   const host = store.get<HostRecord>(KEYS.host(record.hostId))?.value;
   const problem = hostProblem(cloud, host, record.hostId);
   const seen = observations.domain(record.hostId, record.id);
-  const { work } = record;
-  const step = observations.progressOf(record.id)?.step ?? work?.lastError?.step;
+  const work = workUnderWay(record, observations.progressOf(record.id)?.step);
   const explanation: Omit<Explanation, 'because' | 'next'> = {
     instance: instanceView(store, record, entry?.rev ?? store.rev, cloud.policy.domain),
     desired: record.desired,
     generation: record.generation,
-    ...(work === undefined
-      ? {}
-      : {
-          work: {
-            verb: work.verb,
-            attempt: work.attempt,
-            sinceMs: work.sinceMs,
-            ...(step === undefined ? {} : { step }),
-            ...(work.notBeforeMs === undefined ? {} : { notBeforeMs: work.notBeforeMs }),
-            ...(work.lastError === undefined ? {} : { lastError: work.lastError.message }),
-          },
-        }),
+    ...(work === undefined ? {} : { work }),
     host: {
       hostId: record.hostId,
       hostName: host?.name ?? record.hostId,
-      state: problem === undefined ? (host?.state ?? 'down') : 'down',
+      state: problem === undefined && host !== undefined ? host.state : 'down',
       ...(problem === undefined ? {} : { problem }),
     },
-    ...(seen === undefined
-      ? {}
-      : {
-          observed: {
-            power: seen.power,
-            atMs: seen.atMs,
-            ...(seen.reason === undefined ? {} : { reason: seen.reason }),
-          },
-        }),
+    ...(seen === undefined ? {} : { observed: observed(seen) }),
   };
   return { ...explanation, ...sentences(context, record, explanation) };
 };
+
+function workUnderWay({ work }: InstanceRecord, progress: string | undefined): Explanation['work'] {
+  if (work === undefined) return undefined;
+  const { verb, attempt, sinceMs, notBeforeMs, lastError } = work;
+  const step = progress ?? lastError?.step;
+  return {
+    ...{ verb, attempt, sinceMs },
+    ...(step === undefined ? {} : { step }),
+    ...(notBeforeMs === undefined ? {} : { notBeforeMs }),
+    ...(lastError === undefined ? {} : { lastError: lastError.message }),
+  };
+}
+
+function observed({ power, reason, atMs }: DomainObservation): NonNullable<Explanation['observed']> {
+  return { power, atMs, ...(reason === undefined ? {} : { reason }) };
+}
 
 const DOING = { run: 'starting it', stop: 'stopping it', reboot: 'rebooting it', remove: 'removing it' } as const;
 

@@ -1,23 +1,27 @@
 import { badParameter } from './handler.ts';
 
+export interface Filter {
+  readonly Name: string;
+  readonly Values: readonly string[];
+}
+
+export type FilterFields<V> = Readonly<Record<string, (view: V) => string | undefined>>;
+
+/** An unknown filter name is refused with the names there are, also where there is nothing to filter. */
+export function requireFilters(filters: readonly Filter[], fields: Readonly<Record<string, unknown>>): void {
+  const unknown = filters.find(({ Name }) => !Object.hasOwn(fields, Name));
+  if (unknown === undefined) return;
+  const names = Object.keys(fields).join(', ');
+  throw badParameter('Filters', `there is no filter ${JSON.stringify(unknown.Name)}; there are: ${names}`);
+}
+
 /**
  * EC2's filters: values of one filter are alternatives, filters are all required; `*` and `?` are wildcards, `\` takes their
- * meaning away. An unknown filter name is refused with the names there are.
+ * meaning away. A name that is not in `fields` matches nothing.
  */
-export function matchesFilters<V>(
-  view: V,
-  filters: readonly { readonly Name: string; readonly Values: readonly string[] }[],
-  fields: Readonly<Record<string, (view: V) => string | undefined>>,
-): boolean {
+export function matchesFilters<V>(view: V, filters: readonly Filter[], fields: FilterFields<V>): boolean {
   return filters.every(({ Name, Values }) => {
-    const read = Object.hasOwn(fields, Name) ? fields[Name] : undefined;
-    if (read === undefined) {
-      throw badParameter(
-        'Filters',
-        `there is no filter ${JSON.stringify(Name)}; there are: ${Object.keys(fields).join(', ')}`,
-      );
-    }
-    const text = read(view);
+    const text = Object.hasOwn(fields, Name) ? fields[Name]?.(view) : undefined;
     return text !== undefined && Values.some((value) => wildcardMatch(value, text));
   });
 }
