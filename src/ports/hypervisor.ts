@@ -41,6 +41,7 @@ export interface DomainNic {
   readonly mtu?: number;
 }
 
+/** 'unknown' is also a domain whose start has not ended: look again. */
 export type PowerState = 'running' | 'paused' | 'shutting-down' | 'shutoff' | 'crashed' | 'unknown';
 
 /** Why a domain is off, in libvirt's words. */
@@ -85,8 +86,9 @@ export type HypervisorEvent =
 /**
  * One host's hypervisor. All calls are idempotent where that can be: define of the same uuid replaces, start of a running
  * domain and destroy of a stopped one succeed, undefine of an absent one succeeds.
- * Errors: 'NotFound' (no such domain), 'HypervisorError' (with libvirt's code and text in details), 'Unavailable' (no connection;
- * the outcome of a call under way is unknown), 'Timeout'.
+ * Errors: 'NotFound' (no such domain), 'AlreadyExists' (define: another domain has the name or the uuid; details {name, uuid}),
+ * 'HypervisorError' (with libvirt's code and text in details), 'OperationNotPermitted' (no rights on that host's libvirt),
+ * 'Unavailable' (no connection; details.outcome 'unknown' for a call under way, 'not-sent' otherwise), 'Timeout' (outcome likewise).
  */
 export interface Hypervisor {
   facts(): Promise<HypervisorFacts>;

@@ -65,6 +65,13 @@ export const DOMAIN_XML_CASES: Readonly<Record<string, DomainSpec>> = {
     nics: [],
   },
   'scsi-volume-with-serial': { ...base, disks: [root, volume] },
+  'more-volumes-than-one-bus-had': {
+    ...base,
+    disks: [
+      root,
+      ...['sda', 'sdh', 'sdz', 'sdaa'].map((target, index) => ({ ...volume, target, serial: `vol${index}` })),
+    ],
+  },
   'read-only-seed': { ...base, disks: [root, seed] },
   'several-nics': { ...base, nics: [nic(1), { ...nic(2), mtu: 1450 }, nic(3)] },
   'no-nics': { ...base, nics: [] },

@@ -40,6 +40,12 @@ describe('renderDomainXml', () => {
     });
   });
 
+  it.each(['vda', 'sd', 'sdA', 'sdiw', 'sdzz'])('refuses the SCSI target %s', (target) => {
+    const spec = stillSpec(1, '/srv');
+    const disks = spec.disks.map((disk) => ({ ...disk, bus: 'scsi' as const, target }));
+    expect(() => renderDomainXml({ ...spec, disks })).toThrow(/sdiv/);
+  });
+
   it('boots the first disk only when it boots a disk at all', () => {
     const disk = (kind: 'disk' | 'kernel'): string => {
       const spec = stillSpec(1, '/srv');
