@@ -151,8 +151,9 @@ class LibvirtHypervisor implements Hypervisor {
   }
 
   /**
-   * A guest that ignores ACPI keeps the request: its next own power-off becomes a reset. shutdown() clears it, and destroy() and
-   * reset() work whatever the guest does.
+   * libvirt asks for a power-off and starts the guest again when it comes. A guest that ignores it keeps the mark: its next power-off,
+   * hours later and of its own will, becomes a restart. reset() and shutdown() clear the mark (seen on libvirt 9.0), so one of them
+   * has to follow when the guest did not reboot in time.
    */
   async reboot(uuid: string): Promise<void> {
     await this.#call(this.#work, PROCEDURES.reboot, { dom: byUuid(uuid), flags: REBOOT_ACPI }, TIMEOUT_MS.change);
