@@ -63,7 +63,7 @@ build_stale() {
 build_wanted() {
   (
     cd "$ROOT" &&
-      find src bin scripts/build.ts scripts/manifest.ts package.json package-lock.json tsconfig.json -type f ! -name '*.swp' -print 2>/dev/null |
+      find src bin scripts/*.ts package.json package-lock.json tsconfig.json -type f ! -name '*.swp' -print 2>/dev/null |
       LC_ALL=C sort | xargs sha256sum | sha256sum | cut -d ' ' -f 1
   )
 }
