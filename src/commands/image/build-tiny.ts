@@ -24,7 +24,6 @@ export class ImageBuildTiny extends BaseCommand {
     force: Flags.boolean({ description: 'build again and replace the images that there are' }),
     ...columnsFlag,
   };
-  static override parameters = { ImageId: 'IMAGE', Name: 'NAME' };
 
   async run(): Promise<void> {
     const { flags } = await this.parse(ImageBuildTiny);

@@ -17,7 +17,7 @@ export class InstanceStart extends BaseCommand {
     ...changeFlags,
     ...columnsFlag,
   };
-  static override parameters = { InstanceIds: 'ID', InstanceId: 'ID', Force: '--force' };
+  static override parameters = { InstanceIds: 'ID', InstanceId: 'ID' };
 
   async run(): Promise<void> {
     const { args, flags } = await this.parse(InstanceStart);
