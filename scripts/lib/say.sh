@@ -78,6 +78,18 @@ step_watch() {
   done
 }
 
+# What a failed step said, in few lines: the last ones, and before them the first that speaks of an error.
+step_words() {
+  grep -v '^[[:space:]]*$' "$STEP_OUT" | awk '
+    { line[NR] = $0 }
+    !found && tolower($0) ~ /error|cannot|can.t|failed|fatal/ { found = NR }
+    END {
+      first = NR > 6 ? NR - 5 : 1
+      if (found && found < first) { print line[found]; if (found < first - 1) print "..." }
+      for (n = first; n <= NR; n++) print line[n]
+    }'
+}
+
 # step TITLE COMMAND [ARG...]: runs the command with its output in the log and in STEP_OUT, shows it, and answers its exit code.
 # The command has no standard input and none of the script's locks (descriptor 9).
 step() {
@@ -103,7 +115,7 @@ step() {
     printf '%s%s%s %s  %s%s%s\n' "$SAY_GREEN" "$SAY_OK" "$SAY_OFF" "$STEP_TITLE" "$SAY_DIM" "$step_line" "$SAY_OFF"
   else
     printf '%s%s%s %s  %s%s%s\n' "$SAY_RED" "$SAY_BAD" "$SAY_OFF" "$STEP_TITLE" "$SAY_DIM" "$step_line" "$SAY_OFF"
-    grep -v '^[[:space:]]*$' "$STEP_OUT" | tail -n 6 | cut -c 1-240 | sed 's/^/    /'
+    step_words | cut -c 1-240 | sed 's/^/    /'
   fi
   return "$STEP_RC"
 }

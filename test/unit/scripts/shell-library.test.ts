@@ -50,6 +50,13 @@ describe('scripts/lib', () => {
     expect(readFileSync(join(dir, 'log'), 'utf8')).toContain('why it fell');
   });
 
+  it('a failed step shows its last lines, and before them the first that speaks of an error', () => {
+    const { text } = sh("step 'fall' sh -c 'echo start; echo Error: no disk; seq 20 31; exit 1' || :");
+    expect(text.split('\n').slice(2, -1)).toEqual(
+      ['Error: no disk', '...', '26', '27', '28', '29', '30', '31'].map((line) => `    ${line}`),
+    );
+  });
+
   it('step gives its command no input and none of the locks', () => {
     const script = `exec 9>${dir}/lock; step 'look' sh -c 'cat; ls /proc/self/fd | grep -qx 9 && echo has 9; true'; cat ${dir}/log`;
     expect(sh(script).text).not.toContain('has 9');
