@@ -62,7 +62,9 @@ const WELCOME_MODULES = ['gpio_keys'] as const;
 /** The scripts of the guest, beside this file in the sources and under assets/ beside the bundle. */
 function assetFolder(): string {
   const here = dirname(fileURLToPath(import.meta.url));
-  const places = ['assets', 'assets/tiny-image', '../assets/tiny-image'].map((place) => join(here, place));
+  const places = ['assets', 'assets/tiny-image', '../assets/tiny-image', '../../assets/tiny-image'].map((place) =>
+    join(here, place),
+  );
   const found = places.find((place) => existsSync(join(place, 'inittab')));
   if (found === undefined)
     throw new CloudError('InternalError', `the tiny image's scripts are in none of ${places.join(', ')}`);

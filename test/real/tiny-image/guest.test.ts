@@ -128,18 +128,20 @@ describe('tiny image [real]', () => {
     expect(guest.console().match(/^NOVACTL-SHUTDOWN$/gm)).toHaveLength(2);
   }, 180_000);
 
-  it('does with a metadata service of the first version, without disk, and ends by poweroff', async (context) => {
+  it('does with a metadata service of the first version, that answers late; without disk; ends by poweroff', async (context) => {
     if (!haveSsh) context.skip('no ssh client is installed');
     const key = newKey(root);
-    const answers = { ...INSTANCE, 'user-data': 'just: text', 'meta-data/public-keys/0/openssh-key': key.publicKey };
+    const answers: Record<string, string> = {};
     const service = await metadata(answers, 1);
     const sshPort = await freePort();
     const guest = await boot({ net: { metadataPort: service.port, sshPort } });
-    await guest.shows(/^NOVACTL-READY/m);
+    await guest.shows(/^NOVACTL-META-NONE[^]*^NOVACTL-READY/m);
+    Object.assign(answers, INSTANCE, { 'meta-data/public-keys/0/openssh-key': key.publicKey });
+    await guest.shows(/^NOVACTL-USERDATA-END 3$/m);
     const told = Object.fromEntries(markers(guest.console()));
-    expect(told).toMatchObject({ META: expect.stringContaining('i-0123456789abcdef0') as string });
-    expect(told['USERDATA-IGNORED']).toContain('no script');
+    expect(told['META']).toBe('i-0123456789abcdef0 ip-10-200-0-5.nova.internal m1.nano');
     const ssh = sshTo(root, sshPort, told['HOSTKEY'] ?? '', key.path);
+    expect(await ssh('metadata user-data')).toBe(USER_DATA);
     await ssh('poweroff');
     await guest.ended(20_000);
     expect(guest.console()).toContain('\nNOVACTL-SHUTDOWN\n');
