@@ -134,7 +134,6 @@ export function without<K extends keyof InstanceRecord>(
   record: InstanceRecord,
   ...fields: K[]
 ): Omit<InstanceRecord, K> {
-  const copy: Partial<InstanceRecord> = { ...record };
-  for (const field of fields) delete copy[field];
-  return copy as Omit<InstanceRecord, K>;
+  const kept = Object.entries(record).filter(([field]) => !(fields as readonly string[]).includes(field));
+  return Object.fromEntries(kept) as Omit<InstanceRecord, K>;
 }

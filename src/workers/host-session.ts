@@ -19,6 +19,8 @@ export interface Reporter {
 
 const INVENTORY_MS = 30_000;
 const CONFIRM_AGAIN_MS = 1000;
+/** Progress is told so often at most; a command that is shorter tells of none. */
+const PROGRESS_MS = 250;
 /** How long close() waits for commands under way before it cuts them off. */
 const CLOSE_GRACE_MS = 5000;
 /** Outcomes that are kept to answer a command that comes again. */
@@ -57,6 +59,8 @@ export class HostSession {
   /** Instance -> the newest intent that was heard of: what comes late of an older one is not carried out any more. */
   readonly #newest = new Map<string, number>();
   readonly #work = new Set<Promise<void>>();
+  /** Instance -> the step that was begun last, not told yet. */
+  readonly #progress = new Map<string, Progress>();
   #watch: { close(): void } | undefined;
   #timer: { cancel(): void } | undefined;
   #closed = new AbortController();
@@ -130,11 +134,11 @@ export class HostSession {
   }
 
   async #execute(command: InstanceCommand, abort: AbortController): Promise<void> {
-    const { clock, reporter, nextSeq } = this.#parts;
+    const { clock, nextSeq } = this.#parts;
     const id = command.spec.instanceId;
     let seq = nextSeq();
     const log = new StepLog(clock, abort.signal, (step, atMs) =>
-      reporter.progress({ v: 1, commandId: command.commandId, instanceId: id, step, atMs }),
+      this.#noteProgress({ v: 1, commandId: command.commandId, instanceId: id, step, atMs }),
     );
     let result: { fact?: Fact; error?: NonNullable<Outcome['error']> };
     try {
@@ -160,6 +164,21 @@ export class HostSession {
     // What was cut short by newer intent or by our own end has no outcome: whoever still wants it sends it again.
     if (abort.signal.aborted) return;
     await this.#finish(command, seq, result, log);
+  }
+
+  #noteProgress(progress: Progress): void {
+    this.#progress.set(progress.instanceId, progress);
+    if (this.#progress.size > 1) return;
+    this.#parts.clock.after(
+      PROGRESS_MS,
+      () => {
+        for (const [id, last] of this.#progress) {
+          if (this.#running.get(id)?.commandId === last.commandId) this.#parts.reporter.progress(last);
+        }
+        this.#progress.clear();
+      },
+      { unref: true },
+    );
   }
 
   async #look({ verb, spec }: InstanceCommand): Promise<DomainFact | undefined> {
@@ -218,6 +237,8 @@ export class HostSession {
       this.#track(this.reportAll());
       return;
     }
+    // That our own command defines or undefines the domain is no news.
+    if (event.kind === 'domain' && event.power === 'unknown' && this.#running.has(event.name)) return;
     const seq = this.#parts.nextSeq();
     if (event.kind === 'disconnected') {
       this.#track(this.#report({ seq, up: false, whole: false, facts: [], problem: event.problem }));

@@ -3,7 +3,8 @@ import { KEYS, PREFIX } from '../../domain/keys.ts';
 import type { OperationRecord } from '../../domain/records.ts';
 import type { OperationOutput } from '../../messages/operations/index.ts';
 import type { Principal, ReadHandler, StreamHandler } from './handler.ts';
-import { badParameter, mayUse } from './handler.ts';
+import { mayUse } from './handler.ts';
+import { pageOf } from './pages.ts';
 import { ChangeQueue } from './watch-instances.ts';
 import type { Replica } from '../../ports/store.ts';
 
@@ -16,35 +17,12 @@ export const describeOperations: ReadHandler<'DescribeOperations'> = ({ cloud, p
   if (input.OperationIds !== undefined) {
     return { operations: input.OperationIds.map((id) => view(operationOf(store, principal, id))), rev: store.rev };
   }
-  const limit = input.MaxResults ?? PAGE_DEFAULT;
-  const operations: View[] = [];
-  let after = pageStart(input.NextToken);
-  for (;;) {
-    const entries = store.range<OperationRecord>(PREFIX.operation, {
-      ...(after === undefined ? {} : { after }),
-      limit,
-    });
-    for (const { key, value } of entries) {
-      after = key;
-      if (mayUse(principal, value.projectId)) operations.push(view(value));
-      if (operations.length >= limit) break;
-    }
-    if (operations.length >= limit || entries.length < limit) break;
-  }
-  const more = after !== undefined && store.range(PREFIX.operation, { after, limit: 1 }).length > 0;
-  return {
-    operations,
-    rev: store.rev,
-    ...(more && after !== undefined ? { nextToken: Buffer.from(after).toString('base64url') } : {}),
-  };
+  const ask = { limit: input.MaxResults ?? PAGE_DEFAULT, token: input.NextToken };
+  const { rows, nextToken } = pageOf<OperationRecord, View>(store, PREFIX.operation, ask, ({ value }) =>
+    mayUse(principal, value.projectId) ? view(value) : undefined,
+  );
+  return { operations: rows, rev: store.rev, ...(nextToken === undefined ? {} : { nextToken }) };
 };
-
-function pageStart(token: string | undefined): string | undefined {
-  if (token === undefined) return undefined;
-  const key = Buffer.from(token, 'base64url').toString();
-  if (!key.startsWith(PREFIX.operation)) throw badParameter('NextToken', 'is not a token that this cloud gave out');
-  return key;
-}
 
 function operationOf(store: Replica, principal: Principal, id: string): OperationRecord {
   const record = store.get<OperationRecord>(KEYS.operation(id))?.value;

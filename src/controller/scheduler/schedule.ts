@@ -1,9 +1,12 @@
 import { CloudError } from '../../base/errors.ts';
+import { newId } from '../../base/ids.ts';
+import type { Random } from '../../base/random.ts';
 import { randomBelow } from '../../base/random.ts';
 import { KEYS, PREFIX } from '../../domain/keys.ts';
 import type { Candidate, Demand, Verdict } from '../../domain/placement.ts';
 import { claim, placementVerdicts, placementWeight } from '../../domain/placement.ts';
 import type { CapacityRecord, HostRecord } from '../../domain/records.ts';
+import type { Entry, Replica } from '../../ports/store.ts';
 import type { ControllerContext } from '../controller-context.ts';
 import { hostProblem } from '../hosts/host-problem.ts';
 import type { Draft } from '../state/draft.ts';
@@ -13,13 +16,20 @@ const PICK_AMONG = 4;
 /** One call spreads over so many hosts: each is a key in its transaction, which has room for 100 (see INSTANCES_PER_TXN). */
 const HOSTS_PER_CALL = 40;
 
+/** In a large cloud a call weighs so many hosts, and one more for each instance, from a random place on; all, when those have no room. */
+const SAMPLE = 32;
+
 type Context = Pick<ControllerContext, 'observations' | 'policy' | 'random'>;
 type Reader = Pick<Draft, 'peek' | 'replica'>;
 
-/** Every host as the scheduler sees it, from the replica (a proposal: the transaction guards the one that is chosen). */
-export function candidates(reader: Reader, context: Pick<Context, 'observations'>): Candidate[] {
+/** Hosts as the scheduler sees them, from the replica (a proposal: the transaction guards the one that is chosen). */
+function candidates(
+  reader: Reader,
+  context: Pick<Context, 'observations'>,
+  hosts: readonly Entry<HostRecord>[] = reader.replica.range<HostRecord>(PREFIX.host),
+): Candidate[] {
   const all: Candidate[] = [];
-  for (const { value: host } of reader.replica.range<HostRecord>(PREFIX.host)) {
+  for (const { value: host } of hosts) {
     const used = reader.peek<CapacityRecord>(KEYS.capacity(host.id));
     // A host that is being removed.
     if (used === undefined) continue;
@@ -43,41 +53,61 @@ export function schedule(
   demand: Demand,
   count: { min: number; max: number },
 ): string[] {
-  const { placement } = context.policy;
-  const all = candidates(draft, context);
-  const weights = all.map((candidate) => placementWeight(candidate, demand, placement));
-  const chosen: string[] = [];
-  const used = new Set<number>();
-  while (chosen.length < count.max) {
-    const index = pick(weights, context.random, used.size < HOSTS_PER_CALL ? undefined : used);
-    const candidate = index === undefined ? undefined : all[index];
-    if (index === undefined || candidate === undefined) break;
-    const claimed = claimOn(draft, candidate, demand);
-    all[index] = claimed;
-    weights[index] = placementWeight(claimed, demand, placement);
-    used.add(index);
-    chosen.push(claimed.host.id);
+  const sample = sampleOf(draft.replica, context.random, SAMPLE + count.max);
+  let placed = sample && place(candidates(draft, context, sample), context, demand, count.max);
+  if (placed === undefined || placed.hostIds.length < count.max) {
+    placed = place(candidates(draft, context), context, demand, count.max);
   }
-  if (chosen.length >= count.min) return chosen;
-  const last = placementVerdicts(all, demand, placement);
-  const text = weights.some((weight) => weight !== undefined)
-    ? `only ${chosen.length} of at least ${count.min} instances have room on the ${HOSTS_PER_CALL} hosts that one call may use; ask for fewer at a time`
-    : capacityText(last, chosen.length, count.min);
-  throw new CloudError('InsufficientInstanceCapacity', text, { details: { hosts: last } });
+  if (placed.hostIds.length < count.min) throw noRoom(placed, context, demand, count.min);
+  for (const [hostId, used] of placed.used) {
+    const key = KEYS.capacity(hostId);
+    // Guarded: what was weighed was read from the same place. RemoveHost deletes this key, so a host can't go meanwhile.
+    draft.get<CapacityRecord>(key);
+    draft.put(key, used);
+  }
+  return placed.hostIds;
 }
 
-/** The claim is made on the guarded read. RemoveHost deletes the same key, so a host can't go meanwhile. */
-function claimOn(draft: Draft, candidate: Candidate, demand: Demand): Candidate {
-  const key = KEYS.capacity(candidate.host.id);
-  const used = claim(draft.get<CapacityRecord>(key) ?? candidate.used, demand);
-  draft.put(key, used);
-  return { ...candidate, used };
+/** So many hosts from a random place in the order of their ids, which are random; undefined when there are not more. */
+function sampleOf(replica: Replica, random: Random, size: number): Entry<HostRecord>[] | undefined {
+  if (replica.count(PREFIX.host) <= size) return undefined;
+  const from = replica.range<HostRecord>(PREFIX.host, { after: KEYS.host(newId('host', random)), limit: size });
+  return [...from, ...replica.range<HostRecord>(PREFIX.host, { limit: size - from.length })];
+}
+
+interface Placed {
+  /** One for each instance. */
+  readonly hostIds: string[];
+  /** What is then claimed of each of them. */
+  readonly used: ReadonlyMap<string, CapacityRecord>;
+  /** All hosts that were weighed, as they then are. */
+  readonly candidates: readonly Candidate[];
+}
+
+function place(hosts: readonly Candidate[], { policy, random }: Context, demand: Demand, max: number): Placed {
+  const now = [...hosts];
+  const weights = now.map((candidate) => placementWeight(candidate, demand, policy.placement));
+  const hostIds: string[] = [];
+  const used = new Map<string, CapacityRecord>();
+  const chosen = new Set<number>();
+  while (hostIds.length < max) {
+    const index = pick(weights, random, chosen.size < HOSTS_PER_CALL ? undefined : chosen);
+    const candidate = index === undefined ? undefined : now[index];
+    if (index === undefined || candidate === undefined) break;
+    const next = { ...candidate, used: claim(candidate.used, demand) };
+    now[index] = next;
+    weights[index] = placementWeight(next, demand, policy.placement);
+    chosen.add(index);
+    used.set(next.host.id, next.used);
+    hostIds.push(next.host.id);
+  }
+  return { hostIds, used, candidates: now };
 }
 
 /** The index of one of the PICK_AMONG best (the lowest weight that got in is pushed out by a better one); undefined: none fits. */
 function pick(
   weights: readonly (number | undefined)[],
-  random: ControllerContext['random'],
+  random: Random,
   among: ReadonlySet<number> | undefined,
 ): number | undefined {
   const best: number[] = [];
@@ -93,10 +123,20 @@ function pick(
   return best[randomBelow(random, best.length)];
 }
 
-function capacityText(refused: readonly Verdict[], found: number, min: number): string {
-  if (refused.length === 0) return 'there is no host yet; add one with "novactl host add --local"';
-  const rows = refused.slice(0, 5).map((row) => `${row.hostName}: ${row.reason ?? 'full'}`);
-  const more = refused.length > 5 ? ` and ${refused.length - 5} more; see "novactl why not place"` : '';
+function noRoom({ hostIds, candidates: hosts }: Placed, { policy }: Context, demand: Demand, min: number): CloudError {
+  const rows = placementVerdicts(hosts, demand, policy.placement);
+  return new CloudError('InsufficientInstanceCapacity', capacityText(rows, hostIds.length, min), {
+    details: { hosts: rows },
+  });
+}
+
+function capacityText(rows: readonly Verdict[], found: number, min: number): string {
+  if (rows.length === 0) return 'there is no host yet; add one with "novactl host add --local"';
   const head = found === 0 ? 'no host has room' : `only ${found} of at least ${min} instances have room`;
-  return `${head}: ${rows.join('; ')}${more}`;
+  if (rows.some((row) => row.weight !== undefined)) {
+    return `${head} on the ${HOSTS_PER_CALL} hosts that one call may use; ask for fewer at a time`;
+  }
+  const texts = rows.slice(0, 5).map((row) => `${row.hostName}: ${row.reason ?? 'full'}`);
+  const more = rows.length > 5 ? ` and ${rows.length - 5} more; see "novactl why not place"` : '';
+  return `${head}: ${texts.join('; ')}${more}`;
 }
