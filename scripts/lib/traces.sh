@@ -7,7 +7,7 @@ virsh_system() { LC_ALL=C setsid -w timeout 60 virsh -q -c qemu:///system "$@" <
 # True when a libvirtd answers on the system socket.
 libvirt_answers() { command -v virsh >/dev/null 2>&1 && virsh_system uri >/dev/null 2>&1; }
 
-# One line a thing: domains, interfaces, nftables tables, dnsmasq and daemon processes, mounts.
+# One line a thing: domains, interfaces, nftables tables, dnsmasq and QEMU processes, mounts, folders.
 traces_now() {
   if is_root && [ -S /run/libvirt/libvirt-sock ] && libvirt_answers; then
     virsh_system list --all --name | sed '/^$/d; s/^/domain /'
@@ -23,6 +23,9 @@ traces_now() {
     case $traces_args in
       dnsmasq*novactl* | */dnsmasq*novactl* | *qemu-system-*novactl*) printf 'process %s %.100s\n' "${traces_pid#/proc/}" "$traces_args" ;;
     esac
+  done
+  for traces_folder in /var/lib/novactl*; do
+    if [ -e "$traces_folder" ]; then printf 'folder %s\n' "$traces_folder"; fi
   done
   awk '$2 ~ /novactl/ { print "mount " $2 }' /proc/mounts
 }

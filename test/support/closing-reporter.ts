@@ -1,5 +1,5 @@
 import { writeFileSync } from 'node:fs';
-import type { Reporter, SerializedError, TestCase, TestModule } from 'vitest/node';
+import type { Reporter, SerializedError, TestCase, TestModule, TestSuite } from 'vitest/node';
 
 /** What a run came to. `failures` are the names; `skips` carry the reason that the test gave. */
 export interface RunSummary {
@@ -46,12 +46,20 @@ export function closingLine(summary: RunSummary): string {
   return `${String(summary.passed)} passed, ${String(summary.failures.length)} failed, ${String(summary.skips.length)} skipped`;
 }
 
-/** A test says why by ctx.skip(reason), a suite by its name (describe.skipIf). */
+/** A test says why by ctx.skip(reason), a suite by its name (describe.skipIf); a hook that failed is a failure of its own. */
 function skipReason(test: TestCase): string {
   const result = test.result();
   if (result.state === 'skipped' && result.note !== undefined) return result.note;
-  if (test.parent.type === 'suite' && test.parent.options.mode === 'skip') return 'its suite says why';
+  const suites = suitesAround(test);
+  if (suites.some((suite) => suite.errors().length > 0)) return 'a hook of its suite failed';
+  if (suites.some((suite) => suite.options.mode === 'skip')) return 'its suite says why';
   return result.state === 'pending' ? 'it was not reached' : 'gave no reason';
+}
+
+function suitesAround(test: TestCase): TestSuite[] {
+  const suites: TestSuite[] = [];
+  for (let at = test.parent; at.type === 'suite'; at = at.parent) suites.push(at);
+  return suites;
 }
 
 function firstLine(text: string | undefined): string {

@@ -2,6 +2,7 @@ import { spawn } from 'node:child_process';
 import type { ChildProcess } from 'node:child_process';
 import { execFile } from 'node:child_process';
 import { chmodSync, existsSync, mkdtempSync, openSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { until } from './until.ts';
 
@@ -28,7 +29,8 @@ export class TestCloud {
   #daemon: ChildProcess | undefined;
 
   constructor(extra: Record<string, string> = {}) {
-    this.dir = mkdtempSync('/var/lib/novactl-test-');
+    const parent = process.getuid?.() === 0 ? '/var/lib' : tmpdir();
+    this.dir = mkdtempSync(join(parent, 'novactl-test-'));
     chmodSync(this.dir, 0o711);
     this.env = {
       ...process.env,

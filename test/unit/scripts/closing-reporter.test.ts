@@ -57,7 +57,8 @@ describe('the closing reporter', () => {
 
   it('counts what broke outside of tests as failures', () => {
     const { lines, code } = runTests({
-      'hook.test.ts': `beforeAll(() => { throw new Error('no host'); }); it('needs a host', () => { expect(1).toBe(1); });`,
+      'hook.test.ts': `describe('hosts', () => { beforeAll(() => { throw new Error('no host'); });
+        describe('inner', () => { it('needs a host', () => { expect(1).toBe(1); }); }); });`,
       'import.test.ts': `import './not-there.ts'; it('never runs', () => { expect(1).toBe(1); });`,
       'loose.test.ts': `it('passes', () => { expect(1).toBe(1); setTimeout(() => { throw new Error('afterwards'); }, 0); });
         it('waits', async () => { await new Promise((r) => setTimeout(r, 100)); expect(1).toBe(1); });`,
@@ -67,6 +68,7 @@ describe('the closing reporter', () => {
     expect(failed).toHaveLength(4);
     expect(failed.join('\n')).toMatch(/no host/);
     expect(failed.join('\n')).toMatch(/afterwards/);
+    expect(lines).toContain('skipped: hook.test.ts > hosts > inner > needs a host: a hook of its suite failed');
     expect(lines.at(-1)).toBe('2 passed, 4 failed, 1 skipped');
     expect(code).toBe(1);
   });
