@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { existsSync } from 'node:fs';
-import { mkdir, mkdtemp, readFile, readdir, rename, rm, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, readFile, readdir, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { SystemClock } from '../../src/base/clock.ts';
@@ -20,15 +20,26 @@ async function sourcesDigest(): Promise<string> {
   return hash.digest('hex').slice(0, 16);
 }
 
+/** Images of sources that have changed since; one of today may be in use by another test run. */
+async function removeOld(root: string): Promise<void> {
+  for (const name of await readdir(root)) {
+    const path = join(root, name);
+    if (/^(tiny|building)-/.test(name) && Date.now() - (await stat(path)).mtimeMs > 24 * 3600 * 1000) {
+      await rm(path, { recursive: true, force: true });
+    }
+  }
+}
+
 let building: Promise<TinyImage | string> | undefined;
 
 async function build(): Promise<TinyImage | string> {
-  const root = process.env['NOVACTL_TEST_CACHE'] ?? join(tmpdir(), 'novactl-test-cache');
+  const root = process.env['NOVACTL_TEST_CACHE'] ?? join(tmpdir(), `novactl-test-cache-${process.getuid?.() ?? 0}`);
   const cacheDir = join(root, 'kernel');
   const ready = join(root, `tiny-${await sourcesDigest()}`);
   const facts = join(ready, 'facts.json');
   if (!existsSync(facts)) {
     await mkdir(cacheDir, { recursive: true });
+    await removeOld(root);
     const outDir = await mkdtemp(join(root, 'building-'));
     try {
       const image = await buildTinyImage({ outDir, cacheDir, clock: new SystemClock(), onStep: () => undefined });
