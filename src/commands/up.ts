@@ -1,8 +1,9 @@
 import { cloudDetails } from '../views/cloud.ts';
+import type { ErrorCode } from '../base/error-codes.ts';
 import { CloudError } from '../base/errors.ts';
 import { humanDuration } from '../base/units.ts';
 import { BaseCommand } from './support/base-command.ts';
-import { logTail, processGone, startDaemon } from './support/daemon.ts';
+import { lastWords, startDaemon, type Daemon } from './support/daemon.ts';
 import { columnsFlag, duration } from './support/flags.ts';
 import { loadWholeConfig } from './support/load-config.ts';
 import { runningCloud, type Cloud } from './support/running-cloud.ts';
@@ -50,17 +51,23 @@ export class Up extends BaseCommand {
   }
 }
 
-async function untilUp(session: Session, daemon: { pid: number; logPath: string }, timeoutMs: number): Promise<Cloud> {
+/** What a daemon that did not start ended with, as the error of this command: the exit codes are the same. */
+const FAILURES: Readonly<Record<number, ErrorCode>> = {
+  2: 'InvalidParameterValue',
+  4: 'OperationNotPermitted',
+  9: 'LockBusy',
+};
+
+async function untilUp(session: Session, daemon: Daemon, timeoutMs: number): Promise<Cloud> {
   const { clock, signal } = session.io;
   const endMs = clock.monotonicMs() + timeoutMs;
   for (;;) {
     const cloud = await runningCloud(session);
     if (cloud !== undefined) return cloud;
-    if (processGone(daemon.pid)) {
-      throw new CloudError(
-        'Unavailable',
-        `the cloud did not start; ${daemon.logPath} ends with:\n${logTail(daemon.logPath)}`,
-      );
+    const exitCode = daemon.exitCode();
+    if (exitCode !== undefined) {
+      const text = `the cloud did not start: ${lastWords(daemon.logPath)}; its log is ${daemon.logPath}`;
+      throw new CloudError(FAILURES[exitCode] ?? 'Unavailable', text);
     }
     if (clock.monotonicMs() > endMs) {
       throw new CloudError(

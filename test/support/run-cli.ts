@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { Readable } from 'node:stream';
 import type { Command, Interfaces } from '@oclif/core';
 import { SystemClock } from '../../src/base/clock.ts';
-import { SeededRandom } from '../../src/base/random.ts';
+import { SystemRandom } from '../../src/base/random.ts';
 import type { Io } from '../../src/commands/support/io.ts';
 import { Interrupted } from '../../src/commands/support/io.ts';
 import { main } from '../../src/commands/support/main.ts';
@@ -93,7 +93,7 @@ export async function runCli(argv: readonly string[], options: CliOptions = {}):
     stdin: Readable.from([options.types ?? options.stdin ?? '']),
     interactive: options.types !== undefined,
     clock: options.clock ?? new StillClock(),
-    random: new SeededRandom(1),
+    random: new SystemRandom(),
     signal: aborter.signal,
     exec: (file, words) => Promise.resolve(options.exec?.(file, words) ?? 127),
     self: [],

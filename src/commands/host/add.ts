@@ -21,7 +21,8 @@ export class HostAdd extends BaseCommand {
     }),
   };
   static override flags = {
-    local: Flags.boolean({ description: 'the machine that the cloud runs on' }),
+    local: Flags.boolean({ description: 'the machine that the cloud runs on', exclusive: ['simulated'] }),
+    simulated: Flags.boolean({ description: 'a simulated host, where the configuration says drivers: simulated' }),
     zone: Flags.string({ description: 'availability zone', helpValue: 'ZONE' }),
     ...changeFlags,
     ...columnsFlag,
@@ -30,16 +31,17 @@ export class HostAdd extends BaseCommand {
 
   async run(): Promise<void> {
     const { args, flags } = await this.parse(HostAdd);
-    if (!flags.local) {
+    if (!flags.local && !flags.simulated) {
       throw new CloudError(
         'UnsupportedOperation',
         'only this machine can be a host in this version; say so with --local',
       );
     }
     const session = this.open(flags);
+    const name = args.name ?? ownName();
     const { host, operationId } = await session.change('AddHost', {
-      Name: args.name ?? ownName(),
-      Transport: { kind: 'local' },
+      Name: name,
+      Transport: flags.simulated ? { kind: 'simulated', name } : { kind: 'local' },
       ...(flags.zone === undefined ? {} : { Zone: flags.zone }),
     });
     session.output.message(`added the host ${host.name} (${operationId})`);

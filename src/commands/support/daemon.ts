@@ -1,14 +1,17 @@
 import { spawn } from 'node:child_process';
 import { closeSync, mkdirSync, openSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { CloudError } from '../../base/errors.ts';
 import { readIfThere } from './dirs.ts';
 import type { Io } from './io.ts';
 
-const TAIL_LINES = 5;
+export interface Daemon {
+  readonly logPath: string;
+  /** How it ended; undefined while it runs. */
+  exitCode(): number | undefined;
+}
 
 /** Starts this program anew in a session of its own, with its output in the log. */
-export function startDaemon(io: Io, stateDir: string, words: readonly string[]): { pid: number; logPath: string } {
+export function startDaemon(io: Io, stateDir: string, words: readonly string[]): Daemon {
   const logDir = join(stateDir, 'log');
   const logPath = join(logDir, 'daemon.log');
   mkdirSync(stateDir, { recursive: true, mode: 0o700 });
@@ -21,9 +24,11 @@ export function startDaemon(io: Io, stateDir: string, words: readonly string[]):
       stdio: ['ignore', log, log],
       env: { ...io.env },
     });
+    let exitCode: number | undefined;
+    child.once('error', () => (exitCode = 1));
+    child.once('exit', (code) => (exitCode = code ?? 1));
     child.unref();
-    if (child.pid === undefined) throw new CloudError('InternalError', `${node} can't be started`);
-    return { pid: child.pid, logPath };
+    return { logPath, exitCode: () => exitCode };
   } finally {
     closeSync(log);
   }
@@ -35,17 +40,13 @@ export function processGone(pid: number): boolean {
   return stat === undefined || /^\d+ \(.*\) [ZX] /s.test(stat);
 }
 
-/** The last lines of the log, a JSON line as its message alone. */
-export function logTail(path: string): string {
-  const lines = readFileSync(path, 'utf8').trimEnd().split('\n').slice(-TAIL_LINES);
-  return lines
-    .map((line) => {
-      try {
-        const { level, message } = JSON.parse(line) as { level?: string; message?: string };
-        return message === undefined ? line : `${level ?? 'info'}: ${message}`;
-      } catch {
-        return line;
-      }
-    })
-    .join('\n');
+/** The last thing that a daemon's log says: the message of a JSON line, or a line that the command line itself wrote. */
+export function lastWords(path: string): string {
+  const line = readFileSync(path, 'utf8').trimEnd().split('\n').at(-1) ?? '';
+  try {
+    const { message } = JSON.parse(line) as { message?: string };
+    return message ?? line;
+  } catch {
+    return line.replace(/^novactl: /, '').replace(/ \([A-Za-z.]+\)$/, '');
+  }
 }
