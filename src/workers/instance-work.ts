@@ -52,11 +52,14 @@ async function runInstance(context: WorkContext, command: Extract<InstanceComman
   const network = networkSpec(spec);
   const port = portSpec(spec);
   const before = await log.run('look', () => drivers.hypervisor.lookup(spec.domainUuid));
-  const paths = await ensureFiles(context, command);
-  await bridges.run(network.bridge, async () => {
-    await log.run('network', () => drivers.network.ensureNetwork(network));
-    await log.run('port', () => drivers.network.ensurePort(network, port));
-  });
+  // Side by side: neither needs the other, and a guest waits for both.
+  const [paths] = await bothSettled(
+    ensureFiles(context, command),
+    bridges.run(network.bridge, async () => {
+      await log.run('network', () => drivers.network.ensureNetwork(network));
+      await log.run('port', () => drivers.network.ensurePort(network, port));
+    }),
+  );
   if (before?.power !== 'running' && before?.power !== 'paused') {
     const domain = designDomain(spec, {
       generation: command.generation,
@@ -68,6 +71,12 @@ async function runInstance(context: WorkContext, command: Extract<InstanceComman
     await log.run('start', () => drivers.hypervisor.start(spec.domainUuid));
   }
   await log.run('guard', () => drivers.network.guardPort(network, port));
+}
+
+/** Like Promise.all, but when one fails the other has ended too before anything else is done for the instance. */
+async function bothSettled<A, B>(first: Promise<A>, second: Promise<B>): Promise<[A, B]> {
+  await Promise.allSettled([first, second]);
+  return Promise.all([first, second]);
 }
 
 interface HostPaths {

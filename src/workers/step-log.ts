@@ -38,7 +38,8 @@ export class StepLog {
     }
   }
 
+  /** The step that failed, else the one that was begun last. */
   get last(): string | undefined {
-    return this.steps.at(-1)?.step;
+    return (this.steps.find((step) => step.error !== undefined) ?? this.steps.at(-1))?.step;
   }
 }

@@ -1,6 +1,4 @@
 import { spawnSync } from 'node:child_process';
-import { readFileSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
 import { NOVACTL, TestCloud } from '../support/test-cloud.ts';
 import type { Bench } from './bench-row.ts';
 import { benchRow } from './bench-row.ts';
@@ -8,16 +6,13 @@ import { benchRow } from './bench-row.ts';
 const RUNS = 21;
 const PINNED = process.execPath;
 
-/** CPU seconds (user and system, children too) of one run to its end, by the shell's own `times`. */
-function cpuMs(argv: readonly string[], env: NodeJS.ProcessEnv, scratch: string): number {
-  // The second line of `times` is of the children that have been waited for.
-  const script = `"$@" >/dev/null 2>&1; times > ${scratch}`;
-  spawnSync('sh', ['-c', script, 'sh', ...argv], { env });
-  const words = (readFileSync(scratch, 'utf8').split('\n')[1] ?? '').split(' ');
-  return words.reduce((sum, word) => {
-    const [, minutes = '0', seconds = '0'] = /^(\d+)m([\d.]+)s$/.exec(word) ?? [];
-    return sum + 60_000 * Number(minutes) + 1000 * Number(seconds);
-  }, 0);
+/** CPU milliseconds (user and system, children too) of one run to its end, as bash counts them: to the millisecond. */
+function cpuMs(argv: readonly string[], env: NodeJS.ProcessEnv): number {
+  const script = 'TIMEFORMAT="%3U %3S"; time "$@" >/dev/null 2>/dev/null';
+  const { stderr } = spawnSync('bash', ['--norc', '-c', script, 'bash', ...argv], { env, encoding: 'utf8' });
+  const [user, system] = stderr.trim().split(' ').map(Number);
+  if (user === undefined || system === undefined) throw new Error(`bash did not time ${argv.join(' ')}: ${stderr}`);
+  return 1000 * (user + system);
 }
 
 const median = (values: number[]): number => values.sort((a, b) => a - b)[Math.floor(values.length / 2)] ?? 0;
@@ -27,13 +22,11 @@ export const bench: Bench = async ({ progress }) => {
   const cloud = new TestCloud();
   try {
     await cloud.start();
-    const scratch = join(cloud.dir, 'times');
-    writeFileSync(scratch, '');
     const commands = { version: [NOVACTL, 'version'], list: [NOVACTL, 'instance', 'list'], node: [PINNED, '-e', '0'] };
     const taken: Record<keyof typeof commands, number[]> = { version: [], list: [], node: [] };
     for (let run = -2; run < RUNS; run += 1) {
       for (const name of ['version', 'list', 'node'] as const) {
-        const ms = cpuMs(commands[name], cloud.env, scratch);
+        const ms = cpuMs(commands[name], cloud.env);
         if (run >= 0) taken[name].push(ms);
       }
       if (run % 7 === 0) progress(`round ${run} of ${RUNS}`);

@@ -64,9 +64,10 @@ class LinuxNetwork implements NetworkBackend {
         const bridgeIndex = await ensureBridge(this.#shell, network);
         // The rules come before anything that lets a packet through.
         await this.#firewall.ensureNetwork(network);
-        await this.#forwarding.ensureOn();
-        await this.#entries.ensureFile(network.bridge);
-        await this.#servers.ensure(network, bridgeIndex);
+        await Promise.all([
+          this.#forwarding.ensureOn(),
+          this.#entries.ensureFile(network.bridge).then(() => this.#servers.ensure(network, bridgeIndex)),
+        ]);
       }),
     );
   }

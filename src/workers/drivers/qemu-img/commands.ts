@@ -8,39 +8,33 @@ export function makeFoldersArgv(mode: number, folders: readonly string[]): strin
 }
 
 /**
+ * The whole making of a disk, so that it costs one command on the host: folders, the overlay beside its place, owner and mode, to disk, then its name
+ * (unless somebody gave an instance's disk that name meanwhile, which wins), and the names to disk.
+ */
+const CREATE_OVERLAY = `set -eu
+base=$1 instances=$2 folder=$3 tmp=$4 disk=$5
+install -d -m 0711 -- "$base" "$instances" "$folder"
+rm -f -- "$tmp"
+qemu-img create -q -f qcow2 -b "$6" -F "$7" "$tmp" "$8"
+chown -- "$9" "$tmp"
+chmod -- 0600 "$tmp"
+sync -- "$tmp"
+ln -T -- "$tmp" "$disk" 2>/dev/null || test -f "$disk"
+rm -f -- "$tmp"
+sync -- "$folder" "$instances"`;
+
+/**
  * A qcow2 that holds only what differs from its base. The base's format is written into it: QEMU must never guess it from bytes
  * that a guest could have written.
  */
-export function createOverlayArgv(overlay: {
-  path: string;
-  basePath: string;
-  baseFormat: 'raw' | 'qcow2';
-  virtualSizeBytes: number;
-}): string[] {
-  const { path, basePath, baseFormat, virtualSizeBytes } = overlay;
-  return ['qemu-img', 'create', '-q', '-f', 'qcow2', '-b', basePath, '-F', baseFormat, path, String(virtualSizeBytes)];
-}
-
-export function ownArgv(uid: number, gid: number, path: string): string[] {
-  return ['chown', '--', `${uid}:${gid}`, path];
-}
-
-export function modeArgv(mode: number, path: string): string[] {
-  return ['chmod', '--', octal(mode), path];
-}
-
-/** Bytes and names to disk. */
-export function syncArgv(...paths: string[]): string[] {
-  return ['sync', '--', ...paths];
-}
-
-/** Gives the file its name unless that is taken; the exit code is then 1. */
-export function nameUnlessTakenArgv(from: string, to: string): string[] {
-  return ['ln', '-T', '--', from, to];
-}
-
-export function removeFileArgv(path: string): string[] {
-  return ['rm', '-f', '--', path];
+export function createOverlayArgv(
+  at: { baseDir: string; instancesDir: string; folder: string; tmp: string; disk: string },
+  overlay: { basePath: string; baseFormat: 'raw' | 'qcow2'; virtualSizeBytes: number; uid: number; gid: number },
+): string[] {
+  const { baseDir, instancesDir, folder, tmp, disk } = at;
+  const { basePath, baseFormat, virtualSizeBytes, uid, gid } = overlay;
+  const places = [baseDir, instancesDir, folder, tmp, disk];
+  return ['sh', '-c', CREATE_OVERLAY, 'sh', ...places, basePath, baseFormat, String(virtualSizeBytes), `${uid}:${gid}`];
 }
 
 /** Everything below, but nothing that is mounted there. */

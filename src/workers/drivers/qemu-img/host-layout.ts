@@ -5,7 +5,6 @@ import { isId } from '../../../base/ids.ts';
 export const FOLDER_MODE = 0o711;
 /** Read by QEMU as a backing file or kernel, written by nobody. */
 export const IMAGE_MODE = 0o644;
-export const DISK_MODE = 0o600;
 
 export interface HostLayout {
   readonly baseDir: string;

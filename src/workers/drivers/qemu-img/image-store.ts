@@ -6,7 +6,7 @@ import { humanBytes, MIB } from '../../../base/units.ts';
 import type { ExecResult, HostShell } from '../../../ports/host-shell.ts';
 import type { ImageFile, ImageStore, OverlaySpec } from '../../../ports/image-store.ts';
 import * as commands from './commands.ts';
-import { DISK_MODE, FOLDER_MODE, hostLayout, IMAGE_MODE, type HostLayout } from './host-layout.ts';
+import { FOLDER_MODE, hostLayout, IMAGE_MODE, type HostLayout } from './host-layout.ts';
 
 interface Marker {
   readonly v: 1;
@@ -148,24 +148,12 @@ class HostImages implements ImageStore {
     );
   }
 
-  async #createOverlay(spec: OverlaySpec, path: string): Promise<void> {
-    const { instanceId, uid, gid } = spec;
+  async #createOverlay(spec: OverlaySpec, disk: string): Promise<void> {
+    const { instanceId } = spec;
     const { baseDir, instancesDir } = this.#at;
     const folder = this.#at.instanceDir(instanceId);
     const tmp = this.#at.diskTmpPath(instanceId);
-    await this.#run(commands.makeFoldersArgv(FOLDER_MODE, [baseDir, instancesDir, folder]));
-    await this.#run(commands.removeFileArgv(tmp));
-    await this.#run(commands.createOverlayArgv({ ...spec, path: tmp }));
-    await this.#run(commands.ownArgv(uid, gid, tmp));
-    await this.#run(commands.modeArgv(DISK_MODE, tmp));
-    await this.#run(commands.syncArgv(tmp));
-    // Taken meanwhile: somebody else's disk of this instance, which wins.
-    const named = await this.#succeeds(commands.nameUnlessTakenArgv(tmp, path));
-    await this.#run(commands.removeFileArgv(tmp));
-    if (!named && !(await this.#succeeds(commands.isFileArgv(path)))) {
-      throw new CloudError('HostError', `could not create ${path} on ${this.#shell.name}`, { details: { path } });
-    }
-    await this.#run(commands.syncArgv(folder, instancesDir));
+    await this.#run(commands.createOverlayArgv({ baseDir, instancesDir, folder, tmp, disk }, spec));
   }
 }
 
