@@ -50,6 +50,7 @@ module.exports = {
       to: { path: '^(node:)?https?$' },
     },
     own('fast-xml-parser', '^src/base/xml\\.ts$'),
+    own('ssh2', '^src/adapters/host-shell/'),
     own('lowdb', '^src/adapters/store/'),
     own('fastify', '^src/controller/api/'),
     own('@oclif/core', '^src/(commands/|cli\\.ts)'),
