@@ -1,4 +1,4 @@
-import { readFileSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Readable } from 'node:stream';
 import type { Command, Interfaces } from '@oclif/core';
@@ -65,18 +65,30 @@ class Recorder implements Sink {
 }
 
 type Loaded = Record<string, Command.Class>;
-const MODULES = import.meta.glob<Loaded>(['../../src/commands/**/*.ts', '!../../src/commands/support/**']);
+
+/** Every command's class with its id, from the sources. */
+async function loadAll(): Promise<{ id: string; command: Command.Class }[]> {
+  const folder = join(SRC, 'commands');
+  const files = readdirSync(folder, { recursive: true, encoding: 'utf8' });
+  const sources = files.filter((file) => file.endsWith('.ts') && !file.startsWith('support/'));
+  return Promise.all(
+    sources.map(async (file) => {
+      const [command] = Object.values((await import(join(folder, file))) as Loaded);
+      if (command === undefined) throw new Error(`${file} exports no command`);
+      return { id: file.slice(0, -'.ts'.length).replaceAll('/', ':'), command };
+    }),
+  );
+}
+
+let all: ReturnType<typeof loadAll> | undefined;
 
 /** A command's class by its id or one of its other names. */
-async function load(id: string): Promise<Command.Class> {
-  for (const [path, open] of Object.entries(MODULES)) {
-    const own = path.slice('../../src/commands/'.length, -'.ts'.length).replaceAll('/', ':');
-    const [command] = Object.values(await open());
-    if (command === undefined || (own !== id && !command.aliases.includes(id))) continue;
-    command.id = own;
-    return command;
-  }
-  throw new Error(`no command ${id}`);
+async function load(name: string): Promise<Command.Class> {
+  all ??= loadAll();
+  const found = (await all).find(({ id, command }) => id === name || command.aliases.includes(name));
+  if (found === undefined) throw new Error(`no command ${name}`);
+  found.command.id = found.id;
+  return found.command;
 }
 
 /** One command line in this process, from its words to its exit code. */
