@@ -125,7 +125,7 @@ class Life {
   #call({ name, force }: Extract<Step, { kind: 'call' }>): void {
     const key = KEYS.instance(INSTANCE_ID);
     const entry: Entry = { key, value: toJson(this.record), rev: 1 };
-    const draft = new Draft({ get: () => entry } as unknown as Replica);
+    const draft = new Draft({ get: (asked: string) => (asked === key ? entry : undefined) } as unknown as Replica);
     const context = {
       principal: { name: 'admin', projectId: 'admin', roles: [], from: 'test' },
       nowMs: this.#nowMs,
