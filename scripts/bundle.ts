@@ -4,6 +4,8 @@ import type { BuildOptions } from 'esbuild';
 import { ROOT } from './manifest.ts';
 
 const commands = join(ROOT, 'src/commands');
+/** What oclif brings along and novactl never needs, but every start would pay for. */
+const SHIMS = join(ROOT, 'scripts/shims');
 
 /** CommonJS packages inside an ES module bundle expect these names. */
 const banner = [
@@ -38,6 +40,7 @@ export const bundleOptions = async (outdir: string): Promise<BuildOptions> => ({
   banner: { js: banner },
   // The daemon's HTTP server loads files of its own at run time; it starts once, so it needs no bundle.
   external: ['fastify', 'typescript'],
+  alias: { 'wsl-utils': join(SHIMS, 'wsl-utils.ts'), tinyglobby: join(SHIMS, 'tinyglobby.ts') },
   define: { 'process.env.OCLIF_DISABLE_ENGINE_WARNING': '"1"' },
   logLevel: 'warning',
 });

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { Readable } from 'node:stream';
 import type { Command, Interfaces } from '@oclif/core';
 import { SystemClock } from '../../src/base/clock.ts';
-import { SystemRandom } from '../../src/base/random.ts';
+import { randomHex, SystemRandom } from '../../src/base/random.ts';
 import type { Io } from '../../src/commands/support/io.ts';
 import { Interrupted } from '../../src/commands/support/io.ts';
 import { main } from '../../src/commands/support/main.ts';
@@ -105,7 +105,7 @@ export async function runCli(argv: readonly string[], options: CliOptions = {}):
     stdin: Readable.from([options.types ?? options.stdin ?? '']),
     interactive: options.types !== undefined,
     clock: options.clock ?? new StillClock(),
-    random: new SystemRandom(),
+    unique: () => Promise.resolve(randomHex(new SystemRandom(), 32)),
     signal: aborter.signal,
     exec: (file, words) => Promise.resolve(options.exec?.(file, words) ?? 127),
     self: [],

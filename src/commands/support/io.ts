@@ -1,8 +1,6 @@
-import { spawn } from 'node:child_process';
 import { assert } from '../../base/assert.ts';
 import { SystemClock, type Clock } from '../../base/clock.ts';
 import { CloudError } from '../../base/errors.ts';
-import { SystemRandom, type Random } from '../../base/random.ts';
 import type { Sink } from '../../views/output.ts';
 
 export type Env = Readonly<Record<string, string | undefined>>;
@@ -17,7 +15,8 @@ export interface Io {
   /** Somebody sits there who can be asked. */
   readonly interactive: boolean;
   readonly clock: Clock;
-  readonly random: Random;
+  /** Text that nobody else will think of: 32 hex digits. */
+  unique(): Promise<string>;
   /** Aborted by the first SIGINT or SIGTERM; its reason is an Interrupted. */
   readonly signal: AbortSignal;
   /** Runs another program on this terminal; resolves with its exit code (128 + signal when one ended it). */
@@ -33,7 +32,8 @@ export class Interrupted extends Error {
 
 const SIGNAL_NUMBER: Readonly<Record<string, number>> = { SIGHUP: 1, SIGINT: 2, SIGKILL: 9, SIGPIPE: 13, SIGTERM: 15 };
 
-function execInherited(file: string, argv: readonly string[]): Promise<number> {
+async function execInherited(file: string, argv: readonly string[]): Promise<number> {
+  const { spawn } = await import('node:child_process');
   return new Promise((resolve, reject) => {
     const child = spawn(file, argv, { stdio: 'inherit' });
     child.once('error', (error: NodeJS.ErrnoException) => {
@@ -54,6 +54,12 @@ const sink = (stream: NodeJS.WriteStream): Sink => ({
   },
 });
 
+/** Loaded when it is needed: the kernel's random numbers come with the whole of node:crypto. */
+async function unique(): Promise<string> {
+  const { randomHex, SystemRandom } = await import('../../base/random.ts');
+  return randomHex(new SystemRandom(), 32);
+}
+
 /** This process. A second signal ends it at once. */
 export function processIo(): Io {
   const aborter = new AbortController();
@@ -73,7 +79,7 @@ export function processIo(): Io {
     stdin: process.stdin,
     interactive: process.stdin.isTTY && process.stderr.isTTY,
     clock: new SystemClock(),
-    random: new SystemRandom(),
+    unique,
     signal: aborter.signal,
     exec: execInherited,
     self: [process.execPath, ...process.execArgv, process.argv[1] ?? ''],

@@ -1,5 +1,4 @@
 import { CloudError } from '../../base/errors.ts';
-import { randomHex } from '../../base/random.ts';
 import type { CallOptions, CloudClient } from '../../client/cloud-client.ts';
 import type { OperationInput, OperationOutput, StreamName, UnaryName } from '../../messages/operations/index.ts';
 import { filterRows } from '../../views/filter.ts';
@@ -116,9 +115,9 @@ export class Session {
   }
 
   /** Asks for a change, with the invocation's token, reason and dry run. */
-  change<N extends UnaryName>(name: N, input: OperationInput<N>): Promise<OperationOutput<N>> {
+  async change<N extends UnaryName>(name: N, input: OperationInput<N>): Promise<OperationOutput<N>> {
     const { reason } = this.flags;
-    return this.read(name, input, { clientToken: this.#nextToken(), reason, dryRun: this.flags['dry-run'] });
+    return this.read(name, input, { clientToken: await this.#nextToken(), reason, dryRun: this.flags['dry-run'] });
   }
 
   /** The token of this invocation in place of a drawn one. */
@@ -127,8 +126,8 @@ export class Session {
   }
 
   /** Several changes of one invocation have tokens of their own, all made from one. */
-  #nextToken(): string {
-    this.#token ??= `cli-${randomHex(this.io.random, 32)}`;
+  async #nextToken(): Promise<string> {
+    this.#token ??= `cli-${await this.io.unique()}`;
     this.#changes += 1;
     return this.#changes === 1 ? this.#token : `${this.#token}.${this.#changes}`;
   }
