@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process';
-import { existsSync, readFileSync, statSync } from 'node:fs';
+import { existsSync, readFileSync, statSync, truncateSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, beforeEach, describe, expect, it, type TestContext } from 'vitest';
 import { SystemClock } from '../../../src/base/clock.ts';
@@ -124,6 +124,8 @@ describe('a domain on libvirt', () => {
     }));
     for (const disk of more) {
       writeStillImage(disk.source.path, 0o600);
+      // QEMU refuses a raw disk that does not end at a block of its file system, and some have blocks of 4 KiB.
+      truncateSync(disk.source.path, 4096);
       await giveToQemu(daemon, disk.source.path);
     }
     await hypervisor.define({ ...spec, disks: [...spec.disks, ...more] });

@@ -38,6 +38,7 @@ describe('quoteArgv', () => {
     expect(() => quoteArgv(['a', 'b\0'])).toThrowError(expect.objectContaining({ code: 'InvalidParameterValue' }));
   });
 
+  // 150 processes: the time is a busy machine's.
   it.for(['sh', 'bash'])('%s takes any words back apart [real]', (shell, context) => {
     if (!existsSync(`/bin/${shell}`)) context.skip(`no /bin/${shell}`);
     fc.assert(
@@ -46,7 +47,7 @@ describe('quoteArgv', () => {
       }),
       { numRuns: 150 },
     );
-  });
+  }, 60_000);
 
   it('a first word is never syntax [real]', () => {
     const first = ['if', 'for', '{', '!', 'A=b', 'case', 'time', 'function', '[[', 'coproc', 'select', '}', 'esac'];
