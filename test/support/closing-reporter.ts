@@ -1,5 +1,5 @@
 import { writeFileSync } from 'node:fs';
-import type { Reporter, SerializedError, TestCase, TestModule, TestSuite } from 'vitest/node';
+import type { Reporter, SerializedError, TestCase, TestModule, TestSuite, Vitest } from 'vitest/node';
 
 /** What a run came to. `failures` are the names; `skips` carry the reason that the test gave. */
 export interface RunSummary {
@@ -41,6 +41,8 @@ export function summarise(modules: readonly TestModule[], unhandled: readonly Se
   return { passed, failures, skips, real, sim };
 }
 
+const NO_REASON = 'gave no reason';
+
 /** The one line that CI reads. */
 export function closingLine(summary: RunSummary): string {
   return `${String(summary.passed)} passed, ${String(summary.failures.length)} failed, ${String(summary.skips.length)} skipped`;
@@ -53,7 +55,7 @@ function skipReason(test: TestCase): string {
   const suites = suitesAround(test);
   if (suites.some((suite) => suite.errors().length > 0)) return 'a hook of its suite failed';
   if (suites.some((suite) => suite.options.mode === 'skip')) return 'its suite says why';
-  return result.state === 'pending' ? 'it was not reached' : 'gave no reason';
+  return result.state === 'pending' ? 'it was not reached' : NO_REASON;
 }
 
 function suitesAround(test: TestCase): TestSuite[] {
@@ -72,9 +74,17 @@ function firstLine(text: string | undefined): string {
  * prints it when all else has been said.
  */
 export class ClosingReporter implements Reporter {
+  /** Tests were selected by name (-t): the others are skipped without a reason, and nobody wants to read their names. */
+  #selected = false;
+
+  onInit(vitest: Vitest): void {
+    this.#selected = vitest.config.testNamePattern !== undefined;
+  }
+
   onTestRunEnd(modules: readonly TestModule[], unhandled: readonly SerializedError[]): void {
     const summary = summarise(modules, unhandled);
-    const lines = summary.skips.map(({ name, reason }) => `skipped: ${name}: ${reason}`);
+    const named = this.#selected ? summary.skips.filter(({ reason }) => reason !== NO_REASON) : summary.skips;
+    const lines = named.map(({ name, reason }) => `skipped: ${name}: ${reason}`);
     for (const name of summary.failures) lines.push(`failed: ${name}`);
     lines.push(`real: ${String(summary.real)}, simulated: ${String(summary.sim)}`);
     const empty = summary.passed === 0 && summary.failures.length === 0;
