@@ -42,6 +42,7 @@ export function summarise(modules: readonly TestModule[], unhandled: readonly Se
 }
 
 const NO_REASON = 'gave no reason';
+const SUITE_SAYS = 'its suite says why';
 
 /** The one line that CI reads. */
 export function closingLine(summary: RunSummary): string {
@@ -54,7 +55,7 @@ function skipReason(test: TestCase): string {
   if (result.state === 'skipped' && result.note !== undefined) return result.note;
   const suites = suitesAround(test);
   if (suites.some((suite) => suite.errors().length > 0)) return 'a hook of its suite failed';
-  if (suites.some((suite) => suite.options.mode === 'skip')) return 'its suite says why';
+  if (suites.some((suite) => suite.options.mode === 'skip')) return SUITE_SAYS;
   return result.state === 'pending' ? 'it was not reached' : NO_REASON;
 }
 
@@ -83,7 +84,9 @@ export class ClosingReporter implements Reporter {
 
   onTestRunEnd(modules: readonly TestModule[], unhandled: readonly SerializedError[]): void {
     const summary = summarise(modules, unhandled);
-    const named = this.#selected ? summary.skips.filter(({ reason }) => reason !== NO_REASON) : summary.skips;
+    const named = this.#selected
+      ? summary.skips.filter(({ reason }) => reason !== NO_REASON && reason !== SUITE_SAYS)
+      : summary.skips;
     const lines = named.map(({ name, reason }) => `skipped: ${name}: ${reason}`);
     for (const name of summary.failures) lines.push(`failed: ${name}`);
     lines.push(`real: ${String(summary.real)}, simulated: ${String(summary.sim)}`);
