@@ -173,14 +173,22 @@ function tokenOf(meta: CallMeta, input: unknown): string | undefined {
 function parseInput(definition: OperationDefinition, rawInput: unknown): unknown {
   const parsed = definition.input.safeParse(rawInput ?? {});
   if (parsed.success) return parsed.data;
-  const issues = parsed.error.issues.map(issueText);
+  const issues = parsed.error.issues.map((issue) => issueText(issue, rawInput));
   const first = issues[0];
   throw new CloudError(first?.code ?? 'InvalidParameterValue', issues.map((issue) => issue.text).join('; '), {
     details: { parameter: first?.parameter, issues: issues.map(({ parameter, text }) => ({ parameter, text })) },
   });
 }
 
-function issueText(issue: z.core.$ZodIssue): {
+/** What the caller gave at the path of an issue. */
+function givenAt(rawInput: unknown, path: readonly PropertyKey[]): unknown {
+  return path.reduce<unknown>((at, key) => (at as Readonly<Record<PropertyKey, unknown>> | undefined)?.[key], rawInput);
+}
+
+function issueText(
+  issue: z.core.$ZodIssue,
+  rawInput: unknown,
+): {
   code: 'InvalidParameterValue' | 'MissingParameter' | 'UnknownParameter';
   parameter: string;
   text: string;
@@ -190,7 +198,7 @@ function issueText(issue: z.core.$ZodIssue): {
     const names = issue.keys.join(', ').slice(0, 200);
     return { code: 'UnknownParameter', parameter: issue.keys[0] ?? parameter, text: `${names}: no such parameter` };
   }
-  if (issue.code === 'invalid_type' && issue.input === undefined) {
+  if (issue.code === 'invalid_type' && givenAt(rawInput, issue.path) === undefined) {
     return { code: 'MissingParameter', parameter, text: `${parameter}: is needed` };
   }
   return { code: 'InvalidParameterValue', parameter, text: `${parameter}: ${issue.message}` };

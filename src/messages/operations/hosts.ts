@@ -41,11 +41,15 @@ export const AddHost = defineOperation({
   access: 'cloudadmin',
   input: z.strictObject({
     Name: HostName,
-    Transport: z.discriminatedUnion('kind', [
-      z.strictObject({ kind: z.literal('local') }),
-      /** Only where the configuration says `drivers: simulated`. */
-      z.strictObject({ kind: z.literal('simulated'), name: HostName }),
-    ]),
+    Transport: z.discriminatedUnion(
+      'kind',
+      [
+        z.strictObject({ kind: z.literal('local') }),
+        /** Only where the configuration says `drivers: simulated`. */
+        z.strictObject({ kind: z.literal('simulated'), name: HostName }),
+      ],
+      'must be local',
+    ),
     /** Default: the zone of the configuration. */
     Zone: Name.optional(),
   }),

@@ -54,11 +54,14 @@ const StateChange = z.object({
 });
 const StateChanges = z.object({ instances: z.array(StateChange), operationId: z.string() });
 
+const COUNT = 'must be a whole number, 1 to 100';
+const Count = z.int(COUNT).min(1, COUNT).max(100, COUNT);
+
 const launchFields = {
   ImageId: ImageIdOrName,
   InstanceType: Name.default('m1.small'),
-  MinCount: z.int().min(1, 'must be 1 to 100').max(100, 'must be 1 to 100').default(1),
-  MaxCount: z.int().min(1, 'must be 1 to 100').max(100, 'must be 1 to 100').default(1),
+  MinCount: Count.default(1),
+  MaxCount: Count.default(1),
   KeyName: Name.optional(),
   UserData: UserData.optional(),
   Name: Name.optional(),
