@@ -1,4 +1,4 @@
-import type { Readable } from 'node:stream';
+import { Readable } from 'node:stream';
 import { newId } from '../base/ids.ts';
 import type { Random } from '../base/random.ts';
 import { randomHex } from '../base/random.ts';
@@ -8,11 +8,18 @@ import type { CallMeta, Principal } from '../controller/operations/handler.ts';
 import type { OperationInput, OperationOutput, StreamName, UnaryName } from '../messages/operations/index.ts';
 import type { Blobs } from '../ports/blobs.ts';
 
+export interface InProcessParts {
+  readonly gateway: Pick<Gateway, 'unary' | 'stream'>;
+  readonly blobs: Pick<Blobs, 'put'>;
+  readonly random: Random;
+  readonly principal: Principal;
+}
+
 /** The cloud in this very process, behind the same interface as over a socket. */
 export class InProcessClient implements CloudClient {
-  readonly #parts: { gateway: Gateway; blobs: Blobs; random: Random; principal: Principal };
+  readonly #parts: InProcessParts;
 
-  constructor(parts: { gateway: Gateway; blobs: Blobs; random: Random; principal: Principal }) {
+  constructor(parts: InProcessParts) {
     this.#parts = parts;
   }
 
@@ -42,9 +49,18 @@ export class InProcessClient implements CloudClient {
     }
   }
 
-  async upload(body: Readable, _options: UploadOptions = {}): Promise<UploadedBlob> {
+  async upload(body: Readable, { onProgress, signal }: UploadOptions = {}): Promise<UploadedBlob> {
     const { blobs, random } = this.#parts;
-    const info = await blobs.put(`upload/${newId('blob', random)}`, body);
+    let sent = 0;
+    const counted = async function* (): AsyncGenerator<Buffer> {
+      for await (const chunk of body as AsyncIterable<Buffer>) {
+        signal?.throwIfAborted();
+        sent += chunk.length;
+        onProgress?.(sent);
+        yield chunk;
+      }
+    };
+    const info = await blobs.put(`upload/${newId('blob', random)}`, Readable.from(counted()));
     return { blobKey: info.key, sizeBytes: info.sizeBytes, sha256: info.sha256 };
   }
 

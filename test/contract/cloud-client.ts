@@ -33,17 +33,20 @@ class Backend implements FakeBackend {
 
   async *stream(call: SeenCall, signal: AbortSignal): AsyncGenerator<unknown> {
     this.seen.push(call);
-    yield { kind: 'gone', instanceId: ID };
-    if (call.name === 'WatchInstances' && JSON.stringify(call.input).includes('terminated')) {
-      yield { kind: 'done', instances: [] };
-      return;
+    try {
+      yield { kind: 'gone', instanceId: ID };
+      if (JSON.stringify(call.input).includes('terminated')) {
+        yield { kind: 'done', instances: [] };
+        return;
+      }
+      if (call.name === 'WatchOperation') throw new CloudError('Unavailable', 'the store is gone');
+      await new Promise<void>((resolve) => {
+        if (signal.aborted) resolve();
+        else signal.addEventListener('abort', () => resolve(), { once: true });
+      });
+    } finally {
+      this.#end();
     }
-    if (call.name === 'WatchOperation') throw new CloudError('Unavailable', 'the store is gone');
-    await new Promise<void>((resolve) => {
-      if (signal.aborted) resolve();
-      else signal.addEventListener('abort', () => resolve(), { once: true });
-    });
-    this.#end();
   }
 }
 
