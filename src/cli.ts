@@ -27,5 +27,14 @@ async function run(argv: readonly string[]): Promise<number> {
   return main(argv, processIo(), { root, pjson: readPackage() });
 }
 
-// Pipes, files and terminals are written to at once on Linux, so nothing is lost by an exit here.
-process.exit(await run(process.argv.slice(2)));
+function unwritable(error: NodeJS.ErrnoException): never {
+  // Who reads stdout may have read enough (novactl ... | head): that is no failure.
+  if (error.code === 'EPIPE') process.exit(0);
+  process.stderr.write(`novactl: stdout can't be written: ${error.message}\n`);
+  process.exit(1);
+}
+
+process.stdout.on('error', unwritable);
+const code = await run(process.argv.slice(2));
+// Comes after everything that was written before it, and has its error.
+process.stdout.write('', (error) => (error ? unwritable(error) : process.exit(code)));

@@ -69,8 +69,6 @@ export function processIo(): Io {
   };
   process.on('SIGINT', onSignal);
   process.on('SIGTERM', onSignal);
-  // Who reads stdout may have read enough (novactl ... | head): that is no failure.
-  process.stdout.on('error', () => process.exit(0));
   return {
     env: process.env,
     uid: process.getuid?.() ?? 0,

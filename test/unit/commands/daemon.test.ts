@@ -98,3 +98,27 @@ describe('up and down', { timeout: TIMEOUT_MS }, () => {
     expect(readFileSync(log, 'utf8')).toContain('EADDRINUSE');
   });
 });
+
+describe('stdout', { timeout: TIMEOUT_MS }, () => {
+  const shell = (line: string) =>
+    new Promise<Ran>((resolve) => {
+      execFile(
+        'bash',
+        ['-c', line],
+        { env: { ...process.env, NODE: process.execPath, CLI } },
+        (error, stdout, stderr) => {
+          resolve({ code: typeof error?.code === 'number' ? error.code : 0, stdout, stderr });
+        },
+      );
+    });
+
+  it('that is full is a failure', async () => {
+    const { code, stderr } = await shell('"$NODE" "$CLI" --help >/dev/full');
+    expect([code, stderr]).toEqual([1, expect.stringMatching(/^novactl: stdout can't be written: ENOSPC/)]);
+  });
+
+  it('that nobody reads to its end is none', async () => {
+    const { stdout, stderr } = await shell('"$NODE" "$CLI" --help | true; echo ${PIPESTATUS[0]}');
+    expect([stdout, stderr]).toEqual(['0\n', '']);
+  });
+});
