@@ -290,8 +290,9 @@ describe('what a session reports', () => {
     await done('run', { id: 'i-2' });
     host.options = { ...host.options, latencyMs: 100 };
     session.accept(command('run'));
-    // The steps take 100 ms each; the last of all is the look, at which the guest goes.
-    await clock.advance(850);
+    // Six steps of 100 ms one after the other (files and network are made side by side), then the look, during which the guest goes.
+    await clock.advance(650);
+    expect(told()).toEqual(['i-2.1.run.1 ok']);
     host.guestPowersOff('i-1');
     await clock.advance(1000);
     const event = reports.find((report) =>
