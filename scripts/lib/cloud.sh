@@ -55,6 +55,12 @@ libvirt_ensure() {
     skipped libvirtd 'one is running'
     return 0
   fi
+  libvirt_start
+  # The first time libvirt asks QEMU what it can do, which takes seconds: let it, while npm downloads.
+  virsh_system domcapabilities --virttype qemu >/dev/null 2>&1 9>&- &
+}
+
+libvirt_start() {
   step 'start libvirtd' sh "$ROOT/packaging/libvirtd-start" || die 'libvirtd did not start' "sh $ROOT/packaging/libvirtd-start"
 }
 
