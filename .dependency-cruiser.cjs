@@ -50,6 +50,8 @@ module.exports = {
       to: { path: '^(node:)?https?$' },
     },
     own('fast-xml-parser', '^src/base/xml\\.ts$'),
+    own('ink', '^src/views/'),
+    own('react', '^src/views/'),
     own('ssh2', '^src/adapters/host-shell/'),
     own('lowdb', '^src/adapters/store/'),
     own('fastify', '^src/controller/api/'),
