@@ -53,13 +53,13 @@ async function runInstance(context: WorkContext, command: Extract<InstanceComman
   const port = portSpec(spec);
   const before = await log.run('look', () => drivers.hypervisor.lookup(spec.domainUuid));
   // Side by side: neither needs the other, and a guest waits for both.
-  const [paths] = await bothSettled(
+  const [paths] = await allSettled([
     ensureFiles(context, command),
     bridges.run(network.bridge, async () => {
       await log.run('network', () => drivers.network.ensureNetwork(network));
       await log.run('port', () => drivers.network.ensurePort(network, port));
     }),
-  );
+  ]);
   if (before?.power !== 'running' && before?.power !== 'paused') {
     const domain = designDomain(spec, {
       generation: command.generation,
@@ -73,10 +73,12 @@ async function runInstance(context: WorkContext, command: Extract<InstanceComman
   await log.run('guard', () => drivers.network.guardPort(network, port));
 }
 
-/** Like Promise.all, but when one fails the other has ended too before anything else is done for the instance. */
-async function bothSettled<A, B>(first: Promise<A>, second: Promise<B>): Promise<[A, B]> {
-  await Promise.allSettled([first, second]);
-  return Promise.all([first, second]);
+/** Like Promise.all, but when one fails the others have ended too before anything else is done for the instance. */
+async function allSettled<const T extends readonly unknown[]>(
+  work: T,
+): Promise<{ -readonly [K in keyof T]: Awaited<T[K]> }> {
+  await Promise.allSettled(work);
+  return Promise.all(work) as Promise<{ -readonly [K in keyof T]: Awaited<T[K]> }>;
 }
 
 interface HostPaths {
@@ -97,9 +99,11 @@ async function ensureFiles(
   if (format !== 'raw' && format !== 'qcow2') {
     throw new CloudError('InvalidParameterValue', `image ${spec.image.imageId} is a ${format}, not a disk`);
   }
-  const basePath = await fetch(spec.image, 'machine');
-  const kernelPath = spec.kernel && (await fetch(spec.kernel, 'kernel'));
-  const ramdiskPath = spec.ramdisk && (await fetch(spec.ramdisk, 'ramdisk'));
+  const [basePath, kernelPath, ramdiskPath] = await allSettled([
+    fetch(spec.image, 'machine'),
+    spec.kernel && fetch(spec.kernel, 'kernel'),
+    spec.ramdisk && fetch(spec.ramdisk, 'ramdisk'),
+  ]);
   const owner = await drivers.qemuOwner();
   const diskPath = await log.run('disk', () =>
     drivers.images.ensureOverlay({

@@ -44,8 +44,8 @@ function bridgeSysctls(bridge: string): string[] {
   ];
 }
 
-/** Makes the bridge stand as the spec says; its interface index. */
-export async function ensureBridge(shell: HostShell, network: NetworkSpec): Promise<number> {
+/** The bridge, made if there is none. CloudError 'Conflict' when it is another network's. */
+export async function findOrMakeBridge(shell: HostShell, network: NetworkSpec): Promise<BridgeState> {
   let current = await findBridge(shell, network.bridge);
   if (current === undefined) {
     await run(shell, BATCH, { stdin: renderBridgeCreation(network) });
@@ -58,11 +58,15 @@ export async function ensureBridge(shell: HostShell, network: NetworkSpec): Prom
     );
   }
   refuseStranger(shell, current, network.networkId);
+  return current;
+}
+
+/** Makes a bridge that was just found stand as the spec says. */
+export async function settleBridge(shell: HostShell, current: BridgeState, network: NetworkSpec): Promise<void> {
   // Before the bridge comes up, so that it never speaks IPv6. -e: a kernel without IPv6 has no such settings.
   await run(shell, ['sysctl', '-e', '-q', '-w', ...bridgeSysctls(network.bridge)]);
   const changes = renderBridgeChanges(current, network);
   if (changes !== '') await run(shell, BATCH, { stdin: changes });
-  return current.index;
 }
 
 /** CloudError 'Busy' while a tap is in the bridge, 'Conflict' when the bridge is another network's. Absent is fine. */

@@ -2,7 +2,7 @@ import type { Clock } from '../../../base/clock.ts';
 import type { Logger } from '../../../base/logger.ts';
 import type { HostShell } from '../../../ports/host-shell.ts';
 import type { NetworkBackend, NetworkInventory, NetworkSpec, PortSpec } from '../../../ports/network-backend.ts';
-import { ensureBridge, listBridges, refuseBusyBridge, removeBridge } from './bridge.ts';
+import { findOrMakeBridge, listBridges, refuseBusyBridge, removeBridge, settleBridge } from './bridge.ts';
 import { checkBridgeName, checkNetwork, checkPort } from './check-spec.ts';
 import { DnsmasqServers } from './dnsmasq.ts';
 import { Firewall } from './firewall.ts';
@@ -10,7 +10,7 @@ import { Forwarding } from './forwarding.ts';
 import type { HostPaths } from './names.ts';
 import { bridgePaths } from './names.ts';
 import { PortEntries } from './port-entries.ts';
-import { run } from './run.ts';
+import { readText, run } from './run.ts';
 import { Serial } from './serial.ts';
 
 export interface LinuxNetworkParts {
@@ -60,13 +60,11 @@ class LinuxNetwork implements NetworkBackend {
     checkNetwork(network);
     await this.#serial.run(HOST, () =>
       this.#serial.run(network.bridge, async () => {
-        await this.#makeFolders(network.bridge);
-        const bridgeIndex = await ensureBridge(this.#shell, network);
-        // The rules come before anything that lets a packet through.
-        await this.#firewall.ensureNetwork(network);
+        const [bridge] = await Promise.all([findOrMakeBridge(this.#shell, network), this.#makeFolders(network.bridge)]);
         await Promise.all([
-          this.#forwarding.ensureOn(),
-          this.#entries.ensureFile(network.bridge).then(() => this.#servers.ensure(network, bridgeIndex)),
+          settleBridge(this.#shell, bridge, network).then(() => this.#servers.ensure(network, bridge.index)),
+          // The rules come before what lets packets through.
+          this.#firewall.ensureNetwork(network).then(() => this.#forwarding.ensureOn()),
         ]);
       }),
     );
@@ -113,12 +111,16 @@ class LinuxNetwork implements NetworkBackend {
     return { bridges: bridges.map((bridge) => bridge.name).sort(), leases: await this.#entries.list() };
   }
 
+  /** With the hosts file, without which dnsmasq does not start. Where that stands in both folders, nothing is run. */
   async #makeFolders(bridge: string): Promise<void> {
     const { stateDir, runDir } = this.#paths;
     const place = bridgePaths(this.#paths, bridge);
+    const marks = await Promise.all([readText(this.#shell, place.hosts), readText(this.#shell, place.pid)]);
+    if (marks.every((mark) => mark !== undefined)) return;
     const parent = stateDir.slice(0, Math.max(1, stateDir.lastIndexOf('/')));
     // 0711: dnsmasq reads its hosts file as an unprivileged user. Each level is named, since -m holds for what is named alone.
     await run(this.#shell, ['mkdir', '-p', '-m', '0711', '--', parent, stateDir, place.stateDir, runDir, place.runDir]);
+    await this.#entries.ensureFile(bridge);
   }
 
   async #leaveHost(): Promise<void> {

@@ -42,14 +42,6 @@ export function removeTreeArgv(path: string): string[] {
   return ['rm', '-rf', '--one-file-system', '--', path];
 }
 
-export function fileSizeArgv(path: string): string[] {
-  return ['stat', '-c', '%s', '--', path];
-}
-
-export function isFileArgv(path: string): string[] {
-  return ['test', '-f', path];
-}
-
 export function isFolderArgv(path: string): string[] {
   return ['test', '-d', path];
 }

@@ -6,6 +6,7 @@ import type { ConsoleSlice, HostDrivers, HostProbe, OpenHostDrivers } from '../.
 import type { Hypervisor } from '../../../ports/hypervisor.ts';
 import type { ImageStore } from '../../../ports/image-store.ts';
 import type { NetworkBackend } from '../../../ports/network-backend.ts';
+import type { SimCall } from './sim-calls.ts';
 import { SimSession } from './sim-calls.ts';
 import { SimHost } from './sim-host.ts';
 import type { SimHostOptions } from './sim-options.ts';
@@ -23,6 +24,8 @@ export interface SimulatedHosts {
   hosts(): SimHost[];
   /** The process behind every open session dies: what it asked for and was not done yet never happens. */
   severSessions(): void;
+  /** Called before and after each call of a live session has its effect: a test may sever the session right there. */
+  onCall: ((at: 'before' | 'after', call: SimCall) => void) | undefined;
 }
 
 export function createSimulatedHosts(parts: {
@@ -36,11 +39,13 @@ export function createSimulatedHosts(parts: {
   const hostNamed = (name: string): SimHost => {
     const known = hosts.get(name);
     if (known !== undefined) return known;
-    const host = new SimHost(name, clock, { ...SIM_HOST_DEFAULTS, ...parts.options });
+    const options = { ...SIM_HOST_DEFAULTS, ...parts.options };
+    const host = new SimHost(name, clock, options, (at, call) => world.onCall?.(at, call));
     hosts.set(name, host);
     return host;
   };
-  return {
+  const world: SimulatedHosts = {
+    onCall: undefined,
     openDrivers: (blobs) => (transport) => {
       const session = new SimSession();
       sessions.add(session);
@@ -61,6 +66,7 @@ export function createSimulatedHosts(parts: {
       sessions.clear();
     },
   };
+  return world;
 }
 
 function hostName(transport: HostTransport): string {

@@ -73,12 +73,19 @@ export class SimCalls {
   readonly #clock: Clock;
   readonly #latencyMs: () => number;
   readonly #unreachable: () => string | undefined;
+  readonly #onCall: (at: 'before' | 'after', call: SimCall) => void;
   #faults: { fault: SimFault; left: number }[] = [];
 
-  constructor(parts: { clock: Clock; latencyMs: () => number; unreachable: () => string | undefined }) {
+  constructor(parts: {
+    clock: Clock;
+    latencyMs: () => number;
+    unreachable: () => string | undefined;
+    onCall: (at: 'before' | 'after', call: SimCall) => void;
+  }) {
     this.#clock = parts.clock;
     this.#latencyMs = parts.latencyMs;
     this.#unreachable = parts.unreachable;
+    this.#onCall = parts.onCall;
   }
 
   inject(fault: SimFault): void {
@@ -95,16 +102,22 @@ export class SimCalls {
     const latencyMs = this.#latencyMs();
     if (latencyMs > 0) await this.#clock.sleep(latencyMs);
     else await Promise.resolve();
+    if (!session.severed) this.#onCall('before', call);
     if (session.severed || fault?.how === 'hang') return session.hang();
+    this.#refuse(session, call, fault);
+    const result = effect();
+    this.#onCall('after', call);
+    if (session.severed) return session.hang();
+    if (fault?.how === 'lose') throw new CloudError('Unavailable', `the connection broke during ${call}`);
+    return result;
+  }
+
+  #refuse(session: SimSession, call: SimCall, fault: SimFault | undefined): void {
     const gone = session.closed ? 'the connection was closed' : this.#unreachable();
     if (gone !== undefined) throw new CloudError('Unavailable', gone);
     this.counts.set(call, (this.counts.get(call) ?? 0) + 1);
-    if (fault?.how === 'fail') {
-      throw new CloudError(fault.code ?? 'HypervisorError', fault.message ?? `injected failure of ${call}`);
-    }
-    const result = effect();
-    if (fault?.how === 'lose') throw new CloudError('Unavailable', `the connection broke during ${call}`);
-    return result;
+    if (fault?.how !== 'fail') return;
+    throw new CloudError(fault.code ?? 'HypervisorError', fault.message ?? `injected failure of ${call}`);
   }
 
   #takeFault(call: SimCall): SimFault | undefined {

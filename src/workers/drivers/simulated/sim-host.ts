@@ -2,7 +2,7 @@ import type { Clock } from '../../../base/clock.ts';
 import { uuidFrom } from '../../../base/ids.ts';
 import type { DomainSpec, HypervisorEvent } from '../../../ports/hypervisor.ts';
 import type { NetworkSpec, PortSpec } from '../../../ports/network-backend.ts';
-import type { SimSession } from './sim-calls.ts';
+import type { SimCall, SimSession } from './sim-calls.ts';
 import { SimCalls } from './sim-calls.ts';
 import type { SimDomain } from './sim-domains.ts';
 import { SimDomains } from './sim-domains.ts';
@@ -47,7 +47,12 @@ export class SimHost {
   #usedMib = 0;
   #pending: HypervisorEvent[] = [];
 
-  constructor(name: string, clock: Clock, options: SimHostOptions) {
+  constructor(
+    name: string,
+    clock: Clock,
+    options: SimHostOptions,
+    onCall: (at: 'before' | 'after', call: SimCall) => void,
+  ) {
     this.name = name;
     this.options = options;
     this.#clock = clock;
@@ -55,6 +60,7 @@ export class SimHost {
       clock,
       latencyMs: () => this.options.latencyMs,
       unreachable: () => this.#problem,
+      onCall,
     });
     this.domains = new SimDomains({
       clock,
