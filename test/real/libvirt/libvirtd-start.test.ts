@@ -103,6 +103,29 @@ describe('packaging/libvirtd-start', { timeout: 120_000 }, () => {
     expect(text).not.toMatch(/\.kvm$/m);
   });
 
+  it('[real] hides one that QEMU’s user may not open, too: libvirt probes QEMU once, not at every define', async (ctx) => {
+    if (!existsSync('/dev/kvm')) ctx.skip('there is no /dev/kvm to hide');
+    const probe = execFileSync(SCRIPT, ['--probe-kvm'], { encoding: 'utf8' });
+    if (probe.includes('kvm: works')) ctx.skip('KVM works on this machine');
+    execFileSync('mknod', ['-m', '600', join(dir, 'kvm'), 'c', '10', '232']);
+    const spec = stillSpec(2, join(dir, 'files'));
+    writeFileSync(join(dir, 'domain.xml'), renderDomainXml(spec));
+    const lines = await inSandbox(`
+      mount -t tmpfs tmpfs /var/cache/libvirt
+      "$SCRIPT"
+      ${VIRSH} define "$D/domain.xml"
+      first=$(stat -c %Y.%i /var/cache/libvirt/qemu/capabilities/*)
+      sleep 1.1
+      ${VIRSH} define "$D/domain.xml"
+      if [ "$first" = "$(stat -c %Y.%i /var/cache/libvirt/qemu/capabilities/*)" ]; then echo 'probed once'; fi
+      ${VIRSH} undefine ${spec.name}
+      "$SCRIPT" --stop`);
+    rmSync(join(dir, 'kvm'));
+    const text = lines.join('\n');
+    expect(text).toMatch(/^kvm: does not work \(.*\): hidden from libvirtd/m);
+    expect(text).toContain('probed once');
+  });
+
   it('[real] refuses what it does not know with status 2', async () => {
     await expect(run(SCRIPT, ['--restart'])).rejects.toMatchObject({ code: 2, stderr: /^usage: / });
     await expect(run(SCRIPT, ['--stop', '--stop'])).rejects.toMatchObject({ code: 2 });
