@@ -15,11 +15,14 @@ const PAGE_DEFAULT = 50;
 export const describeOperations: ReadHandler<'DescribeOperations'> = ({ cloud, principal }, input) => {
   const { store } = cloud;
   if (input.OperationIds !== undefined) {
-    return { operations: input.OperationIds.map((id) => view(operationOf(store, principal, id))), rev: store.rev };
+    return {
+      operations: input.OperationIds.map((id) => operationView(operationOf(store, principal, id))),
+      rev: store.rev,
+    };
   }
   const ask = { limit: input.MaxResults ?? PAGE_DEFAULT, token: input.NextToken };
   const { rows, nextToken } = pageOf<OperationRecord, View>(store, PREFIX.operation, ask, ({ value }) =>
-    mayUse(principal, value.projectId) ? view(value) : undefined,
+    mayUse(principal, value.projectId) ? operationView(value) : undefined,
   );
   return { operations: rows, rev: store.rev, ...(nextToken === undefined ? {} : { nextToken }) };
 };
@@ -45,7 +48,7 @@ export const watchOperation: StreamHandler<'WatchOperation'> = async function* (
   try {
     for (let first = true; first || (await changes.next()); first = false) {
       const record = operationOf(store, principal, input.OperationId);
-      yield { operation: view(record) };
+      yield { operation: operationView(record) };
       if (record.status !== 'running') return;
     }
   } finally {
@@ -53,7 +56,8 @@ export const watchOperation: StreamHandler<'WatchOperation'> = async function* (
   }
 };
 
-function view(record: OperationRecord): View {
+/** The record as a user sees it. */
+export function operationView(record: OperationRecord): View {
   const { v: _v, id, targets, pending, steps, ...rest } = record;
   return { ...rest, operationId: id, targets: [...targets], pending: [...pending], steps: [...steps] };
 }

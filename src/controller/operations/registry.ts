@@ -10,6 +10,7 @@ import { deregisterImage, describeImages, registerImage } from './images.ts';
 import { createKeyPair, deleteKeyPair, describeKeyPairs, importKeyPair } from './keys.ts';
 import { describeOperations, watchOperation } from './operations.ts';
 import { planInstances, runInstances } from './run-instances.ts';
+import { watchCloud } from './watch-cloud.ts';
 import { watchInstances } from './watch-instances.ts';
 
 /** Operation -> handler. The types make sure that each operation of messages/operations has exactly one, of the right kind. */
@@ -47,6 +48,7 @@ export const CHANGES: { readonly [N in ChangeName]: ChangeHandler<N, unknown> } 
 };
 
 export const STREAMS: { readonly [N in StreamName]: StreamHandler<N> } = {
+  WatchCloud: watchCloud,
   WatchInstances: watchInstances,
   WatchOperation: watchOperation,
 };

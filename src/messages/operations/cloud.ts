@@ -1,6 +1,8 @@
 import { z } from 'zod';
 import { defineOperation } from './definition.ts';
 import { MaxResults, Name, NextToken, OperationId } from './fields.ts';
+import { HostView } from './hosts.ts';
+import { InstanceView } from './instances.ts';
 
 export const InstanceTypeView = z.object({
   instanceType: z.string(),
@@ -101,4 +103,40 @@ export const DescribeCloud = defineOperation({
     /** What the administrator should look at, most important first. */
     problems: z.array(z.string()),
   }),
+});
+
+/**
+ * Everything that the caller may see, as it stands and then as it changes. `begin`, any number of `page` and `ready` are a snapshot: what was
+ * known before it and is not in it is gone. One comes first, and again (`behind`) when the reader was too slow for the changes. A change is sent
+ * as what it left; several of one thing, made while the reader was away, are sent as the last.
+ */
+export const WatchCloud = defineOperation({
+  name: 'WatchCloud',
+  summary: 'follow instances, hosts and operations as they change',
+  kind: 'stream',
+  changes: false,
+  access: 'member',
+  input: z.strictObject({}),
+  output: z.discriminatedUnion('kind', [
+    z.object({
+      kind: z.literal('begin'),
+      reason: z.enum(['start', 'behind']),
+      cloudId: z.string(),
+      version: z.string(),
+      nowMs: z.number(),
+    }),
+    z.object({
+      kind: z.literal('page'),
+      instances: z.array(InstanceView),
+      hosts: z.array(HostView),
+      operations: z.array(OperationView),
+    }),
+    z.object({ kind: z.literal('ready'), rev: z.int() }),
+    z.object({ kind: z.literal('instance'), instance: InstanceView }),
+    z.object({ kind: z.literal('host'), host: HostView }),
+    z.object({ kind: z.literal('operation'), operation: OperationView }),
+    z.object({ kind: z.literal('gone'), what: z.enum(['instance', 'host', 'operation']), id: z.string() }),
+    /** Nothing changed; the cloud is there. */
+    z.object({ kind: z.literal('beat'), nowMs: z.number() }),
+  ]),
 });

@@ -1,5 +1,5 @@
 import type { z } from 'zod';
-import { DescribeCloud, DescribeInstanceTypes, DescribeOperations, WatchOperation } from './cloud.ts';
+import { DescribeCloud, DescribeInstanceTypes, DescribeOperations, WatchCloud, WatchOperation } from './cloud.ts';
 import { AddHost, DescribeHosts, RemoveHost } from './hosts.ts';
 import { DeregisterImage, DescribeImages, RegisterImage } from './images.ts';
 import {
@@ -42,6 +42,7 @@ export const OPERATIONS = {
   StartInstances,
   StopInstances,
   TerminateInstances,
+  WatchCloud,
   WatchInstances,
   WatchOperation,
 } as const;

@@ -1,6 +1,6 @@
 import { chmod, mkdir, rm } from 'node:fs/promises';
 import { dirname } from 'node:path';
-import { Readable } from 'node:stream';
+import { Readable, type Writable } from 'node:stream';
 import fastify from 'fastify';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { asCloudError, CloudError } from '../../../base/errors.ts';
@@ -129,7 +129,8 @@ export class AdminServer {
     const beat = this.#options.clock.every(HEARTBEAT_MS, () => void reply.raw.write('\n'), { unref: true });
     try {
       for (let item = first; item.done !== true; item = await outputs.next()) {
-        reply.raw.write(`${JSON.stringify(item.value)}\n`);
+        // A reader that is slower than the changes is waited for: the stream decides what it may miss.
+        if (!reply.raw.write(`${JSON.stringify(item.value)}\n`)) await drained(reply.raw, abort.signal);
       }
     } catch (error) {
       reply.raw.write(`${JSON.stringify({ error: asCloudError(error).flatten() })}\n`);
@@ -179,4 +180,18 @@ function fromFastify(thrown: unknown): CloudError {
 
 function stackOf(thrown: unknown): string | undefined {
   return thrown instanceof Error ? thrown.stack : undefined;
+}
+
+/** Resolves when what was written has gone out, or nobody reads any more. */
+function drained(stream: Writable, gone: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    if (gone.aborted) return resolve();
+    const done = (): void => {
+      stream.off('drain', done);
+      gone.removeEventListener('abort', done);
+      resolve();
+    };
+    stream.once('drain', done);
+    gone.addEventListener('abort', done, { once: true });
+  });
 }
