@@ -37,11 +37,13 @@ function wantsJson(argv: readonly string[]): boolean {
 }
 
 function unknownCommand(config: Config, argv: readonly string[]): CloudError {
-  const given = argv.filter((word) => !word.startsWith('-')).slice(0, 2);
+  const words = argv.filter((word) => !word.startsWith('-'));
+  const given = words.slice(0, 2);
   // oclif takes words behind a command that has no arguments for a part of its name.
-  if (given.length === 2 && config.findCommand(given.join(':')) !== undefined) {
-    const extra = argv.filter((word) => !word.startsWith('-'))[2] ?? '';
-    return new CloudError('InvalidParameterValue', `unexpected word "${extra}"; ${given.join(' ')} takes none`);
+  for (const length of [2, 1]) {
+    const [name, extra] = [given.slice(0, length), words[length]];
+    if (extra === undefined || config.findCommand(name.join(':')) === undefined) continue;
+    return new CloudError('InvalidParameterValue', `unexpected word "${extra}"; ${name.join(' ')} takes none`);
   }
   const known = config.commands.map(({ id }) => id.replaceAll(':', ' '));
   const near = nearest(given.join(' '), known) ?? nearest(given[0] ?? '', known);
