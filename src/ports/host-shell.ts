@@ -21,11 +21,20 @@ export interface WriteOptions {
   readonly gid?: number;
 }
 
+/** A port of a host whose connections come here. */
+export interface RemoteForward {
+  /** False while the connection to the host is lost. */
+  isUp(): boolean;
+  close(): Promise<void>;
+}
+
 /**
  * One host. Commands are argv arrays and never pass a shell of ours unquoted. Output is bounded (SHELL_LIMITS).
  * They run with LC_ALL=C and no input but `stdin`. A program that is absent is exit code 127, death by signal n is 128 + n, as in a shell.
- * Errors: CloudError 'HostError' (connection, spawn, output too large, a digest that differs, a closed shell), 'Timeout',
+ * Errors: CloudError 'HostError' (spawn, output too large, a digest that differs, nobody behind a socket, a closed shell), 'Timeout',
  * 'NotFound' (readFile of an absent file). An aborted exec rejects with the signal's reason. After 'Timeout' and abort the command is dead.
+ * Of a host that is elsewhere also: 'Unavailable' (no connection: details.outcome is 'not-sent', or 'unknown' for what was under way; details.reason
+ * says why) and 'Busy' (too many wait already; not sent). A host that hangs cannot confirm a death: 'Timeout' then has details.killed false.
  */
 export interface HostShell {
   readonly name: string;
@@ -39,6 +48,12 @@ export interface HostShell {
   upload(path: string, body: Readable, options: WriteOptions & { sha256: string }): Promise<void>;
   /** A connection to a UNIX socket on the host. */
   connectUnix(path: string): Promise<Duplex>;
+  /**
+   * Listens on a TCP port of the host's loopback address; connections to it come here, with the address they came from on the host (a guest's own,
+   * where a rule of the host's firewall sends it there). Kept until closed: after a lost connection it is asked for again. Only hosts that are
+   * elsewhere have it; on this machine one listens. 'HostError' when the host refuses the port.
+   */
+  forwardIn?(remotePort: number, onConnection: (socket: Duplex, sourceAddress: string) => void): Promise<RemoteForward>;
   close(): Promise<void>;
 }
 
