@@ -2,21 +2,21 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { connect, createServer, type AddressInfo, type Server as NetServer, type Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
-import ssh2, { type Connection, type ServerChannel, type ServerConfig } from 'ssh2';
-import { generateSshKeyPair } from '../../src/base/openssh-key.ts';
+import ssh2, { type Connection, type ServerChannel } from 'ssh2';
+import { generateSshKeyPair, type NewKeyPair } from '../../src/base/openssh-key.ts';
 import { hostKeyOf, type HostKey } from '../../src/adapters/host-shell/ssh-host-key.ts';
 import type { SshEndpoint } from '../../src/adapters/host-shell/ssh-target.ts';
 
 /** What a test may ask of the server. */
 export interface Ssh2ServerOptions {
-  readonly host?: ServerConfig['hostKeys'];
+  /** The key that may log in; default a new one. */
+  readonly user?: NewKeyPair;
   /** Sessions at a time on a connection, as sshd's MaxSessions; more are refused. */
   readonly maxSessions?: number;
-  /** Runs instead of the command that the client sent, as a forced command or a login shell of its own does. */
-  readonly forcedCommand?: string;
+  /** What runs when a client sent a command, as login shells of their own and forced commands decide. */
+  readonly loginShell?: (command: string) => string;
   /** Refuses keys, and says that these methods may go on. */
   readonly methodsInstead?: readonly string[];
-  readonly refuseUnix?: boolean;
 }
 
 /** An SSH server in this process that does what sshd does: runs commands by sh in sessions of their own, and forwards. */
@@ -80,13 +80,12 @@ class ServedConnection {
       accept().on('exec', (acceptExec, _reject, { command }) => {
         const channel = acceptExec();
         channel.once('close', () => (this.#sessions -= 1));
-        runIn(channel, options.forcedCommand ?? command);
+        runIn(channel, options.loginShell?.(command) ?? command);
       });
     });
-    connection.on('openssh.streamlocal', (accept, reject, { socketPath }) => {
-      if (options.refuseUnix === true) reject();
-      else this.#dial(connect(socketPath), accept, reject);
-    });
+    connection.on('openssh.streamlocal', (accept, reject, { socketPath }) =>
+      this.#dial(connect(socketPath), accept, reject),
+    );
     connection.on('tcpip', (accept, reject, { destIP, destPort }) =>
       this.#dial(connect(destPort, destIP), accept, reject),
     );
@@ -133,11 +132,11 @@ class ServedConnection {
 
 export async function startSsh2Server(options: Ssh2ServerOptions = {}): Promise<Ssh2Server> {
   const host = generateSshKeyPair('ed25519', 'host');
-  const user = generateSshKeyPair('ed25519', 'user');
+  const user = options.user ?? generateSshKeyPair('ed25519', 'user');
   const allowed = Buffer.from(user.publicKey.split(' ')[1] ?? '', 'base64');
   const sockets = new Set<Socket>();
   let logins = 0;
-  const server = new ssh2.Server({ hostKeys: options.host ?? [host.privateKey] }, (connection) => {
+  const server = new ssh2.Server({ hostKeys: [host.privateKey] }, (connection) => {
     connection.on('error', () => undefined);
     connection.on('authentication', (context) => {
       if (options.methodsInstead !== undefined) context.reject([...options.methodsInstead] as never);

@@ -123,6 +123,7 @@ class Login {
   #wrongKey: HostKey | undefined;
   #methods: readonly string[] | undefined;
   #partial = false;
+  #asked = false;
 
   constructor(endpoint: SshEndpoint, place: string, identity: LoadedIdentity) {
     this.#endpoint = endpoint;
@@ -150,11 +151,11 @@ class Login {
         return false;
       },
       authHandler: (left, partial, next) => {
-        // The first time nobody was asked yet.
-        const first = (left as readonly string[] | null) === null;
-        if (!first) this.#methods = left;
+        // With an agent ssh2 does not say what the server still takes, so the count tells the first time from the next.
+        if (this.#asked) this.#methods = (left as readonly string[] | null) ?? undefined;
         this.#partial = partial;
-        next(first ? this.#identity.method : (false as unknown as 'none'));
+        next(this.#asked ? (false as unknown as 'none') : this.#identity.method);
+        this.#asked = true;
       },
     };
   }

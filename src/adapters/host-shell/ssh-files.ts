@@ -7,7 +7,7 @@ import { randomHex } from '../../base/random.ts';
 import { SHELL_LIMITS, SHELL_TMP, type WriteOptions } from '../../ports/host-shell.ts';
 import { DIGEST_DIFFERS, execSteps, fileSteps, readArgv } from './remote-script.ts';
 import type { SessionRun } from './session-run.ts';
-import { runOnHost, type HostAccess } from './ssh-run.ts';
+import { onConnection, runOnHost, type HostAccess } from './ssh-run.ts';
 
 /** Written at a time, so that progress shows and one large chunk is not taken for a stall. */
 const PIECE_BYTES = 256 * 1024;
@@ -90,8 +90,7 @@ export async function writeRemote(
   // A source may fail before anybody reads it; the reading then says so, this only keeps it from ending the process.
   body.on('error', () => undefined);
   try {
-    const connection = await access.link.get();
-    const leave = await connection.writes.enter();
+    const leave = await onConnection(access.link, undefined, (connection) => connection.writes.enter());
     try {
       await writeNow(access, path, body, options);
     } finally {

@@ -1,6 +1,6 @@
 import type { ClientChannel } from 'ssh2';
 import type { Clock } from '../../base/clock.ts';
-import { CloudError } from '../../base/errors.ts';
+import { CloudError, isCode } from '../../base/errors.ts';
 import { randomHex, type Random } from '../../base/random.ts';
 import { bootLine, scriptFor, type RemoteScript } from './remote-script.ts';
 import { SessionRun, type RunOutcome } from './session-run.ts';
@@ -43,8 +43,29 @@ function unlessAborted<T>(promise: Promise<T>, signal: AbortSignal | undefined):
   });
 }
 
+const lostBeforeSent = (error: unknown): boolean =>
+  isCode(error, 'Unavailable') && error.details?.['outcome'] === 'not-sent' && error.details['reason'] === 'lost';
+
+/**
+ * What `open` makes of the connection. One that turns out to be dead before anything was sent on it (sshd was restarted while nobody needed it) is
+ * replaced by a new one, once.
+ */
+export async function onConnection<T>(
+  link: SshLink,
+  signal: AbortSignal | undefined,
+  open: (connection: SshConnection) => Promise<T>,
+): Promise<T> {
+  try {
+    return await open(await unlessAborted(link.get(), signal));
+  } catch (error) {
+    if (!lostBeforeSent(error) || signal?.aborted === true) throw error;
+    return open(await unlessAborted(link.get(), signal));
+  }
+}
+
 /** A channel and the place it takes, which is free again when the server has closed the channel (or does not say so for a while). */
 interface Session {
+  readonly connection: SshConnection;
   readonly channel: ClientChannel;
   readonly leave: () => void;
 }
@@ -58,7 +79,7 @@ async function openSession(connection: SshConnection, request: RunRequest, comma
     try {
       const channel = await unlessAborted(opening, signal);
       connection.sessions.passed();
-      return { channel, leave };
+      return { connection, channel, leave };
     } catch (error) {
       leave();
       // Nobody waits for it any more; closed before it gets its script, it runs nothing.
@@ -89,11 +110,11 @@ export async function runOnHost(access: HostAccess, request: RunRequest): Promis
   const { link, target, clock, limits } = access;
   const { signal, what, steps, input } = request;
   signal?.throwIfAborted();
-  const connection = await unlessAborted(link.get(), signal);
   const token = randomHex(access.random, 32);
   const script = scriptFor({ token, steps, input });
-  const session = await openSession(connection, request, bootLine(Buffer.byteLength(script), target.sudo));
-  const { channel } = session;
+  const command = bootLine(Buffer.byteLength(script), target.sudo);
+  const session = await onConnection(link, signal, (connection) => openSession(connection, request, command));
+  const { connection, channel } = session;
   const { place } = connection;
   const run = new SessionRun({ channel, clock, limits, token, what, place, outputBytes: request.outputBytes });
   releaseWhenClosed(session, run, clock, limits.killWaitMs);

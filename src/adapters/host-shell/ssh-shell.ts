@@ -15,7 +15,7 @@ import { readRemote, writeRemote, writeWhole } from './ssh-files.ts';
 import { ReverseForwards } from './ssh-forwards.ts';
 import { checkPin } from './ssh-host-key.ts';
 import { SshLink } from './ssh-link.ts';
-import { runOnHost, type HostAccess } from './ssh-run.ts';
+import { onConnection, runOnHost, type HostAccess } from './ssh-run.ts';
 import { SSH_LIMITS, type SshEndpoint, type SshLimits, type SshTarget } from './ssh-target.ts';
 
 export interface SshShellParts {
@@ -85,10 +85,15 @@ export function createSshShell(parts: SshShellParts): SshShell {
     }
     streams += 1;
     try {
-      const connection = await link.get();
-      const socket = new ChannelSocket(await connection.openUnix(path));
+      const opened = await onConnection(link, undefined, async (connection) => ({
+        connection,
+        socket: new ChannelSocket(await connection.openUnix(path)),
+      }));
+      const { socket } = opened;
       // A shell that is closed ends its sockets quietly; a lost connection is an error.
-      const off = connection.onLost((problem) => socket.destroy(problem.code === 'Unavailable' ? problem : undefined));
+      const off = opened.connection.onLost((problem) =>
+        socket.destroy(problem.code === 'Unavailable' ? problem : undefined),
+      );
       socket.once('close', () => {
         off();
         streams -= 1;
