@@ -15,7 +15,7 @@ import { SeededRandom } from '../../src/base/random.ts';
 import type { CallMeta } from '../../src/controller/operations/handler.ts';
 import type { InstanceRecord } from '../../src/domain/instance.ts';
 import { PREFIX } from '../../src/domain/keys.ts';
-import type { AllInOne } from '../../src/launch/all-in-one.ts';
+import type { AllInOne, AllInOneOptions } from '../../src/launch/all-in-one.ts';
 import { startAllInOne } from '../../src/launch/all-in-one.ts';
 import { ConfigSchema } from '../../src/launch/config/schema.ts';
 import type { OperationInput, OperationOutput, UnaryName } from '../../src/messages/operations/index.ts';
@@ -140,30 +140,35 @@ export async function startSimCloud(options: SimCloudOptions = {}): Promise<SimC
   const clock = options.clock ?? new SystemClock();
   const random = new SeededRandom(options.seed ?? 1);
   const stateDir = options.stateDir ?? mkdtempSync(join(tmpdir(), 'novactl-sim-'));
-  const logger = options.logger ?? silentLogger;
   const world = options.world ?? createSimulatedHosts({ clock, ...(options.host && { options: options.host }) });
-  const cloud = await startAllInOne({
-    config: ConfigSchema.parse({ ...options.config, stateDir, drivers: 'simulated' }),
-    version: '0.0.0-test',
-    clock,
-    random,
-    logger,
-    roles: ['api', 'controller', 'worker'],
-    openDrivers: (blobs) => world.openDrivers(blobs),
-    onPoison: (error) => logger.error('poisoned', { error: error.message }),
-    store: options.store ?? createMemoryStore({ clock, random }),
-    bus: createMemoryBus({ clock, random, logger, ...(options.faults && { faults: options.faults }) }),
-  });
-  const ownsDir = options.stateDir === undefined;
-  const sim = new SimCloud({ cloud, world, clock, random, stateDir, ownsDir });
+  const cloud = await startAllInOne(allInOneOptions(options, { clock, random, stateDir, world }));
+  const sim = new SimCloud({ cloud, world, clock, random, stateDir, ownsDir: options.stateDir === undefined });
   // A store that was used before has hosts and images already.
-  if (options.store === undefined || sim.store.count(PREFIX.host) === 0) {
+  if (sim.store.count(PREFIX.host) === 0) {
     for (const name of options.hosts ?? ['node1']) await sim.addHost(name);
     await sim.addImage('still');
   }
   // Time that a test makes pass must not run ahead of a real disk: the hosts have the image already.
   if (options.clock !== undefined) for (const host of world.hosts()) host.images.add(sha256Hex(bootSector()));
   return sim;
+}
+
+function allInOneOptions(
+  options: SimCloudOptions,
+  made: { clock: Clock; random: Random; stateDir: string; world: SimulatedHosts },
+): AllInOneOptions {
+  const { clock, random, stateDir, world } = made;
+  const logger = options.logger ?? silentLogger;
+  return {
+    config: ConfigSchema.parse({ drivers: 'simulated', ...options.config, stateDir }),
+    version: '0.0.0-test',
+    ...{ clock, random, logger },
+    roles: ['api', 'controller', 'worker'],
+    openDrivers: (blobs) => world.openDrivers(blobs),
+    onPoison: (error) => logger.error('poisoned', { error: error.message }),
+    store: options.store ?? createMemoryStore({ clock, random }),
+    bus: createMemoryBus({ clock, random, logger, ...(options.faults && { faults: options.faults }) }),
+  };
 }
 
 /** 512 bytes that pass for a disk. */
