@@ -97,10 +97,22 @@ export class SimCloud {
     return host.hostId;
   }
 
-  async addImage(name: string, bytes = bootSector()): Promise<string> {
+  /** The key of bytes that wait to be registered. */
+  async upload(bytes: Buffer): Promise<string> {
     const blobKey = `upload/${newId('blob', this.random)}`;
     await this.cloud.blobs.put(blobKey, Readable.from([bytes]));
-    const { image } = await this.call('RegisterImage', { Name: name, Kind: 'machine', BlobKey: blobKey });
+    return blobKey;
+  }
+
+  async addImage(name: string, bytes = bootSector()): Promise<string> {
+    const BlobKey = await this.upload(bytes);
+    const { image } = await this.call('RegisterImage', { Name: name, Kind: 'machine', BlobKey });
+    return image.imageId;
+  }
+
+  async addKernel(name: string): Promise<string> {
+    const BlobKey = await this.upload(sampleKernel());
+    const { image } = await this.call('RegisterImage', { Name: name, Kind: 'kernel', BlobKey });
     return image.imageId;
   }
 
@@ -176,4 +188,14 @@ export function bootSector(): Buffer {
   const sector = Buffer.alloc(512);
   sector.writeUInt16LE(0xaa55, 510);
   return sector;
+}
+
+/** A bzImage as far as its setup header goes. */
+function sampleKernel(): Buffer {
+  const image = Buffer.alloc(4096);
+  image.writeUInt16LE(0xaa55, 510);
+  image.write('HdrS', 0x202);
+  image.writeUInt16LE(0x020f, 0x206);
+  image.writeUInt16LE(1, 0x236);
+  return image;
 }
