@@ -135,14 +135,14 @@ export class Session {
   async show<T>(listing: Listing<T>): Promise<void> {
     const { filter = [] } = this.flags;
     const rows = filterRows(listing.rows, listing.columns, filter, this.nowMs());
-    this.output.data(renderListing({ ...listing, rows }, await this.#rendering()));
+    this.output.data(renderListing({ ...listing, rows }, await this.rendering()));
     if (rows.length > 0 || this.format === 'json' || this.format === 'yaml') return;
     if (listing.rows.length > 0) this.output.message('no row passes the filter');
     else if (listing.empty !== '') this.output.hint(listing.empty);
   }
 
   async showOne<T>(details: Details<T>): Promise<void> {
-    this.output.data(renderOne(details, await this.#rendering()));
+    this.output.data(renderOne(details, await this.rendering()));
   }
 
   /** Any value as json or yaml where that is asked for; `text` for people. */
@@ -170,7 +170,8 @@ export class Session {
     }
   }
 
-  async #rendering(): Promise<RenderOptions> {
+  /** How this run prints. */
+  async rendering(): Promise<RenderOptions> {
     const { stdout, env } = this.io;
     const { columns } = this.flags;
     return {

@@ -1,0 +1,96 @@
+import { render } from 'ink';
+import type { Clock } from '../../base/clock.ts';
+import { errorText } from '../../base/errors.ts';
+import { DashboardScreen } from './dashboard-screen.tsx';
+import { followFeed } from './follow-feed.ts';
+import { followLog } from './follow-log.ts';
+import type { LineStyle } from './line.ts';
+import { DashboardModel } from './model.ts';
+import type { Effect, FeedItem, Screen } from './state.ts';
+import { dashboardState } from './state.ts';
+
+/** What the dashboard asks of the cloud and of the terminal. */
+export interface DashboardPort {
+  feed(signal: AbortSignal): AsyncIterable<FeedItem>;
+  /** A part of a console log; undefined: its last part. */
+  log(id: string, fromByte: number | undefined): Promise<{ readonly bytes: Uint8Array; readonly nextByte: number }>;
+  /** Answers the operation's id. */
+  terminate(id: string): Promise<string>;
+  /** Runs ssh on this terminal to its end. */
+  ssh(id: string): Promise<void>;
+}
+
+export interface DashboardOptions {
+  readonly port: DashboardPort;
+  readonly clock: Clock;
+  /** Ends the dashboard; its reason is thrown. */
+  readonly signal: AbortSignal;
+  readonly style: LineStyle;
+  readonly readOnly: boolean;
+  readonly screen?: Screen;
+  readonly stdin: NodeJS.ReadStream;
+  readonly stdout: NodeJS.WriteStream;
+}
+
+const MAX_FPS = 8;
+
+/**
+ * Draws on the alternate screen until `q` or ctrl-c. However it ends, the terminal is as it was: ink gives it back on unmount, on signals and on exit,
+ * and an error that nobody caught ends it from here. (Against SIGKILL: bin/terminal-guard.)
+ */
+export async function runDashboard(options: DashboardOptions): Promise<void> {
+  const { port, clock, style, readOnly, screen, stdin, stdout } = options;
+  const ending = new AbortController();
+  const signal = AbortSignal.any([options.signal, ending.signal]);
+  let lend: ((use: () => Promise<void>) => Promise<void>) | undefined;
+  const size = { columns: stdout.columns, rows: stdout.rows };
+  const model = new DashboardModel({
+    state: dashboardState({ readOnly, ...size, ...(screen === undefined ? {} : { screen }) }),
+    clock,
+    style,
+    onEffect: (effect) => void act(effect),
+  });
+  const say = (text: string, bad: boolean): void => model.update((state) => ({ ...state, notice: { text, bad } }));
+  const act = async (effect: Effect): Promise<void> => {
+    try {
+      if (effect.kind === 'quit') ending.abort();
+      else if (effect.kind === 'ssh') await lend?.(() => port.ssh(effect.id));
+      else say(`terminating ${effect.id} (${await port.terminate(effect.id)})`, false);
+    } catch (error) {
+      say(errorText(error), true);
+    }
+  };
+  // Before the screen is taken: without a cloud there is a message, as of any other command.
+  await followFeed(model, port, clock, signal);
+  const app = render(<DashboardScreen model={model} onReady={(give) => (lend = give)} />, {
+    stdin,
+    stdout,
+    exitOnCtrlC: false,
+    patchConsole: false,
+    interactive: true,
+    alternateScreen: true,
+    incrementalRendering: true,
+    maxFps: MAX_FPS,
+  });
+  let thrown: unknown;
+  const fail = (error: unknown): void => {
+    thrown ??= error;
+    ending.abort();
+  };
+  const stopLog = followLog(model, port, clock, signal);
+  process.on('uncaughtException', fail);
+  process.on('unhandledRejection', fail);
+  signal.addEventListener('abort', () => app.unmount(), { once: true });
+  if (signal.aborted) app.unmount();
+  try {
+    await app.waitUntilExit();
+  } finally {
+    process.off('uncaughtException', fail);
+    process.off('unhandledRejection', fail);
+    ending.abort();
+    stopLog();
+    model.close();
+  }
+  if (thrown !== undefined) throw thrown;
+  options.signal.throwIfAborted();
+}
