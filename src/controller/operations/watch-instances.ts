@@ -15,7 +15,8 @@ export const watchInstances: StreamHandler<'WatchInstances'> = async function* (
   const { store } = context.cloud;
   const ids = [...new Set(input.InstanceIds)];
   for (const id of ids) instanceOf((key) => store.get<InstanceRecord>(key)?.value, context.principal, id);
-  const changes = new ChangeQueue(store, PREFIX.instance, signal);
+  const keys = new Set(ids.map((id) => KEYS.instance(id)));
+  const changes = new ChangeQueue(store, PREFIX.instance, signal, (key) => keys.has(key));
   try {
     const sent = new Map<string, number>();
     for (let first = true; first || (await changes.next()); first = false) {
@@ -72,21 +73,23 @@ function headsFor(record: InstanceRecord | undefined, until: readonly InstanceSt
   return INSTANCE_TRANSITIONS[record.state].some((next) => until.includes(next) && next !== 'shutting-down');
 }
 
-/** Wakes for every committed change under a prefix; what is read then is the replica itself. */
+/** Wakes for every committed change of a wanted key under a prefix; what is read then is the replica itself. */
 export class ChangeQueue {
   readonly #watch: { close(): void };
   readonly #signal: AbortSignal;
+  readonly #poke = (): void => {
+    this.#dirty = true;
+    this.#wake?.();
+  };
   #dirty = false;
   #wake: (() => void) | undefined;
 
-  constructor(replica: Replica, prefix: string, signal: AbortSignal) {
+  constructor(replica: Replica, prefix: string, signal: AbortSignal, wanted: (key: string) => boolean = () => true) {
     this.#signal = signal;
-    const poke = (): void => {
-      this.#dirty = true;
-      this.#wake?.();
-    };
-    this.#watch = replica.watch(prefix, replica.rev + 1, poke);
-    signal.addEventListener('abort', poke, { once: true });
+    this.#watch = replica.watch(prefix, replica.rev + 1, ({ ops }) => {
+      if (ops.some(({ key }) => wanted(key))) this.#poke();
+    });
+    signal.addEventListener('abort', this.#poke, { once: true });
   }
 
   /** True at the next change, false when the signal ended it. */
@@ -103,5 +106,6 @@ export class ChangeQueue {
 
   close(): void {
     this.#watch.close();
+    this.#signal.removeEventListener('abort', this.#poke);
   }
 }
