@@ -134,6 +134,9 @@ export function without<K extends keyof InstanceRecord>(
   record: InstanceRecord,
   ...fields: K[]
 ): Omit<InstanceRecord, K> {
-  const kept = Object.entries(record).filter(([field]) => !(fields as readonly string[]).includes(field));
-  return Object.fromEntries(kept) as Omit<InstanceRecord, K>;
+  const copy: Record<string, unknown> = {};
+  for (const [field, value] of Object.entries(record)) {
+    if (!(fields as readonly string[]).includes(field)) copy[field] = value;
+  }
+  return copy as unknown as Omit<InstanceRecord, K>;
 }

@@ -93,6 +93,7 @@ export async function decisionsBench(context: BenchContext): Promise<readonly Be
     for (const [concurrency, calls] of RUNS) {
       context.progress(`${calls} RunInstances at concurrency ${concurrency}`);
       const began = performance.now();
+      const cpuBefore = process.threadCpuUsage();
       const value = await rate(concurrency, calls, () => runOne(sim));
       await until(() => sim.records().every((record) => record.state === 'running'), {
         what: 'every instance runs',
@@ -100,6 +101,7 @@ export async function decisionsBench(context: BenchContext): Promise<readonly Be
         everyMs: 20,
       });
       const running = (calls * 1000) / (performance.now() - began);
+      const cpu = process.threadCpuUsage(cpuBefore);
       const baseline = await bareRate(join(dir, `bare-${concurrency}`), sample(), concurrency, calls);
       rows.push(
         benchRow({
@@ -115,6 +117,12 @@ export async function decisionsBench(context: BenchContext): Promise<readonly Be
           value: running,
           unit: '1/s',
           note: 'the same instances from the first call until the last one runs',
+        }),
+        benchRow({
+          name: `decisions.cpu-at-${concurrency}`,
+          value: (cpu.user + cpu.system) / calls,
+          unit: 'us',
+          note: 'CPU of the main thread for each of them, whatever else the machine does',
         }),
       );
     }

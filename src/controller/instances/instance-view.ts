@@ -33,7 +33,7 @@ export function instanceView(
     diskGib: record.diskGib,
     ...(record.keyName === undefined ? {} : { keyName: record.keyName }),
     hostId: record.hostId,
-    hostName: replica.get<HostRecord>(KEYS.host(record.hostId))?.value.name ?? record.hostId,
+    hostName: hostNameOf(replica, record),
     availabilityZone: record.zone,
     privateIpAddress: record.nic.address,
     macAddress: record.nic.mac,
@@ -44,4 +44,8 @@ export function instanceView(
     ...(record.operationId === undefined ? {} : { operationId: record.operationId }),
     rev,
   };
+}
+
+export function hostNameOf(replica: Pick<Replica, 'get'>, { hostId }: InstanceRecord): string {
+  return replica.get<HostRecord>(KEYS.host(hostId))?.value.name ?? hostId;
 }

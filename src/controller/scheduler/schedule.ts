@@ -17,7 +17,7 @@ const PICK_AMONG = 4;
 const HOSTS_PER_CALL = 40;
 
 /** In a large cloud a call weighs so many hosts, and one more for each instance, from a random place on; all, when those have no room. */
-const SAMPLE = 32;
+const SAMPLE = 16;
 
 type Context = Pick<ControllerContext, 'observations' | 'policy' | 'random'>;
 type Reader = Pick<Draft, 'peek' | 'replica'>;
