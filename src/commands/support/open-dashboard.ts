@@ -1,10 +1,42 @@
+import type { Clock } from '../../base/clock.ts';
+import { CloudError } from '../../base/errors.ts';
 import { cutMark, wantsColor } from '../../views/paint.ts';
 import { runDashboard } from '../../views/dashboard/run-dashboard.tsx';
 import { readConsole } from './console.ts';
 import type { Session } from './session.ts';
 
 /** ssh says why it failed, and the dashboard would draw over it. */
-const SSH = `"$@"; code=$?; [ $code -eq 0 ] || { printf 'ended with %s; press Enter to go back ' $code; read -r _; }`;
+const SSH = `trap : INT; "$@"; code=$?; [ $code -eq 0 ] || { printf 'ended with %s; press Enter to go back ' $code; read -r _; }`;
+
+const ORPHAN_MS = 500;
+
+/** Ctrl-c is meant for the program that has the terminal now. */
+async function withoutInterrupts(run: () => Promise<unknown>): Promise<void> {
+  const listeners = process.listeners('SIGINT');
+  const nothing = (): void => undefined;
+  process.on('SIGINT', nothing);
+  for (const listener of listeners) process.off('SIGINT', listener);
+  try {
+    await run();
+  } finally {
+    for (const listener of listeners) process.on('SIGINT', listener);
+    process.off('SIGINT', nothing);
+  }
+}
+
+/** When bin/terminal-guard is killed the shell has the terminal again; two programs that read one keyboard help nobody. */
+function endWithParent(clock: Clock): { readonly signal: AbortSignal; stop(): void } {
+  const gone = new AbortController();
+  const parent = process.ppid;
+  const timer = clock.every(
+    ORPHAN_MS,
+    () => {
+      if (process.ppid !== parent) gone.abort(new CloudError('Unavailable', 'the program that started it is gone'));
+    },
+    { unref: true },
+  );
+  return { signal: gone.signal, stop: () => timer.cancel() };
+}
 
 export async function openDashboard(
   session: Session,
@@ -18,18 +50,19 @@ export async function openDashboard(
     ...(flags.context === undefined ? [] : ['--context', flags.context]),
     ...(flags.set ?? []).flatMap((word) => ['--set', word]),
   ];
-  await runDashboard({
+  const parent = endWithParent(io.clock);
+  const running = runDashboard({
     ...options,
     clock: io.clock,
-    signal: io.signal,
+    signal: AbortSignal.any([io.signal, parent.signal]),
     style: { color, cutMark: cutMark(env) },
     port: {
       feed: (signal) => session.watch('WatchCloud', {}, signal),
       log: (id, fromByte) => readConsole(session, id, fromByte),
       terminate: async (id) => (await session.change('TerminateInstances', { InstanceIds: [id] })).operationId,
-      ssh: async (id) => {
-        await io.exec('sh', ['-c', SSH, 'sh', ...io.self, 'instance', 'ssh', id, ...same]);
-      },
+      ssh: (id) =>
+        withoutInterrupts(() => io.exec('sh', ['-c', SSH, 'sh', ...io.self, 'instance', 'ssh', id, ...same])),
     },
   });
+  await running.finally(() => parent.stop());
 }

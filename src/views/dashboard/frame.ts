@@ -60,14 +60,22 @@ function tabLine(state: DashboardState, style: LineStyle): Line {
   const tabs = SCREENS.flatMap(({ key, name, screen }): Segment[] => {
     const here = root?.kind === screen.kind && (root.kind !== 'list' || root.list === (screen as typeof root).list);
     const list = COUNTED[name];
-    const count = list === undefined ? '' : ` ${state.known[list].size}`;
+    const count = list === undefined ? '' : ` ${countOf(state, list)}`;
     const text = here ? `[${key} ${name}${count}]` : ` ${key} ${name}${count} `;
     return [{ text, paint: here ? 'bold' : 'dim' }, { text: ' ' }];
   });
   return between(tabs, [{ text: orderWords(state) }], state.columns, style.cutMark);
 }
 
-/** `3 of 40, by age`. */
+/** How many there are; instances that have ended are listed for an hour, and are none. */
+function countOf({ known }: DashboardState, list: ListName): number {
+  if (list !== 'instances') return known[list].size;
+  let count = 0;
+  for (const row of known.instances.values()) if (row.state !== 'terminated') count += 1;
+  return count;
+}
+
+/** `by age, reversed`. */
 function orderWords(state: DashboardState): string {
   const screen = screenOf(state);
   if (screen.kind !== 'list') return '';
@@ -120,6 +128,7 @@ function logLines(state: DashboardState, screen: Extract<Screen, { kind: 'log' }
 /** What is being typed, or what was last said. */
 function sayLine(state: DashboardState): Line {
   const { prompt, notice, feed } = state;
+  if (state.dialog !== undefined) return line('');
   if (prompt !== undefined) return line(` ${prompt.kind === 'filter' ? '/' : ':'}${prompt.text}_`);
   if (notice !== undefined) return line({ text: ` ${notice.text}`, paint: notice.bad ? 'bad' : 'good' });
   if (feed.status === 'lost') return line({ text: ` ${feed.problem ?? ''}`, paint: 'bad' });

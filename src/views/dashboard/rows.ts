@@ -61,7 +61,8 @@ function kindOf<T>(options: {
     columns: columns.map(({ name, right, fixed }) => ({
       title: name.toUpperCase(),
       right: right === true,
-      fixed: fixed === true,
+      // A number or a state that is cut says something else.
+      fixed: fixed === true || right === true || name === 'state' || name === 'status',
     })),
     drop: options.drop.map((name) => columns.findIndex((column) => column.name === name)),
     rows: (known) => [...options.all(known)].map(makeRow),

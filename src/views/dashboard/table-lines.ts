@@ -5,7 +5,7 @@ import type { ListName } from './state.ts';
 
 const GAP = '  ';
 /** Cells that a column keeps when it is cut. */
-const LEAST = 6;
+const LEAST = 8;
 /** Stands before the selected row, so that it is seen without colour too. */
 const MARK = '>';
 
@@ -28,7 +28,7 @@ function fit(
   let shown = columns.map((_, index) => index);
   for (const gone of [-1, ...drop]) {
     shown = shown.filter((index) => index !== gone);
-    const least = shown.map((index) => least1(columns[index], natural[index] ?? 0));
+    const least = shown.map((index) => leastOf(columns[index], natural[index] ?? 0));
     if (total(least) <= width) break;
   }
   const widths = shown.map((index) => natural[index] ?? 0);
@@ -44,7 +44,7 @@ function fit(
   return { shown, widths };
 }
 
-const least1 = (column: ListColumn | undefined, natural: number): number =>
+const leastOf = (column: ListColumn | undefined, natural: number): number =>
   column?.fixed === true ? natural : Math.min(natural, LEAST);
 
 export interface Window {
