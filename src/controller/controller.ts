@@ -1,3 +1,4 @@
+import { errorText } from '../base/errors.ts';
 import { toJson } from '../base/json.ts';
 import { KEYS } from '../domain/keys.ts';
 import type { HostRecord } from '../domain/records.ts';
@@ -7,11 +8,13 @@ import type { HandlerTable, Subscription } from '../ports/bus.ts';
 import type { ControllerContext } from './controller-context.ts';
 import { hostProblem } from './hosts/host-problem.ts';
 import { InstanceLoop } from './instances/instance-loop.ts';
+import { expireRecords } from './maintenance/expire.ts';
 import { completeReservations } from './instances/reservations.ts';
 import { Executor } from './operations/executor.ts';
 import type { CallMeta } from './operations/handler.ts';
 
 const PREFETCH = 256;
+const HOUSEKEEPING_MS = 600_000;
 
 /** The Cloud Controller of one process: takes changes and reports from the bus, drives the reconcilers. */
 export class Controller {
@@ -19,6 +22,8 @@ export class Controller {
   readonly instances: InstanceLoop;
   readonly #context: ControllerContext;
   #subscription: Subscription | undefined;
+  #housekeeping: { cancel(): void } | undefined;
+  #keepingHouse: Promise<void> | undefined;
 
   constructor(context: ControllerContext) {
     this.#context = context;
@@ -31,11 +36,26 @@ export class Controller {
     this.#subscription = await bus.serve(TOPIC.controller, this.#handlers(), { prefetch: PREFETCH });
     await completeReservations(this.#context);
     this.instances.start();
+    this.#housekeeping = this.#context.clock.every(HOUSEKEEPING_MS, () => this.#keepHouse(), { unref: true });
   }
 
   async close(): Promise<void> {
+    this.#housekeeping?.cancel();
     await this.#subscription?.close();
     await this.instances.close();
+    await this.#keepingHouse;
+  }
+
+  /** One at a time; what can't be done now is done the next time. */
+  #keepHouse(): void {
+    const { logger } = this.#context;
+    this.#keepingHouse ??= completeReservations(this.#context)
+      .then(() => expireRecords(this.#context))
+      .then(
+        (deleted) => logger.debug('old records deleted', { deleted }),
+        (error: unknown) => logger.warn('housekeeping was cut short', { error: errorText(error) }),
+      )
+      .finally(() => (this.#keepingHouse = undefined));
   }
 
   #handlers(): HandlerTable {
