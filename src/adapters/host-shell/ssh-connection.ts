@@ -186,9 +186,9 @@ export class SshConnection {
           else discard(answer);
         });
       } catch (error) {
-        // ssh2 throws when its socket is not writable any more; its 'close' comes a little later.
-        fail(lostUnderWay(what, this.#lostBy(), false));
+        // ssh2 throws when its socket is not writable any more. Its 'close' is yet to come, but nothing can be sent on it again.
         this.#lastError ??= error as Error;
+        this.end(this.#lostBy());
       }
     });
   }

@@ -1,5 +1,5 @@
 import { mkdtempSync, rmSync } from 'node:fs';
-import { createServer, type AddressInfo, connect, type Socket } from 'node:net';
+import { connect, createServer, type AddressInfo, type Socket } from 'node:net';
 import { once } from 'node:events';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -8,7 +8,7 @@ import { afterEach, describe, expect, it } from 'vitest';
 import { createSshShell, type SshShell } from '../../../../src/adapters/host-shell/ssh-shell.ts';
 import type { SshEndpoint, SshLimits, SshTarget } from '../../../../src/adapters/host-shell/ssh-target.ts';
 import { SystemClock } from '../../../../src/base/clock.ts';
-import { CloudError } from '../../../../src/base/errors.ts';
+import type { CloudError } from '../../../../src/base/errors.ts';
 import { silentLogger } from '../../../../src/base/logger.ts';
 import { SystemRandom } from '../../../../src/base/random.ts';
 import { startSsh2Server, type Ssh2Server, type Ssh2ServerOptions } from '../../../support/ssh2-server.ts';
