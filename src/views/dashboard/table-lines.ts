@@ -6,6 +6,8 @@ import type { ListName } from './state.ts';
 const GAP = '  ';
 /** Cells that a column keeps when it is cut. */
 const LEAST = 8;
+/** With fewer cells than this for a column, another goes. */
+const WISHED = 14;
 /** Stands before the selected row, so that it is seen without colour too. */
 const MARK = '>';
 
@@ -45,7 +47,7 @@ function fit(
 }
 
 const leastOf = (column: ListColumn | undefined, natural: number): number =>
-  column?.fixed === true ? natural : Math.min(natural, LEAST);
+  column?.fixed === true ? natural : Math.min(natural, WISHED);
 
 export interface Window {
   /** Rows that are seen. */
