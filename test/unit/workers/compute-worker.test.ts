@@ -1,0 +1,150 @@
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { createMemoryBus } from '../../../src/adapters/bus/memory-bus.ts';
+import { createMemoryStore } from '../../../src/adapters/store/memory-store.ts';
+import type { Json } from '../../../src/base/json.ts';
+import { toJson } from '../../../src/base/json.ts';
+import { silentLogger } from '../../../src/base/logger.ts';
+import { SeededRandom } from '../../../src/base/random.ts';
+import { WorkerDirectory } from '../../../src/controller/hosts/worker-directory.ts';
+import { KEYS } from '../../../src/domain/keys.ts';
+import type { HostReport, WorkerHello } from '../../../src/messages/worker.ts';
+import { TOPIC } from '../../../src/messages/worker.ts';
+import type { Bus } from '../../../src/ports/bus.ts';
+import { ComputeWorker } from '../../../src/workers/compute-worker.ts';
+import { createSimulatedHosts } from '../../../src/workers/drivers/simulated/create-simulated-hosts.ts';
+import type { SimulatedHosts } from '../../../src/workers/drivers/simulated/create-simulated-hosts.ts';
+import { ManualClock } from '../../support/manual-clock.ts';
+
+const random = new SeededRandom(1);
+const transport = { kind: 'simulated', name: 'node1' } as const;
+const open = (epoch = 1): Json => ({ v: 1, hostId: 'h-1', epoch, cloudId: 'cloud-1', transport, virtType: 'kvm' });
+
+let clock: ManualClock;
+let bus: Bus;
+let world: SimulatedHosts;
+let worker: ComputeWorker;
+let hellos: WorkerHello[];
+let reports: HostReport[];
+let opened: number;
+
+beforeEach(async () => {
+  clock = new ManualClock();
+  bus = createMemoryBus({ clock, random });
+  world = createSimulatedHosts({ clock });
+  [hellos, reports, opened] = [[], [], 0];
+  await bus.serve(TOPIC.controller, {
+    'worker-hello': (body) => Promise.resolve(void hellos.push(body as unknown as WorkerHello)),
+    'host-report': (body) => Promise.resolve(void reports.push(body as unknown as HostReport)),
+  });
+  const openDrivers = world.openDrivers({ head: () => Promise.reject(new Error('no blobs')) });
+  worker = new ComputeWorker({
+    ...{ workerId: 'w1', session: 's1', bus, clock, logger: silentLogger },
+    openDrivers: (to) => {
+      opened += 1;
+      return openDrivers(to);
+    },
+  });
+  await worker.start();
+});
+afterEach(async () => {
+  await worker.close();
+  await bus.close();
+});
+
+const ask = (type: string, body: Json): Promise<Json | undefined> =>
+  bus.call(TOPIC.worker('w1'), type, body, { timeoutMs: 5000 });
+
+describe('a compute worker', () => {
+  it('[sim] says hello at once and every ten seconds, with the hosts that it has open', async () => {
+    await clock.advance(0);
+    await ask('host-open', open());
+    await clock.advance(20_000);
+    expect(hellos.map((hello) => hello.open)).toEqual([[], ['h-1'], ['h-1']]);
+    expect(hellos[0]).toMatchObject({ workerId: 'w1', session: 's1', kinds: ['compute', 'network'] });
+  });
+
+  it('[sim] opens a host once, however often it is told, and reports everything each time', async () => {
+    await Promise.all([ask('host-open', open()), ask('host-open', open()), ask('host-open', open())]);
+    await clock.advance(100);
+    // One for each call, and one for the connection that came up.
+    expect([opened, reports.filter((report) => report.whole).length]).toEqual([1, 4]);
+  });
+
+  it('[sim] a newer epoch ends the session of the older one', async () => {
+    await ask('host-open', open(1));
+    await ask('host-open', open(2));
+    await ask('host-open', open(1));
+    expect(opened).toBe(2);
+    await clock.advance(100);
+    const epochs = reports.map((report) => report.epoch);
+    expect(epochs.slice(epochs.indexOf(2))).not.toContain(1);
+  });
+
+  it('[sim] of a host that does not answer reports just that', async () => {
+    world.host('node1').disconnect('no route to host');
+    await ask('host-open', open());
+    expect(reports[0]).toMatchObject({ up: false, whole: false, problem: 'no route to host', facts: [] });
+  });
+
+  it('[sim] answers for a host that it has not open that it has not', async () => {
+    const body = { v: 1, hostId: 'h-1', instanceId: 'i-1', fromByte: 0, maxBytes: 10 };
+    await expect(ask('console-read', body)).rejects.toMatchObject({ code: 'Unavailable' });
+    await ask('host-open', open());
+    expect(await ask('console-read', body)).toEqual({ data: '', fromByte: 0, nextByte: 0 });
+    await ask('host-close', { v: 1, hostId: 'h-1', epoch: 1 });
+    await expect(ask('console-read', body)).rejects.toMatchObject({ code: 'Unavailable' });
+  });
+
+  it('[sim] probes without opening, and leaves nothing open', async () => {
+    const facts = await ask('host-probe', { v: 1, transport });
+    expect(facts).toMatchObject({ hostname: 'node1', cpus: 16 });
+    await clock.advance(10_000);
+    expect(hellos.at(-1)?.open).toEqual([]);
+  });
+
+  it.each([
+    ['host-open', { v: 2 }],
+    ['host-probe', { v: 1, transport: { kind: 'carrier-pigeon' } }],
+    ['instance-command', { v: 1, verb: 'dance' }],
+  ])('[sim] refuses a %s that it does not know: %j', async (type, body) => {
+    await expect(ask(type, body)).rejects.toThrow();
+  });
+});
+
+describe('the directory of workers', () => {
+  const parts = async () => {
+    const store = createMemoryStore({ clock, random });
+    const host = { id: 'h-1', transport, facts: { virtType: 'kvm' } };
+    await store.txn({
+      puts: [
+        { key: KEYS.host('h-1'), value: host },
+        { key: KEYS.assign('compute', 'h-1'), value: { v: 1, workerId: 'w1', epoch: 1 } },
+      ],
+    });
+    return new WorkerDirectory({ store, bus, clock, logger: silentLogger, cloudId: 'cloud-1' });
+  };
+  const hello = (openHosts: string[] = []): WorkerHello =>
+    toJson({ v: 1, workerId: 'w1', session: 's1', kinds: ['compute'], open: openHosts }) as unknown as WorkerHello;
+
+  it('[sim] opens what a worker shall have and has not, once at a time', async () => {
+    const directory = await parts();
+    world.host('node1').options = { ...world.host('node1').options, latencyMs: 1000 };
+    for (let n = 0; n < 3; n += 1) directory.hello(hello());
+    await clock.advance(5000);
+    expect([opened, reports.length]).toEqual([1, 2]);
+    directory.hello(hello(['h-1']));
+    await clock.advance(5000);
+    expect(reports).toHaveLength(2);
+  });
+
+  it('[sim] counts on a worker for as long as it says hello', async () => {
+    const directory = await parts();
+    expect(directory.pick('compute')).toBeUndefined();
+    directory.hello(hello(['h-1']));
+    expect([directory.pick('compute'), directory.pick('volume')]).toEqual(['w1', undefined]);
+    await clock.advance(34_000);
+    expect(directory.pick('compute')).toBe('w1');
+    await clock.advance(1000);
+    expect(directory.pick('compute')).toBeUndefined();
+  });
+});
