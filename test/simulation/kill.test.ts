@@ -6,14 +6,16 @@ import type { SimCloud } from '../support/sim-cloud.ts';
 import { expectWorldAsRecorded } from '../support/world.ts';
 
 const SEEDS = Array.from({ length: 60 }, (_, index) => index + 1);
-const COUNT = 3;
+
+/** Most seeds run three instances, some so many that RunInstances takes several transactions. */
+const countOf = (seed: number): number => (seed % 6 === 0 ? 25 : 3);
 
 let mortal: MortalCloud;
 afterEach(() => mortal.dispose());
 
 /** What a user does, again from the start in every life of the cloud: with the same token, to the same instances. */
-async function script(sim: SimCloud): Promise<void> {
-  const { instances } = await sim.run({ MinCount: COUNT, MaxCount: COUNT, ClientToken: 'mine' });
+async function script(sim: SimCloud, count: number): Promise<void> {
+  const { instances } = await sim.run({ MinCount: count, MaxCount: count, ClientToken: 'mine' });
   const [first = '', second = ''] = instances.map((row) => row.instanceId);
   await settle(
     sim,
@@ -39,10 +41,10 @@ async function settle(sim: SimCloud, state: string, ids: readonly string[]): Pro
 }
 
 /** One life: until the script has ended or the process died. */
-async function live(sim: SimCloud): Promise<boolean> {
+async function live(sim: SimCloud, count: number): Promise<boolean> {
   let ended = false;
   let failed: unknown;
-  script(sim).then(
+  script(sim, count).then(
     () => (ended = true),
     (error: unknown) => {
       if (!mortal.dead) failed = error;
@@ -56,27 +58,24 @@ async function live(sim: SimCloud): Promise<boolean> {
 
 describe('a process that is killed at any moment', () => {
   it.each(SEEDS)('[sim] leaves what the next one finishes (seed %i)', async (seed) => {
+    const count = countOf(seed);
     mortal = new MortalCloud(seed, { host: { guest: { bootMs: 0, shutdownMs: 300, obeysAcpi: true } } });
     let sim = await mortal.start();
     const host = mortal.world.host('node1');
     host.addForeignDomain('debian');
     const deaths = 1 + randomBelow(mortal.random, 5);
     for (let death = 0; death < deaths; death += 1) {
-      mortal.dieAfter(1 + randomBelow(mortal.random, 60));
-      const ended = await live(sim);
+      mortal.dieAfter(1 + randomBelow(mortal.random, 20 * count));
+      const ended = await live(sim, count);
       mortal.dieAfter(undefined);
       if (ended && !mortal.dead) break;
       expect(mortal.dead, 'the script ends or the process dies').toBe(true);
       sim = await mortal.start();
     }
-    expect(await live(sim), mortal.deaths.join('; ')).toBe(true);
-    expect(sim.records(), 'the same token makes no new instance').toHaveLength(COUNT);
-    expect(
-      sim
-        .records()
-        .map((record) => record.state)
-        .sort(),
-    ).toEqual(['running', 'stopped', 'terminated']);
+    expect(await live(sim, count), mortal.deaths.join('; ')).toBe(true);
+    expect(sim.records(), 'the same token makes no new instance').toHaveLength(count);
+    const inState = (state: string): number => sim.records().filter((record) => record.state === state).length;
+    expect([inState('running'), inState('stopped'), inState('terminated')]).toEqual([count - 2, 1, 1]);
     for (const domain of host.domains.all()) expect(domain.starts, `${domain.name} was started once`).toBe(1);
     await mortal.clock.advance(60_000);
     expectWorldAsRecorded(sim, ['debian']);

@@ -66,7 +66,9 @@ describe('RunInstances', () => {
     await expect(sim.run()).rejects.toThrow('there is no host yet; add one with "novactl host add --local"');
     await sim.addHost('node1');
     sim.world.host('node1').disconnect('libvirtd does not answer');
-    await sim.cloud.context.clock.sleep(5);
+    const isDown = async (): Promise<boolean> =>
+      (await sim.call('DescribeHosts', {})).hosts.every((host) => host.state === 'down');
+    await until(isDown, { what: 'the host is down' });
     await expect(sim.run()).rejects.toThrow('no host has room: node1: libvirtd does not answer');
   });
 });
