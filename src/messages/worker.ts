@@ -106,6 +106,7 @@ export const ReadConsole = z.object({
 });
 export const ConsolePart = z.object({ data: z.string(), fromByte: z.int(), nextByte: z.int() });
 
+/** `power` is a PowerState of ports/hypervisor.ts, or `absent`. */
 const Fact = z.object({ name: z.string(), uuid: z.string(), power: z.string(), reason: z.string().optional() });
 export type Fact = z.output<typeof Fact>;
 

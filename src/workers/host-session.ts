@@ -19,6 +19,8 @@ export interface Reporter {
 
 const INVENTORY_MS = 30_000;
 const CONFIRM_AGAIN_MS = 1000;
+/** What a report says of a domain that is not there. */
+const ABSENT = 'absent';
 /** Progress is told so often at most; a command that is shorter tells of none. */
 const PROGRESS_MS = 250;
 /** How long close() waits for commands under way before it cuts them off. */
@@ -237,8 +239,11 @@ export class HostSession {
       this.#track(this.reportAll());
       return;
     }
-    // That our own command defines or undefines the domain is no news.
-    if (event.kind === 'domain' && event.power === 'unknown' && this.#running.has(event.name)) return;
+    if (event.kind === 'domain' && event.power === 'unknown') {
+      // That our own command defines or undefines the domain is no news: its outcome tells.
+      if (!this.#running.has(event.name)) this.#track(this.#lookAt(event.name, event.uuid));
+      return;
+    }
     const seq = this.#parts.nextSeq();
     if (event.kind === 'disconnected') {
       this.#track(this.#report({ seq, up: false, whole: false, facts: [], problem: event.problem }));
@@ -247,6 +252,13 @@ export class HostSession {
     const { name, uuid, power, reason } = event;
     const fact: Fact = { name, uuid, power, ...(reason === undefined ? {} : { reason }) };
     this.#track(this.#report({ seq, up: true, whole: false, facts: [fact] }));
+  }
+
+  /** Something about the domain changed, and the event does not say what it is now. */
+  async #lookAt(name: string, uuid: string): Promise<void> {
+    const seq = this.#parts.nextSeq();
+    const fact = (await this.#drivers.hypervisor.lookup(uuid)) ?? { name, uuid, power: ABSENT };
+    await this.#report({ seq, up: true, whole: false, facts: [fact] });
   }
 
   #report(seen: { seq: number; up: boolean; whole: boolean; facts: readonly Fact[]; problem?: string }): Promise<void> {

@@ -74,6 +74,28 @@ describe('what happens to a domain past the cloud', () => {
     expect(host.domains.named(id)).toMatchObject({ power: 'running', starts: 2 });
   });
 
+  it('[sim] one that is stopped, and then undefined by hand, is made again at its next start', async () => {
+    await sim.call('StopInstances', { InstanceIds: [id] });
+    await until('stopped');
+    host.undefineByHand(id);
+    await clock.advance(100);
+    expect((await sim.call('ExplainInstance', { InstanceId: id })).observed?.power).toBe('absent');
+    expect(sim.record(id).state).toBe('stopped');
+    await sim.call('StartInstances', { InstanceIds: [id] });
+    await until('running');
+    expectWorldAsRecorded(sim);
+  });
+
+  it('[sim] one that is terminated is not listed as an orphan for a moment', async () => {
+    await sim.call('TerminateInstances', { InstanceIds: [id] });
+    for (let passedMs = 0; passedMs < 2000; passedMs += 10) {
+      await clock.advance(10);
+      const { hosts } = await sim.call('DescribeHosts', {});
+      expect(hosts[0]?.orphans).toEqual([]);
+    }
+    expect(sim.record(id).state).toBe('terminated');
+  });
+
   it('[sim] one that went without a word is made again', async () => {
     await undefinedUnseen();
     expect((await until('running')).stateReason?.message).toContain('no longer defined');
