@@ -64,5 +64,12 @@ export async function openDashboard(
         withoutInterrupts(() => io.exec('sh', ['-c', SSH, 'sh', ...io.self, 'instance', 'ssh', id, ...same])),
     },
   });
-  await running.finally(() => parent.stop());
+  try {
+    await running;
+  } catch (error) {
+    // The terminal belongs to the shell again, so that what else went wrong at the end is no news.
+    throw parent.signal.aborted ? parent.signal.reason : error;
+  } finally {
+    parent.stop();
+  }
 }

@@ -51,6 +51,7 @@ describe('what an ordinary command loads', () => {
     'image/import',
     'image/build-tiny',
     'status',
+    'dashboard',
     'up',
     'serve',
   ])('%s: itself, oclif and the client, nothing heavy', (command) => {
@@ -70,6 +71,17 @@ describe('what an ordinary command loads', () => {
   it('is seen to be heavy where it is', () => {
     const daemon = loaded([chunkOf('src/launch/serve.ts')]);
     expect([...daemon].some((path) => HEAVY.test(path))).toBe(true);
+  });
+});
+
+describe('the dashboard', () => {
+  it('loads ink and React only once it draws', () => {
+    const drawing = loaded([chunkOf('src/commands/support/open-dashboard.ts')]);
+    expect(
+      [...drawing].filter((path) => /node_modules\/(ink|react)\/index|node_modules\/ink\/build\/ink\.js/.test(path)),
+    ).not.toEqual([]);
+    const once = loaded([chunkOf('src/commands/support/dashboard-snapshot.ts')]);
+    expect([...once].filter((path) => HEAVY.test(path))).toEqual([]);
   });
 });
 

@@ -1,0 +1,187 @@
+import { execFileSync } from 'node:child_process';
+import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { NOVACTL, TestCloud, type InstanceRow } from '../../support/test-cloud.ts';
+import { Tmux } from '../../support/tmux.ts';
+import { until } from '../../support/until.ts';
+
+const ROOT = join(import.meta.dirname, '..', '..', '..');
+
+function missing(): string | undefined {
+  try {
+    execFileSync('tmux', ['-V']);
+    return undefined;
+  } catch {
+    return 'tmux is not installed';
+  }
+}
+const absent = missing();
+
+let cloud: TestCloud;
+let tmux: Tmux;
+let thrower: string;
+
+const run = (...words: string[]): Promise<string> =>
+  cloud.ok('instance', 'run', '--image', 'still', '--type', 'm1.nano', '--wait', ...words);
+const named = async (name: string): Promise<InstanceRow | undefined> =>
+  (await cloud.json<{ instances: (InstanceRow & { name?: string })[] }>('instance', 'list', '--all')).instances.find(
+    (row) => row.name === name,
+  );
+
+beforeAll(async () => {
+  if (absent !== undefined) return;
+  cloud = new TestCloud({ NOVACTL_DRIVERS: 'simulated' });
+  const disk = join(cloud.dir, 'disk.raw');
+  const bytes = Buffer.alloc(65_536);
+  bytes.writeUInt16BE(0x55aa, 510);
+  writeFileSync(disk, bytes);
+  thrower = join(cloud.dir, 'throw.mjs');
+  writeFileSync(
+    thrower,
+    "process.on('SIGUSR2', () => setTimeout(() => { throw new Error('thrown on purpose'); }, 0));\n",
+  );
+  await cloud.start();
+  await cloud.ok('host', 'add', 'node1', '--simulated');
+  await cloud.ok('image', 'import', disk, '--name', 'still');
+  await run('--name', 'first');
+  tmux = new Tmux({ env: cloud.env, columns: 80, rows: 24, cwd: ROOT });
+});
+afterAll(async () => {
+  if (absent !== undefined) return;
+  tmux.close();
+  await cloud.destroy();
+});
+beforeEach((context) => {
+  if (absent !== undefined) context.skip(absent);
+});
+
+/** Starts it from the shell, and waits until it is on the screen. */
+async function start(...words: string[]): Promise<void> {
+  tmux.command(`clear; ${words.join(' ')} ${NOVACTL} dashboard`.replace('clear;  ', 'clear; '));
+  await tmux.see(/\[1 overview\][\s\S]*hosts\s+1 up/);
+}
+
+/** The node process of the dashboard, and its guard: below the shell of the terminal. */
+function processes(): { guard: number; node: number } {
+  const below = (parent: number): number => {
+    for (const name of readdirSync('/proc').filter((entry) => /^\d+$/.test(entry))) {
+      try {
+        const [, rest = ''] = readFileSync(`/proc/${name}/stat`, 'utf8').split(') ');
+        if (rest.split(' ')[1] === String(parent)) return Number(name);
+      } catch {
+        // It ended meanwhile.
+      }
+    }
+    throw new Error(`nothing runs below ${parent}`);
+  };
+  const guard = below(tmux.shellPid());
+  return { guard, node: below(guard) };
+}
+
+/** A shell that works: echo and line mode are on, the cursor is shown, what is typed is seen. */
+async function expectUsable(): Promise<void> {
+  await until(() => !tmux.modes().alternate, { what: 'the alternate screen is left' });
+  tmux.command(
+    'stty -a | tr ";" "\\n" | grep -wo -e "-*echo" -e "-*icanon" -e "-*isig" | sort | tr "\\n" " "; echo end',
+  );
+  const screen = await tmux.see(/^echo icanon isig end$/m);
+  expect(screen).toContain('stty -a | tr');
+  expect(tmux.modes()).toEqual({ cursor: true, alternate: false });
+}
+
+describe('the dashboard in a terminal [real]', () => {
+  it('shows what changes while it is looked at [real]', async () => {
+    await start();
+    tmux.keys('2');
+    await tmux.see(/> i-\w{17}\s+first\s+running/);
+    await run('--name', 'second');
+    const screen = await tmux.see(/second\s+running/);
+    // The selection stays where it was.
+    expect(screen).toMatch(/> i-\w{17}\s+first/);
+    expect(screen).toMatch(/live *\n/);
+    tmux.keys('/', 'sec', 'Enter');
+    expect(await tmux.see('filter /sec')).not.toContain('first');
+    tmux.keys('d');
+    await tmux.see(/state +running/);
+    tmux.keys('l');
+    await tmux.see('simulated guest');
+    tmux.keys('Escape');
+    await tmux.see(/state +running/);
+    tmux.keys('Escape');
+    await tmux.see('filter /sec');
+    tmux.keys('q');
+    await expectUsable();
+  });
+
+  it('ends an instance only by a step from Cancel [real]', async () => {
+    await start();
+    tmux.keys('2', '/', 'second', 'Enter');
+    await tmux.see('1-1 of 1, filter /second');
+    tmux.keys('t');
+    await tmux.see('[> Cancel <]');
+    tmux.keys('Enter');
+    await tmux.see('1-1 of 1, filter /second');
+    expect((await named('second'))?.state).toBe('running');
+    tmux.keys('C-d');
+    await tmux.see('[> Cancel <]');
+    tmux.keys('Tab');
+    await tmux.see('[> Terminate <]');
+    tmux.keys('Enter');
+    await tmux.see(/second\s+terminated/);
+    expect((await named('second'))?.state).toBe('terminated');
+    tmux.keys('C-c');
+    await expectUsable();
+  });
+
+  it('finds back to a cloud that was started anew [real]', async () => {
+    await start();
+    await cloud.kill9();
+    await tmux.see(/stale \ds: reconnecting/);
+    await cloud.start();
+    await tmux.see(/live *\n/);
+    tmux.keys('2');
+    await tmux.see(/first\s+(running|stopped)/);
+    tmux.keys('q');
+    await expectUsable();
+  });
+
+  it('fits a smaller window at once [real]', async () => {
+    await start('NO_COLOR=1');
+    tmux.keys('2');
+    tmux.resize(60, 20);
+    await tmux.see(/ID +NAME +STATE +IP *\n/);
+    tmux.resize(80, 24);
+    await tmux.see(/ID +NAME +STATE +TYPE +IP +HOST +AGE *\n/);
+    tmux.keys('q');
+    await expectUsable();
+  });
+
+  it.each([
+    ['SIGKILL', 'node', 'was killed (exit code 137)'],
+    ['SIGTERM', 'node', 'novactl: interrupted'],
+    ['SIGHUP', 'node', '$'],
+    ['SIGTERM', 'guard', 'novactl: interrupted'],
+    ['SIGKILL', 'guard', 'the program that started it is gone'],
+    ['SIGUSR2', 'node', 'novactl: thrown on purpose'],
+  ] as const)('gives the terminal back after %s to the %s [real]', async (signal, who, said) => {
+    await start(`NODE_OPTIONS="--import ${thrower}"`);
+    const before = processes();
+    process.kill(before[who], signal);
+    await until(() => !tmux.modes().alternate, { what: 'the alternate screen is left' });
+    await tmux.see(said);
+    await expectUsable();
+    expect(() => process.kill(before.node, 0)).toThrow('ESRCH');
+  });
+
+  it('prints one snapshot without a terminal, and refuses to draw without one [real]', async () => {
+    const text = await cloud.ok('dashboard', '--once');
+    expect(text).toMatch(/^ hosts +1 up\n/);
+    expect(text).toMatch(/first +(running|stopped)/);
+    const data = await cloud.json<{ instances: InstanceRow[] }>('dashboard', '--once');
+    expect(data.instances).toHaveLength(2);
+    const refused = await cloud.cli('dashboard');
+    expect([refused.code, refused.stdout]).toEqual([5, '']);
+    expect(refused.stderr).toContain('without one use --once');
+  });
+});
