@@ -15,7 +15,6 @@ export class Dashboard extends BaseCommand {
     once: Flags.boolean({ description: 'print one snapshot as text and end' }),
     'read-only': Flags.boolean({ description: 'no keys that change something' }),
   };
-  static override parameters = { InstanceIds: 'ID', InstanceId: 'ID' };
 
   async run(): Promise<void> {
     const { flags } = await this.parse(Dashboard);
