@@ -15,7 +15,7 @@ export interface ConnectionParts {
 }
 
 /** RFC 4254 §5.1. */
-const OPEN_FAILURE = { prohibited: 1, connectFailed: 2, unknownType: 3, shortage: 4 } as const;
+const OPEN_FAILURE = { unknownType: 3 } as const;
 
 /** The server refused to open a channel; `reason` is one of RFC 4254 §5.1. */
 export class ChannelRefused extends Error {
@@ -35,9 +35,9 @@ type Forwarded = (details: TcpConnectionDetails, accept: () => ClientChannel, re
 export class SshConnection {
   readonly place: string;
   readonly openedAtMs: number;
-  /** Places for commands and file operations, and of those for file writes. */
+  /** Places for commands and file operations, and of those for uploads. */
   readonly sessions: Gate;
-  readonly writes: Gate;
+  readonly uploads: Gate;
   readonly #client: Client;
   readonly #session: DialledSession;
   readonly #clock: Clock;
@@ -56,7 +56,7 @@ export class SshConnection {
     this.#limits = limits;
     const gate = { clock, queue: limits.queue, waitMs: limits.queueWaitMs };
     this.sessions = new Gate({ ...gate, what: `sessions on ${place}`, places: limits.sessions });
-    this.writes = new Gate({ ...gate, what: `file writes on ${place}`, places: limits.writes });
+    this.uploads = new Gate({ ...gate, what: `uploads to ${place}`, places: limits.uploads });
     this.#client.on('error', (error: Error) => {
       this.#lastError = error;
       this.end(this.#lostBy());
@@ -87,7 +87,7 @@ export class SshConnection {
     const handlers = [...this.#onLost];
     this.#onLost.clear();
     this.sessions.close(problem);
-    this.writes.close(problem);
+    this.uploads.close(problem);
     for (const handler of handlers) handler(problem);
     this.#session.end();
   }
@@ -104,10 +104,11 @@ export class SshConnection {
       return await this.#open(what, (done) => this.#client.openssh_forwardOutStreamLocal(path, done));
     } catch (error) {
       if (!(error instanceof ChannelRefused)) throw error;
+      // OpenSSH gives one and the same reason to a socket that is not there and to a setting that forbids it.
       const advice =
-        error.reason === OPEN_FAILURE.connectFailed
-          ? 'nobody listens there, or the login may not use it'
-          : 'its sshd_config does not allow it: set `AllowStreamLocalForwarding yes`, and no `restrict` without `port-forwarding` for the key';
+        error.reason === OPEN_FAILURE.unknownType
+          ? 'its SSH server cannot forward to UNIX sockets: OpenSSH 6.7 or later is needed'
+          : 'nobody listens there, the user of the login may not use it, or sshd does not let them (`AllowStreamLocalForwarding yes` in its sshd_config; no `restrict` without `port-forwarding` for the key)';
       throw new CloudError('HostError', `could not ${what} on ${this.place}: ${advice}`, {
         details: { path, reason: error.reason },
         cause: error,

@@ -80,8 +80,8 @@ async function feed(access: HostAccess, body: Readable, run: SessionRun, channel
   channel.end();
 }
 
-/** Streams a body to a file; see fileSteps for what the host does. */
-export async function writeRemote(
+/** Streams a body to a file; see fileSteps for what the host does. So many at a time (limits.uploads), for they last. */
+export async function uploadRemote(
   access: HostAccess,
   path: string,
   body: Readable,
@@ -90,7 +90,7 @@ export async function writeRemote(
   // A source may fail before anybody reads it; the reading then says so, this only keeps it from ending the process.
   body.on('error', () => undefined);
   try {
-    const leave = await onConnection(access.link, undefined, (connection) => connection.writes.enter());
+    const leave = await onConnection(access.link, undefined, (connection) => connection.uploads.enter());
     try {
       await writeNow(access, path, body, options);
     } finally {
@@ -140,5 +140,5 @@ export function writeWhole(
 ): Promise<void> {
   const bytes = Buffer.from(body);
   const sha256 = createHash('sha256').update(bytes).digest('hex');
-  return writeRemote(access, path, Readable.from([bytes], { objectMode: true }), { ...options, sha256 });
+  return writeNow(access, path, Readable.from([bytes], { objectMode: true }), { ...options, sha256 });
 }

@@ -11,7 +11,7 @@ import {
 } from '../../ports/host-shell.ts';
 import { ChannelSocket } from './channel-socket.ts';
 import { execSteps } from './remote-script.ts';
-import { readRemote, writeRemote, writeWhole } from './ssh-files.ts';
+import { readRemote, uploadRemote, writeWhole } from './ssh-files.ts';
 import { ReverseForwards } from './ssh-forwards.ts';
 import { checkPin } from './ssh-host-key.ts';
 import { SshLink } from './ssh-link.ts';
@@ -109,7 +109,7 @@ export function createSshShell(parts: SshShellParts): SshShell {
     exec: (argv, options = {}) => runArgv(access, argv, options),
     readFile: (path, options = {}) => readRemote(access, path, options),
     writeFile: (path, body, options = {}) => writeWhole(access, path, body, options),
-    upload: (path, body, options) => writeRemote(access, path, body, options),
+    upload: (path, body, options) => uploadRemote(access, path, body, options),
     connectUnix,
     forwardIn: (port: number, onConnection): Promise<RemoteForward> => forwards.add(port, onConnection),
     close: () => {

@@ -36,8 +36,8 @@ export interface SshLimits {
   /** How many may wait for one of them, and how long. */
   readonly queue: number;
   readonly queueWaitMs: number;
-  /** Of the sessions, so many may be file writes: they last. */
-  readonly writes: number;
+  /** Of the sessions, so many may be uploads: they last. */
+  readonly uploads: number;
   /** Connections to UNIX sockets at a time. */
   readonly streams: number;
   /** Connections through all reverse forwards at a time; more are refused. */
@@ -72,7 +72,7 @@ export const SSH_LIMITS: SshLimits = {
   sessions: 8,
   queue: 256,
   queueWaitMs: 120_000,
-  writes: 2,
+  uploads: 2,
   streams: 64,
   forwarded: 64,
   openTimeoutMs: 15_000,
