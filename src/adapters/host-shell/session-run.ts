@@ -11,6 +11,7 @@ export interface RunOutcome {
   readonly exitCode: number | undefined;
   readonly began: boolean;
   readonly stdout: Buffer;
+  /** When the script never began: all that was said instead. */
   readonly stderr: Buffer;
 }
 
@@ -153,7 +154,8 @@ export class SessionRun {
   #finish(code: number | undefined): void {
     if (!this.#endOnce()) return;
     const began = this.#stdout.began || this.#stderr.began;
-    const stderr = began ? this.#stderr.body() : this.#stderr.noise();
+    // nologin says on its standard output why it refuses.
+    const stderr = began ? this.#stderr.body() : Buffer.concat([this.#stdout.noise(), this.#stderr.noise()]);
     this.#settled.resolve({ exitCode: code, began, stdout: this.#stdout.body(), stderr });
   }
 

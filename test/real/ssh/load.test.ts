@@ -151,6 +151,24 @@ describe.skipIf(missing !== undefined)(`sshd under load [real]${missing === unde
     expect(await ask()).toBe('127.0.0.1');
   });
 
+  it('a port that the old session still holds is asked for until that is gone; commands do not wait for it', async () => {
+    const shell = newShell({ backoffMinMs: 20, backoffMaxMs: 100, keepaliveMs: 100, keepaliveCount: 2 });
+    const forward = await shell.forwardIn(await freePort(), () => undefined);
+    const old = sshd.pids().slice(1);
+    sshd.signal('SIGSTOP', 'sessions');
+    await until(() => !forward.isUp(), { what: 'the host that hangs is given up' });
+    const works = (): Promise<boolean> =>
+      shell.exec(['true']).then(
+        () => true,
+        () => false,
+      );
+    await until(works, { what: 'another session works' });
+    await until(() => sshd.pids().length > old.length + 1, { what: 'both sessions are there' });
+    expect(forward.isUp()).toBe(false);
+    for (const pid of old) process.kill(pid, 'SIGKILL');
+    await until(() => forward.isUp(), { what: 'the port is had' });
+  });
+
   it('new keys are agreed in the middle of everything', async () => {
     const often = await PrivateSshd.start({ config: ['RekeyLimit 1M'] });
     const shell = sshShellTo({ ...often.endpoint, sudo: false });

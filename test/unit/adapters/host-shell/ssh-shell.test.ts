@@ -74,7 +74,7 @@ describe('a command over SSH', () => {
   });
 
   it('that did not begin says why', async () => {
-    const forced = await serverWith({ loginShell: () => 'echo This account is not available. >&2; exit 1' });
+    const forced = await serverWith({ loginShell: () => 'echo This account is not available.; exit 1' });
     const error = await errorOf(shellOn(forced.endpoint).exec(['true']));
     expect(error).toMatchObject({ code: 'HostError', details: { reason: 'login-shell', outcome: 'not-sent' } });
     expect(error.message).toContain('This account is not available.');
