@@ -122,9 +122,12 @@ export async function runOnHost(access: HostAccess, request: RunRequest): Promis
   const onAbort = (): void => run.fail(signal?.reason);
   signal?.addEventListener('abort', onAbort, { once: true });
   try {
-    if (signal?.aborted === true) throw signal.reason;
-    run.send(script);
-    request.drive(run, channel);
+    if (signal?.aborted === true) {
+      onAbort();
+    } else {
+      run.send(script);
+      request.drive(run, channel);
+    }
     const outcome = await run.outcome;
     const { exitCode } = outcome;
     if (outcome.began && exitCode !== undefined) return { ...outcome, exitCode };
