@@ -33,6 +33,8 @@ export interface DashboardOptions {
 }
 
 const MAX_FPS = 8;
+/** The alternate screen, and its first cell: ink enters the screen too, and then draws from where the cursor was on the other one. */
+const ENTER = '\x1b[?1049h\x1b[H';
 
 /**
  * Draws on the alternate screen until `q` or ctrl-c. However it ends, the terminal is as it was: ink gives it back on unmount, on signals and on exit,
@@ -51,10 +53,17 @@ export async function runDashboard(options: DashboardOptions): Promise<void> {
     onEffect: (effect) => void act(effect),
   });
   const say = (text: string, bad: boolean): void => model.update((state) => ({ ...state, notice: { text, bad } }));
+  const ssh = async (id: string): Promise<void> => {
+    // Ink stops listening, and Node goes on reading until its buffer is full: keys that are meant for ssh. A pause stops the reading itself.
+    stdin.resume();
+    stdin.pause();
+    await port.ssh(id);
+    stdout.write(ENTER);
+  };
   const act = async (effect: Effect): Promise<void> => {
     try {
       if (effect.kind === 'quit') ending.abort();
-      else if (effect.kind === 'ssh') await lend?.(() => port.ssh(effect.id));
+      else if (effect.kind === 'ssh') await lend?.(() => ssh(effect.id));
       else say(`terminating ${effect.id} (${await port.terminate(effect.id)})`, false);
     } catch (error) {
       say(errorText(error), true);
@@ -62,6 +71,7 @@ export async function runDashboard(options: DashboardOptions): Promise<void> {
   };
   // Before the screen is taken: without a cloud there is a message, as of any other command.
   await followFeed(model, port, clock, signal);
+  stdout.write(ENTER);
   const app = render(<DashboardScreen model={model} onReady={(give) => (lend = give)} />, {
     stdin,
     stdout,

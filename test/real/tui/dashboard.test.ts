@@ -31,7 +31,7 @@ const named = async (name: string): Promise<InstanceRow | undefined> =>
 
 beforeAll(async () => {
   if (absent !== undefined) return;
-  cloud = new TestCloud({ NOVACTL_DRIVERS: 'simulated' });
+  cloud = new TestCloud({ NOVACTL_DRIVERS: 'simulated', NOVACTL_METADATA_PORT: '18777' });
   const disk = join(cloud.dir, 'disk.raw');
   const bytes = Buffer.alloc(65_536);
   bytes.writeUInt16BE(0x55aa, 510);
@@ -140,6 +140,27 @@ describe('the dashboard in a terminal [real]', () => {
     await tmux.see(/second\s+terminated/);
     expect((await named('second'))?.state).toBe('terminated');
     tmux.keys('C-c');
+    await expectUsable();
+  });
+
+  it('lends the terminal to ssh, ctrl-c too, and takes it back [real]', async () => {
+    await start();
+    tmux.keys('2', '/', 'first', 'Enter', 's');
+    // It was started without a key pair.
+    await tmux.see('ended with 5; press Enter to go back');
+    expect(tmux.modes()).toEqual({ cursor: true, alternate: false });
+    tmux.keys('Enter');
+    const screen = await tmux.see('1-1 of 1, filter /first');
+    expect(screen).toMatch(/^ novactl \S+ +cloud-\w+ +live *\n 1 overview/);
+    expect(tmux.modes().alternate).toBe(true);
+    // Ctrl-c is meant for what was started there.
+    tmux.keys('s');
+    await tmux.see(/ended with 5[\s\S]*ended with 5/);
+    tmux.keys('C-c');
+    expect(await tmux.see('1-1 of 1, filter /first')).toMatch(/^ novactl \S+ +cloud-\w+ +live *\n 1 overview/);
+    tmux.keys('d');
+    expect(await tmux.see(/state +running/)).toMatch(/^ novactl \S+ +cloud-\w+ +live *\n 1 overview/);
+    tmux.keys('q');
     await expectUsable();
   });
 
