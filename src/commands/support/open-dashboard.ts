@@ -9,9 +9,10 @@ import type { Session } from './session.ts';
 const SSH = `trap : INT; "$@"; code=$?; [ $code -eq 0 ] || { printf 'ended with %s; press Enter to go back ' $code; read -r _; }`;
 
 const ORPHAN_MS = 500;
+const LATE_MS = 100;
 
 /** Ctrl-c is meant for the program that has the terminal now. */
-async function withoutInterrupts(run: () => Promise<unknown>): Promise<void> {
+async function withoutInterrupts(clock: Clock, run: () => Promise<unknown>): Promise<void> {
   const listeners = process.listeners('SIGINT');
   const nothing = (): void => undefined;
   process.on('SIGINT', nothing);
@@ -19,6 +20,8 @@ async function withoutInterrupts(run: () => Promise<unknown>): Promise<void> {
   try {
     await run();
   } finally {
+    // The ctrl-c that ended it may reach us after its end.
+    await clock.sleep(LATE_MS);
     for (const listener of listeners) process.on('SIGINT', listener);
     process.off('SIGINT', nothing);
   }
@@ -61,7 +64,7 @@ export async function openDashboard(
       log: (id, fromByte) => readConsole(session, id, fromByte),
       terminate: async (id) => (await session.change('TerminateInstances', { InstanceIds: [id] })).operationId,
       ssh: (id) =>
-        withoutInterrupts(() => io.exec('sh', ['-c', SSH, 'sh', ...io.self, 'instance', 'ssh', id, ...same])),
+        withoutInterrupts(io.clock, () => io.exec('sh', ['-c', SSH, 'sh', ...io.self, 'instance', 'ssh', id, ...same])),
     },
   });
   try {
