@@ -2,6 +2,7 @@ import type { z } from 'zod';
 import { CloudError } from '../../base/errors.ts';
 import { sha256Hex } from '../../base/ids.ts';
 import { canonicalJson } from '../../base/json.ts';
+import type { Random } from '../../base/random.ts';
 import { randomHex } from '../../base/random.ts';
 import { KEYS, operationIdAt } from '../../domain/keys.ts';
 import type { OperationRecord, TokenRecord } from '../../domain/records.ts';
@@ -81,14 +82,9 @@ export class Executor {
     meta: CallMeta,
     idempotency: { token: string | undefined; digest: string },
   ): Promise<{ output: unknown; rev: number }> {
-    const { store, clock, random } = this.#context;
+    const { store, random } = this.#context;
     const prepared = await handler.prepare?.(this.#readContext(meta), input as never);
-    const nowMs = clock.nowMs();
-    const context: ChangeContext = {
-      ...this.#readContext(meta),
-      nowMs,
-      operationId: operationIdAt(nowMs, randomHex(random, 5)),
-    };
+    const base = this.#readContext(meta);
     const { token, digest } = idempotency;
     const { result, rev } = await transact(
       store,
@@ -97,18 +93,19 @@ export class Executor {
           const known = draft.get<TokenRecord>(KEYS.token(meta.principal.projectId, definition.name, token));
           if (known !== undefined) return { known };
         }
+        const context: ChangeContext = { ...base, operationId: freeOperationId(draft, base.nowMs, random) };
         const plan: Plan<never> = handler.decide(draft, input as never, context, prepared);
         recordOperation(draft, definition, context, meta, plan, digest);
         if (token !== undefined) recordToken(draft, definition, context, plan, token, digest);
-        return { plan };
+        return { plan, context };
       },
-      { token: context.operationId, ...(handler.settled === true ? { settled: true } : {}) },
+      { token: randomHex(random, 32), ...(handler.settled === true ? { settled: true } : {}) },
     );
     if (result.known !== undefined) {
       const replay = await this.#answerAgain(definition.name, handler, meta, result.known, digest);
       return { output: replay, rev };
     }
-    await handler.after?.(context, input as never, result.plan, prepared);
+    await handler.after?.(result.context, input as never, result.plan, prepared);
     const output = (await handler.replay?.(this.#readContext(meta), result.plan.output)) ?? result.plan.output;
     return { output, rev: Math.max(rev, store.rev) };
   }
@@ -204,6 +201,14 @@ function issueText(
   return { code: 'InvalidParameterValue', parameter, text: `${parameter}: ${issue.message}` };
 }
 
+/** An id that no operation has; two in one millisecond may draw the same. */
+function freeOperationId(draft: Draft, nowMs: number, random: Random): string {
+  for (;;) {
+    const id = operationIdAt(nowMs, randomHex(random, 5));
+    if (draft.get(KEYS.operation(id)) === undefined) return id;
+  }
+}
+
 function recordOperation(
   draft: Draft,
   definition: OperationDefinition,
@@ -213,7 +218,6 @@ function recordOperation(
   digest: string,
 ): void {
   const key = KEYS.operation(context.operationId);
-  if (draft.get(key) !== undefined) throw new CloudError('Conflict', 'an operation of the same id exists; try again');
   const pending = plan.pending ?? [];
   draft.put(key, {
     v: 1,
