@@ -1,3 +1,5 @@
+import type { InstanceRecord } from './instance.ts';
+
 /** Records other than the instance. Each carries `v`; unknown fields are kept, since changes copy the whole record. */
 
 export interface CloudRecord {
@@ -149,22 +151,24 @@ export interface ReservationRecord {
 }
 
 /** What the instances of one reservation have in common. */
-export interface InstanceTemplate {
-  readonly reservationId: string;
-  readonly projectId: string;
+export interface InstanceTemplate extends Pick<
+  InstanceRecord,
+  | 'reservationId'
+  | 'projectId'
+  | 'name'
+  | 'imageId'
+  | 'kernelId'
+  | 'ramdiskId'
+  | 'typeName'
+  | 'vcpus'
+  | 'memoryMib'
+  | 'rootDiskBytes'
+  | 'diskGib'
+  | 'keyName'
+  | 'publicKey'
+> {
   readonly operationId: string;
-  readonly name?: string;
-  readonly imageId: string;
-  readonly kernelId?: string;
-  readonly ramdiskId?: string;
-  readonly typeName: string;
-  readonly vcpus: number;
-  readonly memoryMib: number;
-  readonly rootDiskBytes: number;
-  /** What is claimed of the host for it, rounded up. */
-  readonly diskGib: number;
-  readonly keyName?: string;
-  readonly publicKey?: string;
+  /** Base64; kept beside the record, under a key of its own. */
   readonly userData?: string;
 }
 

@@ -1,22 +1,10 @@
-import type { HostTransport } from '../domain/records.ts';
+import type { HostFacts, HostTransport } from '../domain/records.ts';
 import type { Hypervisor } from './hypervisor.ts';
 import type { ImageStore } from './image-store.ts';
 import type { NetworkBackend } from './network-backend.ts';
 
 /** What a probe finds; nothing is changed by it. */
-export interface HostProbe {
-  readonly hostname: string;
-  readonly architecture: 'x86_64' | 'arm64';
-  readonly cpus: number;
-  readonly memoryMib: number;
-  readonly diskGib: number;
-  readonly virtType: 'kvm' | 'qemu';
-  readonly virtReason: string;
-  readonly hypervisor: string;
-  readonly hypervisorVersion: string;
-  readonly libvirtVersion: string;
-  readonly routes: readonly string[];
-}
+export type HostProbe = HostFacts;
 
 export interface ConsoleSlice {
   readonly data: Buffer;

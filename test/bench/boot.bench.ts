@@ -6,13 +6,12 @@ import { run, TestCloud } from '../support/test-cloud.ts';
 import { until } from '../support/until.ts';
 import type { Bench } from './bench-row.ts';
 import { benchRow } from './bench-row.ts';
+import { median } from './spread.ts';
 
 const PAIRS = 7;
 const URI = ['-q', '-c', 'qemu:///system'];
 /** The kernel's own first line on the serial console. */
 const FIRST_LINE = 'Linux version';
-
-const median = (values: number[]): number => values.sort((a, b) => a - b)[Math.floor(values.length / 2)] ?? 0;
 
 async function firstKernelLine(path: string): Promise<void> {
   await until(() => existsSync(path) && readFileSync(path, 'latin1').includes(FIRST_LINE), {

@@ -3,6 +3,7 @@ import { SystemClock } from '../../src/base/clock.ts';
 import { SystemRandom } from '../../src/base/random.ts';
 import type { Bus } from '../../src/ports/bus.ts';
 import { type Bench, type BenchRow, benchRow } from './bench-row.ts';
+import { median } from './spread.ts';
 
 const ROUNDS = 5;
 const ROUND_MS = 500;
@@ -43,7 +44,6 @@ async function compare(
     baselines.push(await rate(concurrency, bareEcho));
     values.push(await rate(concurrency, work));
   }
-  const median = (list: number[]): number => list.sort((a, b) => a - b)[Math.floor(list.length / 2)] ?? 0;
   const note = 'baseline: the body as JSON there and back, a turn of the event loop each way';
   return benchRow({
     name,

@@ -2,6 +2,7 @@ import { spawnSync } from 'node:child_process';
 import { NOVACTL, TestCloud } from '../support/test-cloud.ts';
 import type { Bench } from './bench-row.ts';
 import { benchRow } from './bench-row.ts';
+import { median } from './spread.ts';
 
 const RUNS = 21;
 const PINNED = process.execPath;
@@ -14,8 +15,6 @@ function cpuMs(argv: readonly string[], env: NodeJS.ProcessEnv): number {
   if (user === undefined || system === undefined) throw new Error(`bash did not time ${argv.join(' ')}: ${stderr}`);
   return 1000 * (user + system);
 }
-
-const median = (values: number[]): number => values.sort((a, b) => a - b)[Math.floor(values.length / 2)] ?? 0;
 
 /** What a command costs to start: CPU of whole processes in turn with `node -e 0`, so that a busy machine slows both. */
 export const bench: Bench = async ({ progress }) => {

@@ -9,29 +9,13 @@ import { dialUnix } from '../support/dial-unix.ts';
 import { libvirtdMissing, PrivateLibvirtd } from '../support/private-libvirtd.ts';
 import { stillSpec } from '../support/still-spec.ts';
 import { benchRow, type Bench, type BenchRow } from './bench-row.ts';
+import { spreadOf, type Spread } from './spread.ts';
 
 const run = promisify(execFile);
 const CALLS = 500;
 const WARM_UP = 50;
 const PROCESSES = 15;
 const DOMAINS = 50;
-
-interface Spread {
-  readonly medianMs: number;
-  readonly p95Ms: number;
-}
-
-async function spreadOf(count: number, once: () => Promise<unknown>): Promise<Spread> {
-  const times: number[] = [];
-  for (let index = 0; index < count; index += 1) {
-    const start = performance.now();
-    await once();
-    times.push(performance.now() - start);
-  }
-  times.sort((a, b) => a - b);
-  const at = (part: number): number => times[Math.min(times.length - 1, Math.floor(times.length * part))] ?? Number.NaN;
-  return { medianMs: at(0.5), p95Ms: at(0.95) };
-}
 
 function rows(name: string, ours: Spread, virsh: Spread, note: string): BenchRow[] {
   const goal = { of: 'ratio', atMost: 0.2 } as const;

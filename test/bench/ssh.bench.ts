@@ -15,6 +15,7 @@ import { libvirtdMissing, PrivateLibvirtd } from '../support/private-libvirtd.ts
 import { PrivateSshd, sshdMissing } from '../support/private-sshd.ts';
 import { sshShellTo } from '../support/ssh-subject.ts';
 import { benchRow, type Bench, type BenchRow } from './bench-row.ts';
+import { spreadOf, type Spread } from './spread.ts';
 
 const CALLS = 500;
 const WARM_UP = 100;
@@ -22,25 +23,6 @@ const IN_FLIGHT = 32;
 const BURST_CALLS = 3200;
 const EXECS = 40;
 const UPLOAD_MIB = 64;
-
-interface Spread {
-  readonly medianMs: number;
-  readonly p95Ms: number;
-}
-
-async function spreadOf(count: number, once: () => Promise<unknown>): Promise<Spread> {
-  const times: number[] = [];
-  for (let index = 0; index < count; index += 1) {
-    const start = performance.now();
-    await once();
-    times.push(performance.now() - start);
-  }
-  times.sort((a, b) => a - b);
-  return {
-    medianMs: times[Math.floor(count * 0.5)] ?? Number.NaN,
-    p95Ms: times[Math.floor(count * 0.95)] ?? Number.NaN,
-  };
-}
 
 /** Calls a second with so many callers, each of which calls again when it has its answer. */
 async function rateOf(callers: number, calls: number, once: () => Promise<unknown>): Promise<number> {

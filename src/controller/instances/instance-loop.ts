@@ -83,7 +83,7 @@ export class InstanceLoop {
     const { observations, clock } = this.#context;
     observations.outcome(outcome, clock.nowMs());
     await this.#reconcile(outcome.instanceId);
-    // Taken into the record, or of an intent that nobody has any more.
+    // Taken into the record, or of an intent that is over.
     observations.forgetOutcome(outcome.commandId);
   }
 
