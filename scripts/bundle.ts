@@ -39,8 +39,8 @@ export const bundleOptions = async (outdir: string): Promise<BuildOptions> => ({
   chunkNames: 'chunks/[name]-[hash]',
   banner: { js: banner },
   // The daemon's HTTP server loads files of its own at run time; it starts once, so it needs no bundle.
-  // React's developer tools are no part of it either.
-  external: ['fastify', 'typescript', 'react-devtools-core'],
+  // React's developer tools are no part of it either, nor is ssh2's optional native look at the CPU.
+  external: ['fastify', 'typescript', 'react-devtools-core', 'cpu-features'],
   alias: { 'wsl-utils': join(SHIMS, 'wsl-utils.ts'), tinyglobby: join(SHIMS, 'tinyglobby.ts') },
   define: { 'process.env.NODE_ENV': '"production"', 'process.env.OCLIF_DISABLE_ENGINE_WARNING': '"1"' },
   logLevel: 'warning',

@@ -1,3 +1,4 @@
+import { unreachable } from '../base/assert.ts';
 import type { HostTransport } from './records.ts';
 
 /**
@@ -11,8 +12,7 @@ export const KEYS = {
   host: (id: string) => `host/${id}`,
   hostName: (name: string) => `host-name/${name}`,
   /** Which host record a machine has. */
-  hostTransport: (transport: HostTransport) =>
-    `host-transport/${transport.kind}${transport.kind === 'simulated' ? `/${transport.name}` : ''}`,
+  hostTransport: (transport: HostTransport) => `host-transport/${transport.kind}${machineOf(transport)}`,
   assign: (role: string, hostId: string) => `assign/${role}/${hostId}`,
   capacity: (hostId: string) => `capacity/${hostId}`,
   type: (name: string) => `type/${name}`,
@@ -47,6 +47,19 @@ export const PREFIX = {
   token: 'token/',
   reservation: 'reservation/',
 } as const;
+
+function machineOf(transport: HostTransport): string {
+  switch (transport.kind) {
+    case 'local':
+      return '';
+    case 'ssh':
+      return `/${transport.host}:${transport.port}`;
+    case 'simulated':
+      return `/${transport.name}`;
+    default:
+      return unreachable(transport);
+  }
+}
 
 /**
  * Operation ids begin with their time (12 hex digits of milliseconds). In keys the digits are inverted, so that

@@ -23,8 +23,33 @@ export interface UserRecord {
   readonly createdAtMs: number;
 }
 
+/** One SSH server: how to reach it, and the only host key that is accepted there (RFC 4253 §6.6: its type and base64 text). */
+export interface SshServer {
+  /** Name or address. */
+  readonly host: string;
+  readonly port: number;
+  readonly user: string;
+  readonly hostKey: { readonly type: string; readonly base64: string };
+}
+
+/** `cloud`: the key that this cloud made for itself in its state folder. `file`: a key file, `agent`: an agent's socket, where the worker runs. */
+export type SshLogin =
+  | { readonly kind: 'cloud' }
+  | { readonly kind: 'file'; readonly path: string }
+  | { readonly kind: 'agent'; readonly socket: string };
+
+export interface SshTransport extends SshServer {
+  readonly kind: 'ssh';
+  readonly login: SshLogin;
+  /** Commands run by `sudo -n`. */
+  readonly sudo: boolean;
+  /** A server to go through, with the same login. */
+  readonly jump?: SshServer | undefined;
+}
+
 /** `simulated` exists only where the configuration says `drivers: simulated`. */
-export type HostTransport = { readonly kind: 'local' } | { readonly kind: 'simulated'; readonly name: string };
+export type HostTransport =
+  { readonly kind: 'local' } | SshTransport | { readonly kind: 'simulated'; readonly name: string };
 export type HostState = 'up' | 'down' | 'maintenance' | 'draining';
 
 /** What a host said of itself when it was last looked at. */
@@ -56,10 +81,15 @@ export interface HostRecord {
   readonly addedAtMs: number;
 }
 
-/** Which worker serves a host's role; every command carries the epoch. */
+/**
+ * Which worker serves a host's role; every command carries the epoch. The epoch is raised before a host is opened in another session of a worker:
+ * the host then refuses what the session before it still has under way.
+ */
 export interface AssignRecord {
   readonly v: 1;
   readonly workerId: string;
+  /** Of the worker; absent until the host was first opened. */
+  readonly session?: string;
   readonly epoch: number;
 }
 

@@ -4,6 +4,9 @@ import { CloudError, isCode } from '../base/errors.ts';
 import type { Logger } from '../base/logger.ts';
 import type { Random } from '../base/random.ts';
 import { createLocalShell } from '../adapters/host-shell/local-shell.ts';
+import { createSshShell } from '../adapters/host-shell/ssh-shell.ts';
+import type { SshIdentity, SshTarget } from '../adapters/host-shell/ssh-target.ts';
+import type { SshTransport } from '../domain/records.ts';
 import type { Blobs } from '../ports/blobs.ts';
 import type { ConsoleSlice, HostDrivers, HostProbe, OpenHostDrivers } from '../ports/host-drivers.ts';
 import type { HostShell } from '../ports/host-shell.ts';
@@ -22,16 +25,20 @@ interface RealHostParts {
   readonly logger: Logger;
   /** Folder on the host: disks, images, DHCP entries. */
   readonly hostDir: string;
+  /** The private key of login `cloud`. */
+  readonly sshKeyPath: string;
 }
 
 /** Real hosts: libvirt, Linux bridges, qemu-img, over a HostShell. */
 export function realHosts(parts: RealHostParts): OpenHostDrivers {
   return (transport) => {
-    const { clock, random, logger, blobs, hostDir } = parts;
+    const { clock, random, logger } = parts;
     switch (transport.kind) {
-      case 'local': {
-        const shell = createLocalShell({ clock, random });
-        return Promise.resolve(new RealHost(shell, { clock, random, logger, blobs, hostDir }));
+      case 'local':
+        return Promise.resolve(new RealHost(createLocalShell({ clock, random }), parts));
+      case 'ssh': {
+        const target = sshTarget(transport, parts.sshKeyPath);
+        return Promise.resolve(new RealHost(createSshShell({ target, clock, random, logger }), parts));
       }
       case 'simulated':
         return Promise.reject(
@@ -41,6 +48,13 @@ export function realHosts(parts: RealHostParts): OpenHostDrivers {
         return unreachable(transport);
     }
   };
+}
+
+function sshTarget(transport: SshTransport, cloudKeyPath: string): SshTarget {
+  const { host, port, user, hostKey, login, sudo, jump } = transport;
+  const identity: SshIdentity =
+    login.kind === 'agent' ? login : { kind: 'key', path: login.kind === 'cloud' ? cloudKeyPath : login.path };
+  return { host, port, user, hostKey, identity, sudo, ...(jump === undefined ? {} : { jump: { ...jump, identity } }) };
 }
 
 class RealHost implements HostDrivers {

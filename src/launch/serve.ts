@@ -49,7 +49,14 @@ export async function serve(options: ServeOptions): Promise<void> {
     openDrivers: (blobs) =>
       config.drivers === 'simulated'
         ? createSimulatedHosts({ clock }).openDrivers(blobs)
-        : realHosts({ blobs, clock, random, logger, hostDir: config.hostDir }),
+        : realHosts({
+            blobs,
+            clock,
+            random,
+            logger,
+            hostDir: config.hostDir,
+            sshKeyPath: join(config.stateDir, 'ssh', 'id_ed25519'),
+          }),
     onPoison: (error) => poison(error),
   });
   const servers = startServers(cloud, { config, clock, random, logger });

@@ -62,8 +62,25 @@ export const InstanceCommand = z.discriminatedUnion('verb', [
 ]);
 export type InstanceCommand = z.output<typeof InstanceCommand>;
 
+const SshServer = z.object({
+  host: z.string(),
+  port: z.int(),
+  user: z.string(),
+  hostKey: z.object({ type: z.string(), base64: z.string() }),
+});
+
 export const HostTransport = z.discriminatedUnion('kind', [
   z.object({ kind: z.literal('local') }),
+  SshServer.extend({
+    kind: z.literal('ssh'),
+    login: z.discriminatedUnion('kind', [
+      z.object({ kind: z.literal('cloud') }),
+      z.object({ kind: z.literal('file'), path: z.string() }),
+      z.object({ kind: z.literal('agent'), socket: z.string() }),
+    ]),
+    sudo: z.boolean(),
+    jump: SshServer.optional(),
+  }),
   z.object({ kind: z.literal('simulated'), name: z.string() }),
 ]);
 
@@ -75,6 +92,8 @@ export const OpenHost = z.object({
   cloudId: z.string(),
   transport: HostTransport,
   virtType: z.enum(['kvm', 'qemu']),
+  /** `observe`: look and read only; the host is not claimed, and no command is taken. */
+  mode: z.enum(['serve', 'observe']).default('serve'),
 });
 export type OpenHost = z.output<typeof OpenHost>;
 

@@ -85,6 +85,7 @@ beforeEach(async () => {
       cloudId: 'cloud-1',
       transport: { kind: 'simulated', name: 'node1' },
       virtType: 'kvm',
+      mode: 'serve',
     },
     drivers,
     {
