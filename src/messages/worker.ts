@@ -62,22 +62,24 @@ export const InstanceCommand = z.discriminatedUnion('verb', [
 ]);
 export type InstanceCommand = z.output<typeof InstanceCommand>;
 
-const SshServer = z.object({
+export const SshServer = z.object({
   host: z.string(),
   port: z.int(),
   user: z.string(),
   hostKey: z.object({ type: z.string(), base64: z.string() }),
 });
 
+const SshLogin = z.discriminatedUnion('kind', [
+  z.object({ kind: z.literal('cloud') }),
+  z.object({ kind: z.literal('file'), path: z.string() }),
+  z.object({ kind: z.literal('agent'), socket: z.string() }),
+]);
+
 export const HostTransport = z.discriminatedUnion('kind', [
   z.object({ kind: z.literal('local') }),
   SshServer.extend({
     kind: z.literal('ssh'),
-    login: z.discriminatedUnion('kind', [
-      z.object({ kind: z.literal('cloud') }),
-      z.object({ kind: z.literal('file'), path: z.string() }),
-      z.object({ kind: z.literal('agent'), socket: z.string() }),
-    ]),
+    login: SshLogin,
     sudo: z.boolean(),
     jump: SshServer.optional(),
   }),
@@ -99,6 +101,34 @@ export type OpenHost = z.output<typeof OpenHost>;
 
 export const CloseHost = z.object({ v: z.literal(1), hostId: z.string(), epoch: z.int() });
 export const ProbeHost = z.object({ v: z.literal(1), transport: HostTransport });
+
+/** Asks for the key by which a machine answers; nobody logs in there (but at the jump host). */
+export const FetchHostKey = z.object({
+  v: z.literal(1),
+  host: z.string(),
+  port: z.int(),
+  fingerprint: z.string().optional(),
+  jump: z.object({ server: SshServer, login: SshLogin }).optional(),
+});
+export const HostKeyMessage = z.object({ type: z.string(), base64: z.string(), fingerprint: z.string() });
+export const CloudKeyMessage = z.object({ publicKey: z.string() });
+
+export const CheckHostMessage = z.object({
+  v: z.literal(1),
+  transport: HostTransport,
+  cloudId: z.string(),
+  fixedRange: z.string(),
+});
+export const HostChecks = z.object({
+  checks: z.array(
+    z.object({
+      check: z.string(),
+      result: z.enum(['ok', 'warn', 'fail']),
+      seen: z.string(),
+      mend: z.string().optional(),
+    }),
+  ),
+});
 
 export const HostFactsMessage = z.object({
   hostname: z.string(),
@@ -143,6 +173,8 @@ export const HostReport = z.object({
   atMs: z.number(),
   up: z.boolean(),
   problem: z.string().optional(),
+  /** What is wrong although the host can be worked with. */
+  warning: z.string().optional(),
   whole: z.boolean(),
   facts: z.array(Fact),
 });

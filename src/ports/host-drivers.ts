@@ -24,7 +24,10 @@ export interface HostDrivers {
   consoleLogPath(instanceId: string): string;
   /** Negative fromByte: from the end. An absent log is empty. */
   readConsole(instanceId: string, fromByte: number, maxBytes: number): Promise<ConsoleSlice>;
+  /** What is wrong with the host although it can be worked with, as a sentence. */
+  warning?(): string | undefined;
   close(): Promise<void>;
 }
 
-export type OpenHostDrivers = (transport: HostTransport) => Promise<HostDrivers>;
+/** With `serve` the host is also given what its guests need of us (the way to the metadata service); without, it is only looked at. */
+export type OpenHostDrivers = (transport: HostTransport, serve?: { readonly hostId: string }) => Promise<HostDrivers>;

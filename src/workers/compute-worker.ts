@@ -3,10 +3,12 @@ import { CloudError, errorText } from '../base/errors.ts';
 import { toJson } from '../base/json.ts';
 import type { Logger } from '../base/logger.ts';
 import { KeyedLock } from '../base/keyed-lock.ts';
-import { CloseHost, InstanceCommand, OpenHost, ProbeHost, ReadConsole, TOPIC } from '../messages/worker.ts';
+import { CheckHostMessage, CloseHost, FetchHostKey, InstanceCommand } from '../messages/worker.ts';
+import { OpenHost, ProbeHost, ReadConsole, TOPIC } from '../messages/worker.ts';
 import type { HostReport } from '../messages/worker.ts';
 import type { Bus, HandlerTable, Subscription } from '../ports/bus.ts';
 import type { OpenHostDrivers } from '../ports/host-drivers.ts';
+import type { HostReach } from '../ports/host-reach.ts';
 import { HostSession } from './host-session.ts';
 import type { Reporter } from './host-session.ts';
 
@@ -21,6 +23,8 @@ export interface ComputeWorkerOptions {
   readonly clock: Clock;
   readonly logger: Logger;
   readonly openDrivers: OpenHostDrivers;
+  /** Absent where hosts are simulated. */
+  readonly reach?: HostReach;
 }
 
 /** Serves the hosts that the controller opens in it: carries out commands and reports facts. It never writes a record and never reads the store. */
@@ -78,6 +82,12 @@ export class ComputeWorker {
           await drivers.close();
         }
       },
+      'host-key': async (body) => toJson(await this.#reach().hostKey(FetchHostKey.parse(body))),
+      'cloud-key': async () => ({ publicKey: await this.#reach().cloudKey() }),
+      'host-check': async (body) => {
+        const { transport, ...context } = CheckHostMessage.parse(body);
+        return toJson({ checks: await this.#reach().check(transport, context) });
+      },
       'host-open': async (body) => {
         const open = OpenHost.parse(body);
         await this.#opening.run(open.hostId, () => this.#openHost(open));
@@ -113,7 +123,8 @@ export class ComputeWorker {
     }
     await known?.close();
     const { clock, logger, workerId, session } = this.#options;
-    const drivers = await this.#options.openDrivers(open.transport);
+    const serve = open.mode === 'serve' ? { hostId: open.hostId } : undefined;
+    const drivers = await this.#options.openDrivers(open.transport, serve);
     const host = new HostSession(open, drivers, {
       clock,
       logger: logger.child({ hostId: open.hostId }),
@@ -124,6 +135,12 @@ export class ComputeWorker {
     });
     this.#hosts.set(open.hostId, host);
     await host.start();
+  }
+
+  #reach(): HostReach {
+    const { reach } = this.#options;
+    if (reach !== undefined) return reach;
+    throw new CloudError('UnsupportedOperation', 'the hosts of this cloud are simulated: none is reached over SSH');
   }
 
   #session(hostId: string): HostSession {

@@ -263,6 +263,7 @@ export class HostSession {
 
   #report(seen: { seq: number; up: boolean; whole: boolean; facts: readonly Fact[]; problem?: string }): Promise<void> {
     const { workerId, session, clock, reporter } = this.#parts;
+    const warning = this.#drivers.warning?.();
     return reporter.host({
       v: 1,
       hostId: this.hostId,
@@ -270,6 +271,7 @@ export class HostSession {
       session,
       epoch: this.epoch,
       atMs: clock.nowMs(),
+      ...(warning === undefined ? {} : { warning }),
       ...seen,
       facts: [...seen.facts],
     });

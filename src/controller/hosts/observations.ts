@@ -18,6 +18,8 @@ export interface HostObservation {
   readonly seq: number;
   readonly up: boolean;
   readonly problem?: string;
+  /** What is wrong although it is up. */
+  readonly warning?: string;
   /** Wall clock of the worker at the report. */
   readonly atMs: number;
   /** Our own monotonic clock when it arrived. */
@@ -135,8 +137,12 @@ export class Observations {
   }
 }
 
-function linkOf({ seq, up, problem, atMs }: Pick<HostReport, 'seq' | 'up' | 'problem' | 'atMs'>) {
-  return { seq, up, atMs, ...(problem === undefined ? {} : { problem }) };
+function linkOf({ seq, up, problem, warning, atMs }: Pick<HostReport, 'seq' | 'up' | 'problem' | 'warning' | 'atMs'>) {
+  return {
+    ...{ seq, up, atMs },
+    ...(problem === undefined ? {} : { problem }),
+    ...(warning === undefined ? {} : { warning }),
+  };
 }
 
 /**
