@@ -18,6 +18,7 @@ import { createMemoryBus } from '../adapters/bus/memory-bus.ts';
 import type { Blobs } from '../ports/blobs.ts';
 import type { Bus } from '../ports/bus.ts';
 import type { OpenHostDrivers } from '../ports/host-drivers.ts';
+import type { HostReach } from '../ports/host-reach.ts';
 import type { Store } from '../ports/store.ts';
 import { ComputeWorker } from '../workers/compute-worker.ts';
 import type { Config } from './config/schema.ts';
@@ -33,6 +34,8 @@ export interface AllInOneOptions {
   readonly roles: readonly string[];
   /** How hosts are reached; gets the blobs that images come from. */
   readonly openDrivers: (blobs: Blobs) => OpenHostDrivers;
+  /** Looks at machines before they are hosts; absent where hosts are simulated. */
+  readonly reach?: HostReach;
   /** The journal failed: the process must end and recover from disk. */
   readonly onPoison: (error: CloudError) => void;
   /** Default: the file engine in the state folder, which takes the state lock. */
@@ -89,6 +92,7 @@ export async function startAllInOne(options: AllInOneOptions): Promise<AllInOne>
     clock,
     logger: logger.child({ role: 'worker' }),
     openDrivers: options.openDrivers(blobs),
+    ...(options.reach === undefined ? {} : { reach: options.reach }),
   });
   await controller.start();
   await worker.start();

@@ -5,8 +5,7 @@ import type { Logger } from '../base/logger.ts';
 import type { Random } from '../base/random.ts';
 import { createLocalShell } from '../adapters/host-shell/local-shell.ts';
 import { createSshShell } from '../adapters/host-shell/ssh-shell.ts';
-import type { SshIdentity, SshTarget } from '../adapters/host-shell/ssh-target.ts';
-import type { SshTransport } from '../domain/records.ts';
+import type { HostTransport } from '../domain/records.ts';
 import type { Blobs } from '../ports/blobs.ts';
 import type { ConsoleSlice, HostDrivers, HostProbe, OpenHostDrivers } from '../ports/host-drivers.ts';
 import type { HostShell } from '../ports/host-shell.ts';
@@ -16,46 +15,59 @@ import { kvmBootsGuest } from '../workers/drivers/libvirt/kvm-probe.ts';
 import { createLinuxNetwork } from '../workers/drivers/linux-net/linux-network.ts';
 import { hostLayout } from '../workers/drivers/qemu-img/host-layout.ts';
 import { createImageStore } from '../workers/drivers/qemu-img/image-store.ts';
+import type { CloudKey } from './cloud-key.ts';
+import { explainLibvirt, libvirtSockets } from './explain-libvirt.ts';
 import { freeDiskGib, hostRoutes, totalMemoryMib } from './host-facts.ts';
+import type { AcceptMetadata } from './metadata-forward.ts';
+import { MetadataForward } from './metadata-forward.ts';
+import { sshTarget } from './ssh-access.ts';
 
-interface RealHostParts {
+export interface RealHostParts {
   readonly blobs: Blobs;
   readonly clock: Clock;
   readonly random: Random;
   readonly logger: Logger;
   /** Folder on the host: disks, images, DHCP entries. */
   readonly hostDir: string;
-  /** The private key of login `cloud`. */
-  readonly sshKeyPath: string;
+  /** Logs in as `cloud`. */
+  readonly cloudKey: CloudKey;
+  /** Guests of hosts that are elsewhere reach the metadata service by a port of their host. Absent: they do not. */
+  readonly metadata?: { readonly port: number; readonly accept: AcceptMetadata };
+}
+
+/** The shell of a host, and who it is there. */
+export async function openShell(
+  transport: HostTransport,
+  parts: Pick<RealHostParts, 'clock' | 'random' | 'logger' | 'cloudKey'>,
+): Promise<HostShell> {
+  const { clock, random, logger, cloudKey } = parts;
+  switch (transport.kind) {
+    case 'local':
+      return createLocalShell({ clock, random });
+    case 'ssh':
+      return createSshShell({ target: await sshTarget(transport, cloudKey), clock, random, logger });
+    case 'simulated':
+      throw new CloudError('UnsupportedOperation', 'simulated hosts exist only where drivers is set to simulated');
+    default:
+      return unreachable(transport);
+  }
 }
 
 /** Real hosts: libvirt, Linux bridges, qemu-img, over a HostShell. */
 export function realHosts(parts: RealHostParts): OpenHostDrivers {
-  return (transport) => {
-    const { clock, random, logger } = parts;
-    switch (transport.kind) {
-      case 'local':
-        return Promise.resolve(new RealHost(createLocalShell({ clock, random }), parts));
-      case 'ssh': {
-        const target = sshTarget(transport, parts.sshKeyPath);
-        return Promise.resolve(new RealHost(createSshShell({ target, clock, random, logger }), parts));
-      }
-      case 'simulated':
-        return Promise.reject(
-          new CloudError('UnsupportedOperation', 'simulated hosts exist only where drivers is set to simulated'),
-        );
-      default:
-        return unreachable(transport);
-    }
+  return async (transport, serve) => {
+    const shell = await openShell(transport, parts);
+    const { metadata, clock, logger } = parts;
+    const forward =
+      serve === undefined || metadata === undefined || shell.forwardIn === undefined
+        ? undefined
+        : new MetadataForward({ shell, ...serve, ...metadata, clock, logger });
+    return new RealHost(shell, parts, userOf(transport), forward);
   };
 }
 
-function sshTarget(transport: SshTransport, cloudKeyPath: string): SshTarget {
-  const { host, port, user, hostKey, login, sudo, jump } = transport;
-  const identity: SshIdentity =
-    login.kind === 'agent' ? login : { kind: 'key', path: login.kind === 'cloud' ? cloudKeyPath : login.path };
-  return { host, port, user, hostKey, identity, sudo, ...(jump === undefined ? {} : { jump: { ...jump, identity } }) };
-}
+const userOf = (transport: HostTransport): string | undefined =>
+  transport.kind === 'ssh' ? transport.user : undefined;
 
 class RealHost implements HostDrivers {
   readonly hypervisor: Hypervisor;
@@ -64,12 +76,16 @@ class RealHost implements HostDrivers {
   readonly #shell: HostShell;
   readonly #hostDir: string;
   readonly #random: Random;
+  readonly #user: string | undefined;
+  readonly #forward: MetadataForward | undefined;
   #owner: Promise<{ uid: number; gid: number }> | undefined;
 
-  constructor(shell: HostShell, parts: RealHostParts) {
+  constructor(shell: HostShell, parts: RealHostParts, user: string | undefined, forward: MetadataForward | undefined) {
     const { clock, random, logger, blobs, hostDir } = parts;
     const [first = '', ...rest] = libvirtSocketCandidates;
     this.#shell = shell;
+    this.#user = user;
+    this.#forward = forward;
     this.#hostDir = hostDir;
     this.#random = random;
     this.hypervisor = createLibvirtHypervisor({
@@ -84,7 +100,11 @@ class RealHost implements HostDrivers {
   }
 
   async probe(): Promise<HostProbe> {
-    const facts = await this.hypervisor.facts();
+    // What is wrong with the login or with sudo says so itself; libvirt would only say that nobody answers.
+    await this.#shell.exec(['true']);
+    const facts = await this.hypervisor.facts().catch(async (error: unknown) => {
+      throw explainLibvirt(error, this.#user, await libvirtSockets(this.#shell));
+    });
     const kvm = await kvmBootsGuest(this.#shell, {
       random: this.#random,
       owner: { uid: facts.qemuUid, gid: facts.qemuGid },
@@ -133,7 +153,12 @@ class RealHost implements HostDrivers {
     }
   }
 
+  warning(): string | undefined {
+    return this.#forward?.problem;
+  }
+
   async close(): Promise<void> {
+    await this.#forward?.close();
     await this.hypervisor.close();
     await this.#shell.close();
   }

@@ -11,8 +11,8 @@ import { createMetadataServer } from '../controller/api/metadata/metadata-server
 import type { AllInOne } from './all-in-one.ts';
 import { startAllInOne } from './all-in-one.ts';
 import type { Config } from './config/schema.ts';
-import { createSimulatedHosts } from '../workers/drivers/simulated/create-simulated-hosts.ts';
-import { realHosts } from './real-host.ts';
+import type { AcceptMetadata } from './metadata-forward.ts';
+import { workerDrivers } from './worker-drivers.ts';
 
 export interface ServeOptions {
   readonly config: Config;
@@ -39,6 +39,10 @@ export async function serve(options: ServeOptions): Promise<void> {
   mkdirSync(config.stateDir, { recursive: true, mode: 0o700 });
   let poison: (error: CloudError) => void = () => undefined;
   const poisoned = new Promise<CloudError>((resolve) => (poison = resolve));
+  // Hosts are opened before the metadata service stands; a guest that asks so early asks again.
+  const door: MetadataDoor = { accept: (socket) => void socket.destroy() };
+  const acceptMetadata: AcceptMetadata = (...connection) => door.accept(...connection);
+  const drivers = workerDrivers({ config, clock, random, logger, acceptMetadata });
   const cloud = await startAllInOne({
     config,
     version: options.version,
@@ -46,20 +50,10 @@ export async function serve(options: ServeOptions): Promise<void> {
     random,
     logger,
     roles: ROLES,
-    openDrivers: (blobs) =>
-      config.drivers === 'simulated'
-        ? createSimulatedHosts({ clock }).openDrivers(blobs)
-        : realHosts({
-            blobs,
-            clock,
-            random,
-            logger,
-            hostDir: config.hostDir,
-            sshKeyPath: join(config.stateDir, 'ssh', 'id_ed25519'),
-          }),
+    ...drivers,
     onPoison: (error) => poison(error),
   });
-  const servers = startServers(cloud, { config, clock, random, logger });
+  const servers = startServers(cloud, { config, clock, random, logger }, door);
   try {
     const socketPath = await servers.start();
     logger.info('the cloud is up', { cloudId: cloud.context.cloudId, socketPath, roles: [...ROLES] });
@@ -73,16 +67,22 @@ export async function serve(options: ServeOptions): Promise<void> {
   }
 }
 
+/** Who takes guests' connections that hosts hand over. */
+interface MetadataDoor {
+  accept: AcceptMetadata;
+}
+
 function startServers(
   cloud: AllInOne,
   parts: { config: Config; clock: SystemClock; random: SystemRandom; logger: Logger },
+  door: MetadataDoor,
 ): { start(): Promise<string>; close(): Promise<void> } {
   const { config, clock, random, logger } = parts;
   const socketPath = join(config.runDir, 'novactl.sock');
   const admin = new AdminServer({ gateway: cloud.gateway, blobs: cloud.blobs, clock, random, logger, socketPath });
   const directory = new MetadataDirectory(cloud.context);
   const metadata = createMetadataServer({
-    lookup: (address) => directory.lookup(address),
+    lookup: (address, hostId) => directory.lookup(address, hostId),
     clock,
     random,
     logger,
@@ -91,7 +91,8 @@ function startServers(
   });
   return {
     async start() {
-      await metadata.start();
+      if (config.metadata.local) await metadata.start();
+      door.accept = (socket, address, hostId) => metadata.accept(socket, address, hostId);
       await admin.start();
       return socketPath;
     },

@@ -1,7 +1,7 @@
 import ssh2 from 'ssh2';
 import type { Clock } from '../../base/clock.ts';
 import { CloudError, isCode } from '../../base/errors.ts';
-import { connectTcp, SSH_ALGORITHMS } from './ssh-dial.ts';
+import { connectTcp, connectThrough, dialSsh, SSH_ALGORITHMS, type DialledSession } from './ssh-dial.ts';
 import {
   HOST_KEY_TYPES,
   hostKeyAlgorithms,
@@ -11,6 +11,7 @@ import {
   type HostKey,
 } from './ssh-host-key.ts';
 import { handshakeProblem, noConnection, tooSlow } from './ssh-problems.ts';
+import { SSH_LIMITS, type SshEndpoint } from './ssh-target.ts';
 
 export interface FetchHostKeyOptions {
   readonly host: string;
@@ -20,6 +21,8 @@ export interface FetchHostKeyOptions {
   readonly clock: Clock;
   /** SHA256:... as the administrator was told: a host has several keys, and this says which is meant. */
   readonly fingerprint?: string;
+  /** A server to go through: it is logged in there. */
+  readonly via?: SshEndpoint;
   readonly signal?: AbortSignal;
 }
 
@@ -33,8 +36,15 @@ async function fetchOne(
   const timer = clock.after(timeoutMs, () => attempt.abort(tooSlow(place, timeoutMs)));
   const signal = options.signal === undefined ? attempt.signal : AbortSignal.any([attempt.signal, options.signal]);
   const client = new ssh2.Client();
+  let via: DialledSession | undefined;
   try {
-    const sock = await connectTcp(place, { host, port }, signal);
+    if (options.via !== undefined) {
+      via = await dialSsh(options.via, { name: `the jump host of ${host}`, clock, limits: SSH_LIMITS, signal });
+    }
+    const sock =
+      via === undefined
+        ? await connectTcp(place, { host, port }, signal)
+        : await connectThrough(via, place, { host, port }, signal);
     try {
       return await new Promise<HostKey>((resolve, reject) => {
         signal.addEventListener('abort', () => reject(signal.reason as Error), { once: true });
@@ -57,6 +67,7 @@ async function fetchOne(
     }
   } finally {
     timer.cancel();
+    via?.end();
   }
 }
 

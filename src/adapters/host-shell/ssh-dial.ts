@@ -91,10 +91,10 @@ export function connectTcp(
 }
 
 /** A connection made by the jump host. */
-function connectThrough(
+export function connectThrough(
   via: DialledSession,
   place: string,
-  endpoint: SshEndpoint,
+  endpoint: { host: string; port: number },
   signal: AbortSignal,
 ): Promise<Duplex> {
   return untilAborted(

@@ -29,10 +29,12 @@ export class MetadataDirectory {
     this.#watch.close();
   }
 
-  lookup(address: string): MetadataView | undefined {
+  /** With a host only an instance that is recorded there. */
+  lookup(address: string, hostId?: string): MetadataView | undefined {
     const id = this.#byAddress.get(address);
     const record = id === undefined ? undefined : this.#context.store.get<InstanceRecord>(KEYS.instance(id))?.value;
-    return record === undefined ? undefined : this.#view(record);
+    if (record === undefined || (hostId !== undefined && record.hostId !== hostId)) return undefined;
+    return this.#view(record);
   }
 
   #index(id: string, record: InstanceRecord | undefined): void {

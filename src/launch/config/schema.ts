@@ -106,7 +106,15 @@ export const ConfigSchema = z.strictObject({
     .prefault({}),
   network: network.prefault({}),
   metadata: z
-    .strictObject({ port: whole(1, 65_535).default(8775).describe('TCP port of the metadata service') })
+    .strictObject({
+      port: whole(1, 65_535).default(8775).describe('TCP port of the metadata service, here and on each host'),
+      local: z
+        .boolean('must be true or false')
+        .default(true)
+        .describe(
+          'whether it listens on this machine too, for guests of this machine; hosts elsewhere hand it over SSH',
+        ),
+    })
     .prefault({}),
   scheduler: scheduler.prefault({}),
   instances: instances.prefault({}),

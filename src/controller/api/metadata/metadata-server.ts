@@ -1,6 +1,7 @@
 import type { IncomingMessage, Server, ServerResponse } from 'node:http';
 import { createServer } from 'node:http';
 import type { AddressInfo, Socket } from 'node:net';
+import type { Duplex } from 'node:stream';
 import type { Clock } from '../../../base/clock.ts';
 import { CloudError, errorText } from '../../../base/errors.ts';
 import type { Logger } from '../../../base/logger.ts';
@@ -11,8 +12,11 @@ import type { MetadataView } from './metadata-view.ts';
 import { SessionTokens } from './session-tokens.ts';
 
 export interface MetadataServerParts {
-  /** The instance whose address it is, from memory. The address is the connection's: guests are held to theirs on their taps. */
-  readonly lookup: (sourceAddress: string) => MetadataView | undefined;
+  /**
+   * The instance whose address it is, from memory. The address is the connection's: guests are held to theirs on their taps. With a host only what is
+   * recorded on that host.
+   */
+  readonly lookup: (sourceAddress: string, hostId: string | undefined) => MetadataView | undefined;
   readonly clock: Clock;
   readonly random: Random;
   readonly logger: Logger;
@@ -23,6 +27,8 @@ export interface MetadataServerParts {
 
 export interface MetadataServer {
   start(): Promise<{ port: number }>;
+  /** A guest's connection that a host hands over: `sourceAddress` is the guest's, as that host saw it. */
+  accept(socket: Duplex, sourceAddress: string, hostId: string): void;
   close(): Promise<void>;
 }
 
@@ -38,11 +44,19 @@ export const METADATA_LIMITS = {
   keepAliveMs: 5000,
   connections: 2048,
   connectionsPerSource: 32,
+  /** A connection that a host handed over is for one request, and lives no longer. */
+  handedOverMs: 20_000,
 } as const;
 
 const MAPPED_IPV4 = '::ffff:';
 
-function sourceOf(socket: Socket): string {
+interface Source {
+  readonly address: string;
+  /** The host that handed the connection over. */
+  readonly hostId?: string;
+}
+
+function addressOf(socket: Socket): string {
   const address = socket.remoteAddress ?? '';
   return address.startsWith(MAPPED_IPV4) ? address.slice(MAPPED_IPV4.length) : address;
 }
@@ -59,6 +73,7 @@ class HttpMetadataServer implements MetadataServer {
   readonly #tokens: SessionTokens;
   readonly #server: Server;
   readonly #connections = new Map<string, number>();
+  readonly #handedOver = new Map<Duplex, Source>();
 
   constructor(parts: MetadataServerParts) {
     this.#parts = parts;
@@ -97,7 +112,23 @@ class HttpMetadataServer implements MetadataServer {
     });
   }
 
+  accept(socket: Duplex, address: string, hostId: string): void {
+    if (this.#handedOver.size >= METADATA_LIMITS.connections) {
+      socket.destroy();
+      return;
+    }
+    this.#handedOver.set(socket, { address, hostId });
+    const timer = this.#parts.clock.after(METADATA_LIMITS.handedOverMs, () => socket.destroy(), { unref: true });
+    socket.on('error', () => undefined);
+    socket.on('close', () => {
+      timer.cancel();
+      this.#handedOver.delete(socket);
+    });
+    this.#server.emit('connection', socket);
+  }
+
   close(): Promise<void> {
+    for (const socket of this.#handedOver.keys()) socket.destroy();
     if (!this.#server.listening) return Promise.resolve();
     return new Promise((resolve) => {
       this.#server.close(() => resolve());
@@ -105,8 +136,13 @@ class HttpMetadataServer implements MetadataServer {
     });
   }
 
+  #sourceOf(socket: Socket): Source {
+    return this.#handedOver.get(socket) ?? { address: addressOf(socket) };
+  }
+
   #count(socket: Socket): void {
-    const source = sourceOf(socket);
+    const { address, hostId } = this.#sourceOf(socket);
+    const source = `${hostId ?? ''}/${address}`;
     const count = (this.#connections.get(source) ?? 0) + 1;
     this.#connections.set(source, count);
     socket.on('close', () => {
@@ -135,9 +171,10 @@ class HttpMetadataServer implements MetadataServer {
 
   #answer(request: IncomingMessage, response: ServerResponse): void {
     const method = request.method ?? '';
-    const source = sourceOf(request.socket);
+    const { address: source, hostId } = this.#sourceOf(request.socket);
+    if (hostId !== undefined) response.setHeader('connection', 'close');
     try {
-      const view = this.#parts.lookup(source);
+      const view = this.#parts.lookup(source, hostId);
       send(
         response,
         method,

@@ -1,0 +1,44 @@
+import { join } from 'node:path';
+import type { Clock } from '../base/clock.ts';
+import type { Logger } from '../base/logger.ts';
+import type { Random } from '../base/random.ts';
+import type { Blobs } from '../ports/blobs.ts';
+import type { OpenHostDrivers } from '../ports/host-drivers.ts';
+import type { HostReach } from '../ports/host-reach.ts';
+import { createSimulatedHosts } from '../workers/drivers/simulated/create-simulated-hosts.ts';
+import { CloudKey } from './cloud-key.ts';
+import type { Config } from './config/schema.ts';
+import { createHostReach } from './host-reach.ts';
+import type { AcceptMetadata } from './metadata-forward.ts';
+import { realHosts } from './real-host.ts';
+
+export interface WorkerDriversParts {
+  readonly config: Config;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly logger: Logger;
+  /** Where guests of hosts that are elsewhere are answered; absent: no metadata service runs in this process. */
+  readonly acceptMetadata?: AcceptMetadata;
+}
+
+/** How a worker of this configuration gets at hosts: what AllInOneOptions takes. */
+export interface WorkerDrivers {
+  readonly openDrivers: (blobs: Blobs) => OpenHostDrivers;
+  /** Absent where hosts are simulated. */
+  readonly reach?: HostReach;
+}
+
+export function workerDrivers(parts: WorkerDriversParts): WorkerDrivers {
+  const { config, clock, random, logger, acceptMetadata } = parts;
+  if (config.drivers === 'simulated') {
+    return { openDrivers: (blobs) => createSimulatedHosts({ clock }).openDrivers(blobs) };
+  }
+  const cloudKey = new CloudKey(join(config.stateDir, 'ssh', 'id_ed25519'), random);
+  const common = { clock, random, logger, cloudKey, hostDir: config.hostDir };
+  const metadata =
+    acceptMetadata === undefined ? {} : { metadata: { port: config.metadata.port, accept: acceptMetadata } };
+  return {
+    openDrivers: (blobs) => realHosts({ ...common, ...metadata, blobs }),
+    reach: createHostReach(common),
+  };
+}
