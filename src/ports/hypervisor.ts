@@ -1,3 +1,5 @@
+import type { Duplex } from 'node:stream';
+
 /** A disk, NIC and so on of a domain, decided in full: rendering adds nothing. */
 export interface DomainSpec {
   /** = the instance id. */
@@ -104,6 +106,13 @@ export interface Hypervisor {
   reset(uuid: string): Promise<void>;
   destroy(uuid: string): Promise<void>;
   undefine(uuid: string): Promise<void>;
+  /**
+   * The serial console's bytes, both ways, over a connection of its own. What nobody reads waits on the host (and stalls the guest when it writes
+   * on); destroy() gives the console free. The stream ends ('end') when the domain stops, and fails with 'Conflict' when somebody took the
+   * console over, 'Unavailable' when the host was lost.
+   * Errors: 'Conflict' (somebody else has it; `force` takes it over), 'IncorrectState' (the domain is not running), and those above.
+   */
+  openConsole(uuid: string, options: { readonly force: boolean }): Promise<Duplex>;
   /** Connects now and keeps connected; events until closed. */
   watch(listener: (event: HypervisorEvent) => void): { close(): void };
   /** The same in virsh's words, for --verbose. */

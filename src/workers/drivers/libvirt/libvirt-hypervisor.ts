@@ -1,3 +1,4 @@
+import type { Duplex } from 'node:stream';
 import type { Clock } from '../../../base/clock.ts';
 import { CloudError, errorText, isCode } from '../../../base/errors.ts';
 import type { Logger } from '../../../base/logger.ts';
@@ -10,6 +11,7 @@ import type {
   HypervisorFacts,
 } from '../../../ports/hypervisor.ts';
 import type { TypedParam } from './codec.ts';
+import { openConsoleStream } from './console-stream.ts';
 import { lifecycleEvent, powerOf } from './domain-state.ts';
 import { renderDomainXml } from './domain-xml.ts';
 import { explainInVirsh } from './explain.ts';
@@ -66,13 +68,18 @@ class LibvirtHypervisor implements Hypervisor {
   /** Short calls and events: five slow ones on a connection would block everything behind them. */
   readonly #control: Link;
   readonly #work: Link;
+  readonly #consoleLink: (onDown: (problem: string) => void) => Link;
+  readonly #consoles = new Set<Duplex>();
 
   constructor(options: LibvirtOptions) {
     const { clock, random, logger } = options;
     this.#clock = clock;
     this.#logger = logger;
     const common = { dials: [options.dial, ...(options.dialFallbacks ?? [])], clock, random, logger };
-    const quiet = { onLifecycle: () => undefined, onUp: () => undefined, onDown: () => undefined };
+    const deaf = { onLifecycle: () => undefined, onUp: () => undefined };
+    this.#consoleLink = (onDown) =>
+      new Link({ ...common, name: 'console', events: false, keepalive: false, ...deaf, onDown });
+    const quiet = { ...deaf, onDown: () => undefined };
     this.#work = new Link({ ...common, ...quiet, name: 'work', events: false });
     this.#control = new Link({
       ...common,
@@ -182,6 +189,17 @@ class LibvirtHypervisor implements Hypervisor {
     }
   }
 
+  async openConsole(uuid: string, { force }: { readonly force: boolean }): Promise<Duplex> {
+    const isOn = async (): Promise<boolean> => {
+      const fact = await this.lookup(uuid);
+      return fact?.power === 'running' || fact?.power === 'paused';
+    };
+    const console = await openConsoleStream({ uuid, force, clock: this.#clock, link: this.#consoleLink, isOn });
+    this.#consoles.add(console);
+    console.once('close', () => this.#consoles.delete(console));
+    return console;
+  }
+
   watch(listener: (event: HypervisorEvent) => void): { close(): void } {
     const own = (event: HypervisorEvent): void => listener(event);
     this.#listeners.add(own);
@@ -205,6 +223,7 @@ class LibvirtHypervisor implements Hypervisor {
 
   close(): Promise<void> {
     this.#listeners.clear();
+    for (const console of this.#consoles) console.destroy(new CloudError('Unavailable', 'this hypervisor was closed'));
     this.#control.close();
     this.#work.close();
     return Promise.resolve();

@@ -25,6 +25,8 @@ export interface LinkOptions {
   readonly random: Random;
   readonly logger: Logger;
   readonly events: boolean;
+  /** False: the daemon is not asked to watch us, since we may stop reading for long. */
+  readonly keepalive?: boolean;
   readonly onLifecycle: (message: LifecycleMessage) => void;
   /** A session stands, events registered. */
   readonly onUp: () => void;
@@ -117,7 +119,7 @@ export class Link {
       onLost: (problem) => this.#lost(rpc, problem),
     });
     try {
-      await openSession(rpc, { events: this.#options.events });
+      await openSession(rpc, { events: this.#options.events, keepalive: this.#options.keepalive ?? true });
     } catch (error) {
       rpc.close(errorText(error));
       throw error;

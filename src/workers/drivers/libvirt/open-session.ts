@@ -25,12 +25,16 @@ async function authenticate(rpc: RpcConnection): Promise<void> {
 }
 
 /**
- * Authenticates, asks for keepalive, opens qemu:///system, and with `events` registers for every domain's lifecycle.
+ * Authenticates, asks for keepalive (unless that is false), opens qemu:///system, and with `events` registers for every domain's lifecycle.
  * Once a connection: a second OPEN on one socket destroys the first.
  */
-export async function openSession(rpc: RpcConnection, options: { readonly events: boolean }): Promise<void> {
+export async function openSession(
+  rpc: RpcConnection,
+  options: { readonly events: boolean; readonly keepalive?: boolean },
+): Promise<void> {
   await authenticate(rpc);
-  await rpc.call(PROCEDURES.supportsFeature, { feature: FEATURE.keepalive }, OPEN_TIMEOUT_MS);
+  if (options.keepalive !== false)
+    await rpc.call(PROCEDURES.supportsFeature, { feature: FEATURE.keepalive }, OPEN_TIMEOUT_MS);
   await rpc.call(PROCEDURES.open, { uri: URI, flags: 0 }, OPEN_TIMEOUT_MS);
   if (!options.events) return;
   const { value } = await rpc.call(PROCEDURES.supportsFeature, { feature: FEATURE.eventCallback }, OPEN_TIMEOUT_MS);

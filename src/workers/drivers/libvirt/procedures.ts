@@ -83,6 +83,13 @@ export const PROCEDURES = {
   authPolkit: change('AUTH_POLKIT', 70, nothing, struct({ complete: int })),
   libVersion: read('CONNECT_GET_LIB_VERSION', 157, nothing, oneUhyper),
   create: change('DOMAIN_CREATE_WITH_FLAGS', 196, onDomainWithFlags, oneDomain),
+  /** Opens a stream: the serial console's bytes, both ways. */
+  openConsole: change(
+    'DOMAIN_OPEN_CONSOLE',
+    201,
+    struct({ dom: domain, device: optional(text), flags: uint }),
+    nothing,
+  ),
   state: read('DOMAIN_GET_STATE', 212, onDomainWithFlags, struct({ state: int, reason: int })),
   undefine: change('DOMAIN_UNDEFINE_FLAGS', 231, onDomainWithFlags, nothing),
   destroy: change('DOMAIN_DESTROY_FLAGS', 234, onDomainWithFlags, nothing),

@@ -46,6 +46,12 @@ export interface RpcConnectionOptions {
   readonly onLost: (problem: string) => void;
 }
 
+/** The sending side of a stream that a call opened. */
+export interface RpcStream {
+  /** STATUS.continue with bytes, STATUS.ok to finish, STATUS.error to abort. `sent` is called when the socket has taken it. */
+  send(status: number, payload: Buffer, sent?: () => void): void;
+}
+
 function encode<T>(codec: Codec<T>, value: T): Buffer {
   const writer = new XdrWriter();
   codec.write(writer, value);
@@ -89,8 +95,10 @@ export class RpcConnection {
   readonly #options: RpcConnectionOptions;
   readonly #reader = new PacketReader();
   readonly #flying = new Map<number, Call>();
+  readonly #streams = new Map<number, (packet: Packet) => void>();
   #waiting: Call[] = [];
   #serial = 0;
+  #paused = false;
   #problem: string | undefined;
   #silentPeriods = 0;
   readonly #keepalive: Timer;
@@ -112,6 +120,48 @@ export class RpcConnection {
   }
 
   call<A, R>(procedure: Procedure<A, R>, args: A, timeoutMs: number): Promise<R> {
+    return this.#ask(this.#nextSerial(), procedure, args, timeoutMs);
+  }
+
+  /** The same for a procedure that opens a stream. Its packets go to onPacket, also those that come in one read with the answer. */
+  async openStream<A, R>(
+    procedure: Procedure<A, R>,
+    args: A,
+    timeoutMs: number,
+    onPacket: (packet: Packet) => void,
+  ): Promise<RpcStream> {
+    const serial = this.#nextSerial();
+    this.#streams.set(serial, onPacket);
+    try {
+      await this.#ask(serial, procedure, args, timeoutMs);
+    } catch (error) {
+      this.#streams.delete(serial);
+      throw error;
+    }
+    const head = { program: PROGRAM.remote, procedure: procedure.number, type: TYPE.stream, serial };
+    return {
+      send: (status, payload, sent) => {
+        if (this.#problem === undefined) {
+          this.#options.stream.write(encodePacket({ ...head, status, payload }), () => sent?.());
+        } else sent?.();
+      },
+    };
+  }
+
+  /** Reads nothing more until resume(): what the daemon sends waits in the socket, and silence is no sign of death. */
+  pause(): void {
+    this.#paused = true;
+    this.#options.stream.pause();
+  }
+
+  resume(): void {
+    if (!this.#paused) return;
+    this.#paused = false;
+    this.#silentPeriods = 0;
+    this.#options.stream.resume();
+  }
+
+  #ask<A, R>(serial: number, procedure: Procedure<A, R>, args: A, timeoutMs: number): Promise<R> {
     if (this.#problem !== undefined) return Promise.reject(notSent(procedure.name, this.#problem));
     if (this.#waiting.length >= RPC_LIMITS.queued) {
       return Promise.reject(
@@ -119,7 +169,6 @@ export class RpcConnection {
       );
     }
     return new Promise((resolve, reject) => {
-      const serial = this.#nextSerial();
       const packet = encodePacket({
         program: PROGRAM.remote,
         procedure: procedure.number,
@@ -197,6 +246,8 @@ export class RpcConnection {
     if (packet.program !== PROGRAM.remote) return;
     if (packet.type === TYPE.message) this.#event(packet);
     else if (packet.type === TYPE.reply) this.#reply(packet);
+    // What comes for a stream that was given up is dropped.
+    else if (packet.type === TYPE.stream) this.#streams.get(packet.serial)?.(packet);
     else this.#options.logger.warn('libvirt: packet of a type that was not asked for', { type: packet.type });
   }
 
@@ -226,6 +277,7 @@ export class RpcConnection {
   }
 
   #tick(): void {
+    if (this.#paused) return;
     this.#silentPeriods += 1;
     if (this.#silentPeriods > RPC_LIMITS.keepaliveMisses) this.#lose('no sign of life from the daemon');
     else this.#sendKeepalive(KEEPALIVE.ping);

@@ -129,6 +129,13 @@ function simulatedHypervisor(host: SimHost, session: SimSession): Hypervisor {
     reset: (uuid) => calls.run(session, 'reset', () => domains.reset(uuid)),
     destroy: (uuid) => calls.run(session, 'destroy', () => domains.destroy(uuid)),
     undefine: (uuid) => calls.run(session, 'undefine', () => domains.undefine(uuid)),
+    openConsole: (uuid, { force }) =>
+      calls.run(session, 'openConsole', () => {
+        const fact = domains.lookup(uuid);
+        if (fact === undefined) throw new CloudError('NotFound', `no domain ${uuid} on ${host.name}`);
+        if (fact.power !== 'running') throw new CloudError('IncorrectState', 'the guest is not running');
+        return host.lines.open(uuid, force);
+      }),
     watch: (listener) => host.watch(session, listener),
     explain: (verb, name) => `(simulated) ${verb} ${name}`,
     close: () => Promise.resolve(),

@@ -25,7 +25,8 @@ export type SimCall =
   | 'removeInstanceDir'
   | 'listInstanceDirs'
   | 'probe'
-  | 'readConsole';
+  | 'readConsole'
+  | 'openConsole';
 
 export interface SimFault {
   readonly call: SimCall;

@@ -4,6 +4,7 @@ import type { DomainSpec, HypervisorEvent } from '../../../ports/hypervisor.ts';
 import type { NetworkSpec, PortSpec } from '../../../ports/network-backend.ts';
 import type { SimCall, SimSession } from './sim-calls.ts';
 import { SimCalls } from './sim-calls.ts';
+import { SimConsoles } from './sim-console.ts';
 import type { SimDomain } from './sim-domains.ts';
 import { SimDomains } from './sim-domains.ts';
 import type { SimGuest, SimHostOptions } from './sim-options.ts';
@@ -40,6 +41,8 @@ export class SimHost {
   readonly disks = new Map<string, number>();
   /** Instance id -> its console log. */
   readonly consoles = new Map<string, string>();
+  /** Serial lines that somebody is connected to. */
+  readonly lines = new SimConsoles();
   options: SimHostOptions;
   readonly #clock: Clock;
   readonly #listeners = new Set<Listener>();
@@ -103,6 +106,7 @@ export class SimHost {
   /** Nothing can be asked (libvirtd is down, the network is); the guests live on. */
   disconnect(problem = 'libvirtd does not answer'): void {
     this.#problem = problem;
+    this.lines.lose(problem);
     this.#emit(this.#link());
   }
 
@@ -197,7 +201,8 @@ export class SimHost {
     this.consoles.set(spec.name, `${log}simulated guest ${spec.name}: boot ${String(domain.starts)}\n`);
   }
 
-  #poweredOff({ spec }: SimDomain): void {
+  #poweredOff({ spec, uuid }: SimDomain): void {
+    this.lines.end(uuid);
     this.#usedMib -= spec.memoryMib;
     for (const nic of spec.nics) {
       this.taps.delete(nic.tap);
