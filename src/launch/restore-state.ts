@@ -1,0 +1,122 @@
+import { mkdir, readdir, rename } from 'node:fs/promises';
+import { join } from 'node:path';
+import { restoreSecret } from '../adapters/archive/file-archives.ts';
+import { readArchive } from '../adapters/archive/read-archive.ts';
+import type { ArchivedFile } from '../adapters/archive/write-archive.ts';
+import { createFileBlobs } from '../adapters/blobs/file-blobs.ts';
+import { systemFiles } from '../adapters/store/file-port.ts';
+import { openFileStore } from '../adapters/store/file-store.ts';
+import { SnapshotAdapter } from '../adapters/store/snapshot.ts';
+import { acquireStateLock } from '../adapters/store/state-lock.ts';
+import { Readable } from 'node:stream';
+import { isoTime, type Clock } from '../base/clock.ts';
+import { syncFolder } from '../base/durable-file.ts';
+import { CloudError } from '../base/errors.ts';
+import { canonicalJson } from '../base/json.ts';
+import { silentLogger } from '../base/logger.ts';
+import type { Random } from '../base/random.ts';
+import type { ArchiveFacts } from '../ports/state-archive.ts';
+import type { Entry, Store } from '../ports/store.ts';
+
+/** The restored state goes on from a revision that the lost one can't have reached: nobody takes its news for old. */
+const REV_LEAP = 1_000_000;
+/** What a state folder may hold and still be empty: locks, logs, backups, and what an earlier restore moved aside. */
+const NO_STATE = /^((store|lock)\.(db|db-journal|holder)|log|backups|replaced-.*|\.novactl-.*)$/;
+
+export interface RestoreOptions {
+  readonly archive: string;
+  readonly stateDir: string;
+  /** What is there is moved into a folder beside it, never deleted. */
+  readonly force: boolean;
+  readonly clock: Clock;
+  readonly random: Random;
+}
+
+export interface Restored {
+  readonly facts: ArchiveFacts;
+  readonly rev: number;
+  /** Where the state that was there is now. */
+  readonly movedTo?: string;
+}
+
+/**
+ * Makes a fresh state folder of an archive. The archive is read to its end and checked before anything is written; the records come last and all at
+ * once, so that a restore that was cut off leaves a folder without a state, never half of one. What is on hosts is not touched.
+ * CloudError 'CorruptState' (the archive), 'IncorrectState' (the folder is not empty), 'LockBusy' (a cloud runs on it).
+ */
+export async function restoreState(options: RestoreOptions): Promise<Restored> {
+  const { archive, stateDir, clock, random } = options;
+  const records: Entry[] = [];
+  const files: ArchivedFile[] = [];
+  const facts = await readArchive(archive, {
+    record: (entry) => records.push(entry),
+    file: (file) => {
+      files.push(file);
+    },
+  });
+  const holder = { pid: process.pid, command: 'state restore', since: isoTime(clock.nowMs()) };
+  const lock = await acquireStateLock({ dir: stateDir, holder, name: 'store' });
+  let movedTo: string | undefined;
+  try {
+    movedTo = await emptyFolder(options);
+    for (const file of files) await restoreSecret(stateDir, file, random);
+    if (facts.images > 0) await restoreImages(options);
+    const snapshot = new SnapshotAdapter({ dir: stateDir, files: systemFiles, defer: (run) => clock.defer(run) });
+    const rev = facts.header.rev + REV_LEAP;
+    await snapshot.write({ rev, savedAt: isoTime(clock.nowMs()), entries: records, tokens: [] });
+  } finally {
+    lock.release();
+  }
+  const rev = await prove(options, records);
+  return { facts, rev, ...(movedTo === undefined ? {} : { movedTo }) };
+}
+
+async function emptyFolder({ stateDir, force, clock }: RestoreOptions): Promise<string | undefined> {
+  const there = (await readdir(stateDir)).filter((name) => !NO_STATE.test(name));
+  if (there.length === 0) return undefined;
+  if (!force) {
+    const some = there.slice(0, 4).join(', ');
+    throw new CloudError(
+      'IncorrectState',
+      `${stateDir} is not empty (${some}): restore into an empty folder (--set stateDir=...), or move what is there aside with --force`,
+    );
+  }
+  const time = isoTime(clock.nowMs()).replaceAll(/[-:]|\.\d{3}/g, '');
+  const aside = join(stateDir, `replaced-${time}`);
+  await mkdir(aside, { mode: 0o700 });
+  for (const name of there) await rename(join(stateDir, name), join(aside, name));
+  await syncFolder(aside);
+  await syncFolder(stateDir);
+  return aside;
+}
+
+async function restoreImages({ archive, stateDir, random }: RestoreOptions): Promise<void> {
+  const blobs = createFileBlobs({ dir: join(stateDir, 'blobs'), random });
+  await readArchive(archive, {
+    image: async ({ key, sha256 }, bytes) => {
+      await blobs.put(key, Readable.from(bytes), { expectSha256: sha256 });
+    },
+  });
+}
+
+/** Opens the new state as a cloud would and compares it record by record. */
+async function prove(options: RestoreOptions, records: readonly Entry[]): Promise<number> {
+  const { stateDir, clock, random } = options;
+  const store: Store = await openFileStore({ dir: stateDir, clock, random, logger: silentLogger });
+  try {
+    const found = store.range('');
+    const same = (entry: Entry | undefined, wanted: Entry): boolean =>
+      entry?.key === wanted.key && canonicalJson(entry.value) === canonicalJson(wanted.value);
+    const at = records.findIndex((wanted, index) => !same(found[index], wanted));
+    if (found.length !== records.length || at >= 0) {
+      const key = records[at]?.key ?? found[records.length]?.key ?? '';
+      throw new CloudError(
+        'CorruptState',
+        `the restored state is not the archive's (${key}); do not start a cloud on it`,
+      );
+    }
+    return store.rev;
+  } finally {
+    await store.close();
+  }
+}
