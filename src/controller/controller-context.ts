@@ -4,6 +4,7 @@ import type { Random } from '../base/random.ts';
 import type { PlacementPolicy } from '../domain/placement.ts';
 import type { Blobs } from '../ports/blobs.ts';
 import type { Bus } from '../ports/bus.ts';
+import type { Sealer } from '../ports/sealer.ts';
 import type { Store } from '../ports/store.ts';
 import type { Observations } from './hosts/observations.ts';
 import type { WorkerDirectory } from './hosts/worker-directory.ts';
@@ -43,6 +44,7 @@ export interface ControllerContext {
   readonly store: Store;
   readonly bus: Bus;
   readonly blobs: Blobs;
+  readonly sealer: Sealer;
   readonly clock: Clock;
   readonly random: Random;
   readonly logger: Logger;
@@ -51,6 +53,8 @@ export interface ControllerContext {
   readonly process: ProcessFacts;
   readonly observations: Observations;
   readonly workers: WorkerDirectory;
+  /** False: this process does not look at the host, so that its silence means nothing. Absent: it looks at all. */
+  readonly looksAt?: (hostId: string) => boolean;
 }
 
 /** An address that was given back may be given again after this time: ARP caches and DHCP leases have then forgotten it. */

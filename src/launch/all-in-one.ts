@@ -19,10 +19,12 @@ import type { Blobs } from '../ports/blobs.ts';
 import type { Bus } from '../ports/bus.ts';
 import type { OpenHostDrivers } from '../ports/host-drivers.ts';
 import type { HostReach } from '../ports/host-reach.ts';
+import type { Sealer } from '../ports/sealer.ts';
 import type { Store } from '../ports/store.ts';
 import { ComputeWorker } from '../workers/compute-worker.ts';
 import type { Config } from './config/schema.ts';
 import { controllerPolicy } from './controller-policy.ts';
+import { openSealer } from './open-sealer.ts';
 import { openStore } from './open-store.ts';
 
 export interface AllInOneOptions {
@@ -41,6 +43,10 @@ export interface AllInOneOptions {
   /** Default: the file engine in the state folder, which takes the state lock. */
   readonly store?: Store;
   readonly bus?: Bus;
+  /** Default: by the key in the state folder. */
+  readonly sealer?: Sealer;
+  /** Which hosts are opened, and nobody waits for them here. Default: all, and each is waited for a moment. */
+  readonly wanted?: (hostId: string) => boolean;
 }
 
 /** Every role in one process, without any server: what the daemon, tests and the simulation build on. */
@@ -58,15 +64,17 @@ const WORKER_ID = 'local';
 const FIRST_REPORTS_MS = 5000;
 
 export async function startAllInOne(options: AllInOneOptions): Promise<AllInOne> {
-  const { config, clock, random, logger } = options;
+  const { config, clock, random, logger, wanted } = options;
   const store = options.store ?? (await openStore(config, { clock, random, logger, onPoison: options.onPoison }));
   const bus = options.bus ?? createMemoryBus({ clock, random, logger });
   const blobs = createFileBlobs({ dir: join(config.stateDir, 'blobs'), random });
-  const cloudId = await bootstrapCloud(store, random, clock.nowMs());
+  const sealer = options.sealer ?? (await openSealer(config, store, random));
+  const cloudId = await bootstrapCloud({ store, random, nowMs: clock.nowMs(), sealer });
   const context: ControllerContext = {
     store,
     bus,
     blobs,
+    sealer,
     clock,
     random,
     logger,
@@ -82,7 +90,8 @@ export async function startAllInOne(options: AllInOneOptions): Promise<AllInOne>
       busEngine: 'memory',
     },
     observations: new Observations(() => clock.monotonicMs()),
-    workers: new WorkerDirectory({ store, bus, clock, logger, cloudId }),
+    workers: new WorkerDirectory({ store, bus, clock, logger, cloudId, ...(wanted && { wanted }) }),
+    ...(wanted && { looksAt: wanted }),
   };
   const controller = new Controller(context);
   const worker = new ComputeWorker({
@@ -97,7 +106,7 @@ export async function startAllInOne(options: AllInOneOptions): Promise<AllInOne>
   await controller.start();
   await worker.start();
   // A command right after the start must not be told that no host has reported yet.
-  const hosts = store.range<HostRecord>(PREFIX.host).map((entry) => entry.value.id);
+  const hosts = wanted ? [] : store.range<HostRecord>(PREFIX.host).map((entry) => entry.value.id);
   await waitForReports(context, hosts, FIRST_REPORTS_MS);
   return {
     context,

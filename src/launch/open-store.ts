@@ -3,16 +3,18 @@ import { CloudError } from '../base/errors.ts';
 import type { Logger } from '../base/logger.ts';
 import type { Random } from '../base/random.ts';
 import { PREFIX } from '../domain/keys.ts';
-import { openFileStore } from '../adapters/store/file-store.ts';
+import { openFileStore, type FileStoreOptions } from '../adapters/store/file-store.ts';
 import { createMemoryStore } from '../adapters/store/memory-store.ts';
 import type { Store } from '../ports/store.ts';
 import type { Config } from './config/schema.ts';
 
-interface StoreParts {
+export interface StoreParts {
   readonly clock: Clock;
   readonly random: Random;
   readonly logger: Logger;
   readonly onPoison: (error: CloudError) => void;
+  /** Who this process is to one that finds the folder locked. */
+  readonly holder?: FileStoreOptions['holder'];
 }
 
 /** The store that the configuration names. The file engine takes the folder's lock: CloudError 'LockBusy' names who has it. */

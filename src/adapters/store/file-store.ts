@@ -13,7 +13,7 @@ import { recover } from './recovery.ts';
 import { ReplicaMap } from './replica-map.ts';
 import { SnapshotAdapter } from './snapshot.ts';
 import { SpaceGuard, type SpaceOptions } from './space-guard.ts';
-import type { StateLock } from './state-lock.ts';
+import type { LockHolder, StateLock } from './state-lock.ts';
 import { TokenBook } from './token-book.ts';
 
 export interface FileStoreOptions
@@ -34,7 +34,7 @@ export interface FileStoreOptions
   /** How many past changes can be watched from. Default 10 000. */
   readonly historyLength?: number;
   /** Names this process to one that finds the folder locked. Default: the command line's first words. */
-  readonly command?: string;
+  readonly holder?: Partial<Pick<LockHolder, 'command' | 'user' | 'kind'>> | undefined;
 }
 
 /**
@@ -45,8 +45,8 @@ export interface FileStoreOptions
 export async function openFileStore(options: FileStoreOptions): Promise<Store> {
   const { dir, clock, files = systemFiles } = options;
   await files.makeDir(dir);
-  const command = options.command ?? process.argv.slice(1, 4).join(' ');
-  const lock = await files.lock(dir, { pid: process.pid, command, since: isoTime(clock.nowMs()) });
+  const command = process.argv.slice(1, 4).join(' ');
+  const lock = await files.lock(dir, { pid: process.pid, command, since: isoTime(clock.nowMs()), ...options.holder });
   try {
     return await build(options, files, lock);
   } catch (error) {

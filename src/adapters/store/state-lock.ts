@@ -10,6 +10,10 @@ export interface LockHolder {
   readonly command: string;
   /** ISO 8601. */
   readonly since: string;
+  /** Login name, and who ran sudo. */
+  readonly user?: string;
+  /** A command ends by itself soon; a daemon is stopped. */
+  readonly kind?: 'command' | 'daemon';
 }
 
 export interface StateLock {
@@ -34,11 +38,15 @@ async function readHolder(file: string): Promise<LockHolder | undefined> {
 
 async function busy(dir: string, holderFile: string): Promise<CloudError> {
   const holder = await readHolder(holderFile);
-  const who =
-    holder === undefined ? 'another process' : `process ${holder.pid} (${holder.command}) since ${holder.since}`;
+  const who = holder === undefined ? 'another process' : holderText(holder);
   return new CloudError('LockBusy', `${dir} is in use by ${who}; wait until it ends, or stop it`, {
     details: { dir, ...(holder === undefined ? {} : { holder }) },
   });
+}
+
+/** `process 71 (novactl instance run, root) since 2026-01-02T03:04:05Z`. */
+export function holderText({ pid, command, user, since }: LockHolder): string {
+  return `process ${pid} (${[command, user].filter((word) => word !== undefined && word !== '').join(', ')}) since ${since}`;
 }
 
 async function writeHolder(file: string, holder: LockHolder): Promise<void> {

@@ -19,13 +19,23 @@ interface Seen {
   readonly atMs: number;
 }
 
+interface WorkerDirectoryParts {
+  readonly store: Store;
+  readonly bus: Bus;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  readonly cloudId: string;
+  /** Which hosts are opened at a worker's hello. Default: all that are assigned to it. */
+  readonly wanted?: (hostId: string) => boolean;
+}
+
 /** Which workers are alive, and which hosts each was told to serve. */
 export class WorkerDirectory {
-  readonly #parts: { store: Store; bus: Bus; clock: Clock; logger: Logger; cloudId: string };
+  readonly #parts: WorkerDirectoryParts;
   readonly #seen = new Map<string, Seen>();
   readonly #opening = new Set<string>();
 
-  constructor(parts: { store: Store; bus: Bus; clock: Clock; logger: Logger; cloudId: string }) {
+  constructor(parts: WorkerDirectoryParts) {
     this.#parts = parts;
   }
 
@@ -45,6 +55,7 @@ export class WorkerDirectory {
     this.#seen.set(hello.workerId, { hello, atMs: clock.monotonicMs() });
     const open = new Set(hello.open);
     for (const { value: host } of store.range<HostRecord>(PREFIX.host)) {
+      if (this.#parts.wanted?.(host.id) === false) continue;
       const assign = store.get<AssignRecord>(KEYS.assign('compute', host.id))?.value;
       if (assign?.workerId !== hello.workerId || open.has(host.id) || this.#opening.has(host.id)) continue;
       this.#opening.add(host.id);

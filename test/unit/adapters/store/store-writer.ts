@@ -30,7 +30,7 @@ async function main(dir: string, mode: string | undefined): Promise<void> {
     clock,
     random: new SystemRandom(),
     logger: silentLogger,
-    command: 'store-writer',
+    holder: { command: 'store-writer' },
     ...tunables,
   };
   const store = await openFileStore(options);
