@@ -3,13 +3,29 @@ import type { Random } from '../base/random.ts';
 import { randomBelow } from '../base/random.ts';
 import { DEFAULT_INSTANCE_TYPES } from '../domain/instance-types.ts';
 import { KEYS } from '../domain/keys.ts';
-import type { CloudRecord, ProjectRecord, UserRecord } from '../domain/records.ts';
+import type { CloudRecord, ProjectRecord, SealCheckRecord, UserRecord } from '../domain/records.ts';
+import type { Sealer } from '../ports/sealer.ts';
 import type { Store } from '../ports/store.ts';
-import { transact } from './state/draft.ts';
+import { transact, type Draft } from './state/draft.ts';
+import { newAccessKey } from './users/new-access-key.ts';
 
-/** What an empty store gets once: the cloud's id, project and user `admin`, the instance types. Answers the cloud's id. */
-export async function bootstrapCloud(store: Store, random: Random, nowMs: number): Promise<string> {
+export interface BootstrapParts {
+  readonly store: Store;
+  readonly random: Random;
+  readonly nowMs: number;
+  readonly sealer: Sealer;
+}
+
+const SEAL_CHECK = 'novactl';
+
+/**
+ * What an empty store gets once: the cloud's id, project and user `admin` with one access key, the instance types. Answers the cloud's id.
+ * CloudError 'CorruptState' when the seal key is not the one that this state's secrets were sealed by.
+ */
+export async function bootstrapCloud(parts: BootstrapParts): Promise<string> {
+  const { store, random, nowMs } = parts;
   const { result } = await transact(store, (draft) => {
+    firstAccessKey(draft, parts);
     const known = draft.get<CloudRecord>(KEYS.cloud);
     if (known !== undefined) return known.cloudId;
     const cloudId = newId('cloud', random);
@@ -26,4 +42,16 @@ export async function bootstrapCloud(store: Store, random: Random, nowMs: number
     return cloudId;
   });
   return result;
+}
+
+/** With the seal check, which an older state lacks: it gets its key at the first start. */
+function firstAccessKey(draft: Draft, { random, nowMs, sealer }: BootstrapParts): void {
+  const known = draft.get<SealCheckRecord>(KEYS.sealCheck);
+  if (known !== undefined) {
+    sealer.unseal(known.sealed, KEYS.sealCheck);
+    return;
+  }
+  draft.put(KEYS.sealCheck, { v: 1, sealed: sealer.seal(SEAL_CHECK, KEYS.sealCheck) } satisfies SealCheckRecord);
+  const { record } = newAccessKey({ random, sealer, nowMs }, { userId: 'admin', projectId: 'admin' });
+  draft.put(KEYS.accessKey(record.id), { ...record, issued: false });
 }

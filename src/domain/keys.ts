@@ -7,8 +7,11 @@ import type { HostTransport } from './records.ts';
  */
 export const KEYS = {
   cloud: 'cloud',
+  /** A known text, sealed: tells whether the seal key at hand is the one that secrets here were sealed by. */
+  sealCheck: 'seal-check',
   project: (id: string) => `project/${id}`,
   user: (id: string) => `user/${id}`,
+  accessKey: (id: string) => `access-key/${id}`,
   host: (id: string) => `host/${id}`,
   hostName: (name: string) => `host-name/${name}`,
   /** Which host record a machine has. */
@@ -35,6 +38,7 @@ export const KEYS = {
 
 export const PREFIX = {
   project: 'project/',
+  accessKey: 'access-key/',
   host: 'host/',
   capacity: 'capacity/',
   type: 'type/',

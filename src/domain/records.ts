@@ -23,6 +23,26 @@ export interface UserRecord {
   readonly createdAtMs: number;
 }
 
+/** What signs requests in a user's name. */
+export interface AccessKeyRecord {
+  readonly v: 1;
+  /** 20 upper-case letters and digits, beginning with AKIA. */
+  readonly id: string;
+  readonly userId: string;
+  readonly projectId: string;
+  /** Sealed for this record's key. */
+  readonly sealedSecret: string;
+  readonly createdAtMs: number;
+  readonly active: boolean;
+  /** The secret was answered, which happens once. The first identity's key waits for whoever asks first. */
+  readonly issued: boolean;
+}
+
+export interface SealCheckRecord {
+  readonly v: 1;
+  readonly sealed: string;
+}
+
 /** One SSH server: how to reach it, and the only host key that is accepted there (RFC 4253 §6.6: its type and base64 text). */
 export interface SshServer {
   /** Name or address. */

@@ -1,4 +1,5 @@
 import type { OPERATIONS, OperationName, StreamName, UnaryName } from '../../messages/operations/index.ts';
+import { createAccessKey, deleteAccessKey, describeAccessKeys } from './access-keys.ts';
 import { rebootInstances, startInstances, stopInstances, terminateInstances } from './change-instances.ts';
 import { describeCloud, describeInstanceTypes } from './cloud.ts';
 import { getConsoleOutput } from './console.ts';
@@ -19,6 +20,7 @@ export type ChangeName = Changing & UnaryName;
 export type ReadName = Exclude<UnaryName, ChangeName>;
 
 export const READS: { readonly [N in ReadName]: ReadHandler<N> } = {
+  DescribeAccessKeys: describeAccessKeys,
   DescribeCloud: describeCloud,
   DescribeHosts: describeHosts,
   DescribeImages: describeImages,
@@ -34,7 +36,9 @@ export const READS: { readonly [N in ReadName]: ReadHandler<N> } = {
 
 export const CHANGES: { readonly [N in ChangeName]: ChangeHandler<N, unknown> } = {
   AddHost: addHost,
+  CreateAccessKey: createAccessKey,
   CreateKeyPair: createKeyPair,
+  DeleteAccessKey: deleteAccessKey,
   DeleteKeyPair: deleteKeyPair,
   DeregisterImage: deregisterImage,
   ImportKeyPair: importKeyPair,

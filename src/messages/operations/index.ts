@@ -1,6 +1,16 @@
 import type { z } from 'zod';
+import { CreateAccessKey, DeleteAccessKey, DescribeAccessKeys } from './access-keys.ts';
 import { DescribeCloud, DescribeInstanceTypes, DescribeOperations, WatchCloud, WatchOperation } from './cloud.ts';
-import { AddHost, DescribeHosts, RemoveHost } from './hosts.ts';
+import {
+  AddHost,
+  CheckHost,
+  DescribeHosts,
+  GetCloudKey,
+  GetHostKey,
+  RemoveHost,
+  SetHostKey,
+  SetHostState,
+} from './hosts.ts';
 import { DeregisterImage, DescribeImages, RegisterImage } from './images.ts';
 import {
   DescribeInstances,
@@ -20,9 +30,13 @@ import { CreateKeyPair, DeleteKeyPair, DescribeKeyPairs, ImportKeyPair } from '.
 /** Every operation there is. An action that is not here is answered with InvalidAction. */
 export const OPERATIONS = {
   AddHost,
+  CheckHost,
+  CreateAccessKey,
   CreateKeyPair,
+  DeleteAccessKey,
   DeleteKeyPair,
   DeregisterImage,
+  DescribeAccessKeys,
   DescribeCloud,
   DescribeHosts,
   DescribeImages,
@@ -32,13 +46,17 @@ export const OPERATIONS = {
   DescribeOperations,
   ExplainInstance,
   ExplainPlacement,
+  GetCloudKey,
   GetConsoleOutput,
+  GetHostKey,
   ImportKeyPair,
   PlanInstances,
   RebootInstances,
   RegisterImage,
   RemoveHost,
   RunInstances,
+  SetHostKey,
+  SetHostState,
   StartInstances,
   StopInstances,
   TerminateInstances,
