@@ -1,6 +1,9 @@
 import { defineConfig } from 'vitest/config';
 import { ClosingReporter } from './test/support/closing-reporter.ts';
 
+/** `npm run test:system`: hosts out of namespaces, terminals. One file at a time. */
+const SYSTEM = ['test/system/**/*.test.ts'];
+
 /** What `npm test` leaves to other commands. */
 const ELSEWHERE = ['test/system/**', 'test/lab/**', 'test/long/**', 'test/bench/**', 'node_modules/**'];
 
@@ -32,6 +35,16 @@ export default defineConfig({
           exclude: ELSEWHERE,
           fileParallelism: false,
           sequence: { groupOrder: 2 },
+        },
+      },
+      {
+        test: {
+          name: 'system',
+          include: SYSTEM,
+          fileParallelism: false,
+          sequence: { groupOrder: 3 },
+          testTimeout: 60_000,
+          hookTimeout: 180_000,
         },
       },
     ],

@@ -12,7 +12,7 @@ traces_now() {
   if is_root && [ -S /run/libvirt/libvirt-sock ] && libvirt_answers; then
     virsh_system list --all --name | sed '/^$/d; s/^/domain /'
   fi
-  for traces_link in /sys/class/net/nvb* /sys/class/net/nvt*; do
+  for traces_link in /sys/class/net/nvb* /sys/class/net/nvt* /sys/class/net/nvlab*; do
     if [ -e "$traces_link" ]; then printf 'interface %s\n' "${traces_link##*/}"; fi
   done
   if is_root && command -v nft >/dev/null 2>&1; then
@@ -24,7 +24,7 @@ traces_now() {
       dnsmasq*novactl* | */dnsmasq*novactl* | *qemu-system-*novactl*) printf 'process %s %.100s\n' "${traces_pid#/proc/}" "$traces_args" ;;
     esac
   done
-  for traces_folder in /var/lib/novactl*; do
+  for traces_folder in /var/lib/novactl* /sys/fs/cgroup/nvlab* /sys/fs/cgroup/*/nvlab*; do
     if [ -e "$traces_folder" ]; then printf 'folder %s\n' "$traces_folder"; fi
   done
   awk '$2 ~ /novactl/ { print "mount " $2 }' /proc/mounts
