@@ -95,6 +95,12 @@ export interface SshPublicKey {
   readonly fingerprint: string;
 }
 
+/** SHA256:... of a public key's base64 text, of any type. */
+export function sshFingerprint(base64: string): string {
+  const digest = createHash('sha256').update(Buffer.from(base64, 'base64')).digest('base64');
+  return `SHA256:${digest.replace(/=+$/, '')}`;
+}
+
 const TYPES: Readonly<Record<string, 'ed25519' | 'rsa'>> = { 'ssh-ed25519': 'ed25519', 'ssh-rsa': 'rsa' };
 
 /** Undefined when the text is not one well-formed ed25519 or RSA (>= 2048 bits) public key line. */
@@ -106,11 +112,10 @@ export function parseSshPublicKey(text: string): SshPublicKey | undefined {
   const blob = Buffer.from(base64, 'base64');
   const fields = readFields(blob);
   if (fields?.[0]?.toString() !== name || !wellFormed(keyType, fields)) return undefined;
-  const digest = createHash('sha256').update(blob).digest('base64').replace(/=+$/, '');
   return {
     keyType,
     line: comment === undefined || comment === '' ? `${name} ${base64}` : `${name} ${base64} ${comment}`,
-    fingerprint: `SHA256:${digest}`,
+    fingerprint: sshFingerprint(base64),
   };
 }
 

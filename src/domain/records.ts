@@ -97,6 +97,8 @@ export interface HostRecord {
   readonly zone: string;
   /** What the administrator wants; `up` hosts get instances. Whether it answers is observed, not recorded. */
   readonly state: 'up' | 'maintenance' | 'draining';
+  /** The administrator gave it up: its instances end as terminated, and with the last of them this record goes. */
+  readonly lost?: { readonly operationId: string; readonly atMs: number };
   readonly facts: HostFacts;
   readonly addedAtMs: number;
 }

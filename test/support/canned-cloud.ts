@@ -204,7 +204,7 @@ export const ANSWERS: { readonly [N in OperationName]?: OperationOutput<N> } = {
   RegisterImage: { image, operationId: operation.operationId },
   DeregisterImage: { imageId: image.imageId, operationId: operation.operationId },
   AddHost: { host, operationId: operation.operationId },
-  RemoveHost: { hostId: host.hostId, operationId: operation.operationId },
+  RemoveHost: { hostId: host.hostId, instances: [], operationId: operation.operationId },
 };
 
 export interface CannedOptions {

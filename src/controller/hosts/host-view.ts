@@ -1,6 +1,7 @@
+import { sshFingerprint } from '../../base/openssh-key.ts';
 import { KEYS } from '../../domain/keys.ts';
 import { hostLimits } from '../../domain/placement.ts';
-import type { CapacityRecord, HostRecord } from '../../domain/records.ts';
+import type { CapacityRecord, HostRecord, HostTransport, SshLogin, SshServer } from '../../domain/records.ts';
 import { NO_CAPACITY } from '../../domain/records.ts';
 import type { InstanceRecord } from '../../domain/instance.ts';
 import type { OperationOutput } from '../../messages/operations/index.ts';
@@ -15,18 +16,19 @@ export function hostView(
   host: HostRecord,
 ): HostView {
   const { store, observations, policy } = cloud;
-  const problem = hostProblem(cloud, host, host.id);
+  const down = hostProblem(cloud, host, host.id);
   const seen = observations.host(host.id);
+  const problem = problemOf(host, down, seen?.warning);
   const used = store.get<CapacityRecord>(KEYS.capacity(host.id))?.value ?? NO_CAPACITY;
   const { routes: _routes, ...facts } = host.facts;
   return {
     hostId: host.id,
     name: host.name,
-    state: problem === undefined ? host.state : 'down',
+    state: down === undefined ? host.state : 'down',
     ...(problem === undefined ? {} : { problem }),
     zone: host.zone,
     roles: [...host.roles],
-    transport: host.transport.kind,
+    ...reachOf(host.transport),
     facts,
     usage: { instances: used.instances, vcpus: used.vcpus, memoryMib: used.memoryMib, diskGib: used.diskGib },
     capacity: hostLimits(host, policy.placement),
@@ -35,6 +37,35 @@ export function hostView(
     addedAtMs: host.addedAtMs,
   };
 }
+
+function problemOf(host: HostRecord, down: string | undefined, warning: string | undefined): string | undefined {
+  if (host.lost !== undefined) return `it is being removed as lost (${host.lost.operationId})`;
+  return down ?? warning;
+}
+
+/** How the host is reached, for people. */
+function reachOf(transport: HostTransport): Pick<HostView, 'transport' | 'ssh'> {
+  if (transport.kind !== 'ssh') return { transport: transport.kind };
+  const { hostKey, login, sudo, jump } = transport;
+  return {
+    transport: `ssh://${addressText(transport)}`,
+    ssh: {
+      fingerprint: sshFingerprint(hostKey.base64),
+      login: LOGIN_TEXT[login.kind](login as never),
+      sudo,
+      ...(jump === undefined ? {} : { jump: addressText(jump) }),
+    },
+  };
+}
+
+const addressText = ({ user, host, port }: SshServer): string =>
+  `${user}@${host.includes(':') ? `[${host}]` : host}:${port}`;
+
+const LOGIN_TEXT: { readonly [K in SshLogin['kind']]: (login: Extract<SshLogin, { kind: K }>) => string } = {
+  cloud: () => "the cloud's own key",
+  file: ({ path }) => `the key ${path}`,
+  agent: ({ socket }) => `the agent ${socket}`,
+};
 
 /** Domains on the host that no live record puts there. Listed, never touched. */
 export function orphansOf(

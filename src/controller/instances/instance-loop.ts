@@ -7,6 +7,7 @@ import type { AssignRecord, HostRecord } from '../../domain/records.ts';
 import type { Outcome } from '../../messages/worker.ts';
 import { TOPIC } from '../../messages/worker.ts';
 import type { ControllerContext } from '../controller-context.ts';
+import { forgetLostHost } from '../hosts/forget-host.ts';
 import { hostProblem } from '../hosts/host-problem.ts';
 import { finishTarget } from '../operations/operation-record.ts';
 import type { Draft } from '../state/draft.ts';
@@ -30,6 +31,8 @@ export class InstanceLoop {
   readonly #sent = new Map<string, { commandId: string; atMs: number }>();
   readonly #hosts = new Set<string>();
   #watch: { close(): void } | undefined;
+  /** Hosts that are given up. */
+  #hostWatch: { close(): void } | undefined;
   #sweep: { cancel(): void } | undefined;
 
   constructor(context: ControllerContext) {
@@ -52,6 +55,12 @@ export class InstanceLoop {
     const { store, clock } = this.#context;
     this.#watch = store.watch(PREFIX.instance, store.rev + 1, (change) => {
       for (const op of change.ops) this.#queue.add(op.key.slice(PREFIX.instance.length));
+    });
+    this.#hostWatch = store.watch(PREFIX.host, store.rev + 1, (change) => {
+      for (const { key, value } of change.ops) {
+        if ((value as unknown as HostRecord | undefined)?.lost !== undefined)
+          this.wakeHost(key.slice(PREFIX.host.length));
+      }
     });
     this.#sweep = clock.every(SWEEP_MS, () => this.sweep(), { unref: true });
     this.sweep();
@@ -93,6 +102,7 @@ export class InstanceLoop {
 
   async close(): Promise<void> {
     this.#watch?.close();
+    this.#hostWatch?.close();
     this.#sweep?.cancel();
     await this.#queue.close();
   }
@@ -114,12 +124,14 @@ export class InstanceLoop {
 
   #decide(record: InstanceRecord): Decision {
     const { observations, policy, clock, store } = this.#context;
-    const problem = hostProblem(this.#context, store.get<HostRecord>(KEYS.host(record.hostId))?.value, record.hostId);
+    const host = store.get<HostRecord>(KEYS.host(record.hostId))?.value;
+    const problem = hostProblem(this.#context, host, record.hostId);
     const observed = observations.domain(record.hostId, record.id);
     const outcome = record.work && observations.outcomeOf(record.work.commandId);
     return reconcileInstance({
       record,
       ...(problem === undefined ? {} : { hostProblem: problem }),
+      ...(host?.lost === undefined ? {} : { hostLost: host.lost }),
       ...(observed === undefined ? {} : { observed }),
       ...(outcome === undefined ? {} : { outcome }),
       nowMs: clock.nowMs(),
@@ -143,7 +155,10 @@ export class InstanceLoop {
     if (next === undefined) return undefined;
     const ends = finished !== undefined && record.operationDone !== true && record.operationId !== undefined;
     draft.put(KEYS.instance(id), ends ? { ...next, operationDone: true } : next);
-    if (decision.release === true) releaseClaims(draft, record, nowMs);
+    if (decision.release === true) {
+      releaseClaims(draft, record, nowMs);
+      forgetLostHost(draft, record.hostId);
+    }
     if (ends) this.#finishTarget(draft, record, finished, nowMs);
     const reason = next.stateReason?.message;
     return { from: record.state, to: next.state, ...(reason === undefined ? {} : { reason }) };

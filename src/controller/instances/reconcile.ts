@@ -8,6 +8,8 @@ export interface ReconcileInput {
   readonly record: InstanceRecord;
   /** Why its host can't be worked with now; absent: it answers. */
   readonly hostProblem?: string;
+  /** Its host was given up, by this operation. */
+  readonly hostLost?: { readonly operationId: string };
   /** What its host last said of its domain; absent: nobody knows. */
   readonly observed?: { readonly power: string; readonly reason?: string };
   /** The outcome of record.work, if it has one. */
@@ -38,6 +40,7 @@ const NOTHING: Decision = {};
  */
 export function reconcileInstance(input: ReconcileInput): Decision {
   const { record } = input;
+  if (input.hostLost !== undefined && record.state !== 'terminated') return endLost(input, input.hostLost.operationId);
   if (record.work !== undefined) return advanceWork(input, record.work);
   switch (record.state) {
     case 'pending':
@@ -55,6 +58,22 @@ export function reconcileInstance(input: ReconcileInput): Decision {
     default:
       return unreachable(record.state);
   }
+}
+
+/** The host is gone for good, by an administrator's word: nothing is asked of it any more. */
+function endLost({ record, nowMs }: ReconcileInput, operationId: string): Decision {
+  const message = `its host was removed as lost (${operationId})`;
+  const idle = without(record, 'work');
+  const ending = transition(idle, 'shutting-down', nowMs, {
+    desired: 'terminated',
+    generation: record.generation + 1,
+    stateReason: { code: 'Server.HostLost', message },
+  });
+  return {
+    next: transition(ending, 'terminated', nowMs),
+    release: true,
+    finished: record.desired === 'terminated' ? {} : { error: { code: 'Unreachable', message } },
+  };
 }
 
 /** Writes new work of a new generation into the record; it is sent at the next look. */

@@ -1,14 +1,16 @@
 import { CloudError } from '../../base/errors.ts';
 import { newId } from '../../base/ids.ts';
-import { toJson } from '../../base/json.ts';
 import { overlaps, parseCidr } from '../../domain/addressing.ts';
 import { KEYS, PREFIX } from '../../domain/keys.ts';
-import type { AssignRecord, CapacityRecord, HostRecord, HostTransport, NetworkRecord } from '../../domain/records.ts';
+import type { AssignRecord, HostRecord, HostTransport, NetworkRecord } from '../../domain/records.ts';
 import { NO_CAPACITY } from '../../domain/records.ts';
-import { HostFactsMessage, TOPIC } from '../../messages/worker.ts';
+import { HostFactsMessage } from '../../messages/worker.ts';
 import type { Replica } from '../../ports/store.ts';
 import type { Draft } from '../state/draft.ts';
+import { anyWorker, askWorker } from '../hosts/ask-worker.ts';
+import { findHost } from '../hosts/find-host.ts';
 import { hostView } from '../hosts/host-view.ts';
+import { pinTransport } from '../hosts/pin-transport.ts';
 import { waitForReports } from '../hosts/wait-for-report.ts';
 import type { ChangeHandler, ReadHandler } from './handler.ts';
 import { badParameter } from './handler.ts';
@@ -21,6 +23,7 @@ const FIRST_REPORT_MS = 5000;
 
 interface Probed {
   readonly workerId: string;
+  readonly transport: HostTransport;
   readonly facts: HostFactsMessage;
 }
 
@@ -29,25 +32,13 @@ export const addHost: ChangeHandler<'AddHost', Probed> = {
     if (input.Transport.kind === 'simulated' && !cloud.policy.simulatedHosts) {
       throw badParameter('Transport', 'simulated hosts need a cloud whose configuration says "drivers: simulated"');
     }
-    const workerId = cloud.workers.pick('compute');
-    if (workerId === undefined) {
-      throw new CloudError(
-        'Unavailable',
-        'no compute worker is running; start one with "novactl up" or "novactl serve --roles worker"',
-      );
-    }
-    const answer = await cloud.bus.call(
-      TOPIC.worker(workerId),
-      'host-probe',
-      toJson({ v: 1, transport: input.Transport }),
-      {
-        timeoutMs: PROBE_TIMEOUT_MS,
-      },
-    );
-    return { workerId, facts: HostFactsMessage.parse(answer) };
+    const workerId = anyWorker(cloud);
+    const transport = await pinTransport(cloud, workerId, input.Transport);
+    const answer = await askWorker(cloud, workerId, 'host-probe', { transport }, PROBE_TIMEOUT_MS);
+    return { workerId, transport, facts: HostFactsMessage.parse(answer) };
   },
 
-  decide(draft, input, context, { workerId, facts }) {
+  decide(draft, input, context, { workerId, transport, facts }) {
     const { cloud, nowMs, operationId } = context;
     if (draft.get(KEYS.hostName(input.Name)) !== undefined) {
       throw new CloudError(
@@ -59,13 +50,13 @@ export const addHost: ChangeHandler<'AddHost', Probed> = {
       );
     }
     const hostId = newId('host', cloud.random);
-    claimTransport(draft, input.Transport, hostId);
+    claimTransport(draft, transport, hostId);
     refuseOverlap(draft.replica, cloud.policy.fixedRange, facts.routes);
     const record: HostRecord = {
       v: 1,
       id: hostId,
       name: input.Name,
-      transport: input.Transport,
+      transport,
       roles: ['compute', 'network'],
       zone: input.Zone ?? cloud.policy.zone,
       state: 'up',
@@ -122,33 +113,6 @@ function refuseOverlap(replica: Replica, range: string, routes: readonly string[
   );
 }
 
-export const removeHost: ChangeHandler<'RemoveHost'> = {
-  decide(draft, input, context) {
-    const record = findHost(draft.replica, input.Host, 'Host');
-    draft.get(KEYS.host(record.id));
-    const used = draft.get<CapacityRecord>(KEYS.capacity(record.id)) ?? NO_CAPACITY;
-    if (used.instances > 0) {
-      throw new CloudError(
-        'InvalidHost.InUse',
-        `Host: ${record.name} has ${used.instances} instances; terminate them first`,
-        {
-          details: { parameter: 'Host', instances: used.instances },
-        },
-      );
-    }
-    draft.del(KEYS.host(record.id));
-    draft.del(KEYS.hostName(record.name));
-    draft.del(KEYS.hostTransport(record.transport));
-    draft.del(KEYS.capacity(record.id));
-    draft.del(KEYS.assign('compute', record.id));
-    return { output: { hostId: record.id, operationId: context.operationId }, targets: [record.id] };
-  },
-  async after({ cloud }, _input, plan) {
-    cloud.observations.forgetHost(plan.output.hostId);
-    await cloud.workers.close(plan.output.hostId);
-  },
-};
-
 export const describeHosts: ReadHandler<'DescribeHosts'> = ({ cloud }, input) => {
   const records =
     input.Hosts === undefined
@@ -156,18 +120,3 @@ export const describeHosts: ReadHandler<'DescribeHosts'> = ({ cloud }, input) =>
       : input.Hosts.map((name) => findHost(cloud.store, name, 'Hosts'));
   return { hosts: records.map((record) => hostView(cloud, record)), rev: cloud.store.rev };
 };
-
-function findHost(replica: Replica, idOrName: string, parameter: string): HostRecord {
-  const named = replica.get<{ hostId: string }>(KEYS.hostName(idOrName))?.value.hostId ?? idOrName;
-  const record = replica.get<HostRecord>(KEYS.host(named))?.value;
-  if (record === undefined) {
-    throw new CloudError(
-      'InvalidHost.NotFound',
-      `${parameter}: there is no host ${idOrName}; see "novactl host list"`,
-      {
-        details: { parameter },
-      },
-    );
-  }
-  return record;
-}

@@ -1,17 +1,22 @@
-import type { OPERATIONS, OperationName, StreamName, UnaryName } from '../../messages/operations/index.ts';
+import type { DuplexName, OPERATIONS, OperationName, StreamName, UnaryName } from '../../messages/operations/index.ts';
 import { createAccessKey, deleteAccessKey, describeAccessKeys } from './access-keys.ts';
 import { rebootInstances, startInstances, stopInstances, terminateInstances } from './change-instances.ts';
 import { describeCloud, describeInstanceTypes } from './cloud.ts';
 import { getConsoleOutput } from './console.ts';
 import { describeInstances } from './describe-instances.ts';
 import { explainInstance, explainPlacement } from './explain.ts';
-import type { ChangeHandler, ReadHandler, StreamHandler } from './handler.ts';
-import { addHost, describeHosts, removeHost } from './hosts.ts';
+import type { ChangeHandler, DuplexHandler, ReadHandler, StreamHandler } from './handler.ts';
+import { setHostKey, setHostState } from './host-settings.ts';
+import { addHost, describeHosts } from './hosts.ts';
 import { deregisterImage, describeImages, registerImage } from './images.ts';
 import { createKeyPair, deleteKeyPair, describeKeyPairs, importKeyPair } from './keys.ts';
+import { checkHost, getCloudKey, getHostKey } from './look-at-host.ts';
+import { openConsole } from './open-console.ts';
 import { describeOperations, watchOperation } from './operations.ts';
+import { removeHost } from './remove-host.ts';
 import { planInstances, runInstances } from './run-instances.ts';
 import { watchCloud } from './watch-cloud.ts';
+import { watchConsole } from './watch-console.ts';
 import { watchInstances } from './watch-instances.ts';
 
 /** Operation -> handler. The types make sure that each operation of messages/operations has exactly one, of the right kind. */
@@ -21,6 +26,7 @@ export type ReadName = Exclude<UnaryName, ChangeName>;
 
 export const READS: { readonly [N in ReadName]: ReadHandler<N> } = {
   DescribeAccessKeys: describeAccessKeys,
+  CheckHost: checkHost,
   DescribeCloud: describeCloud,
   DescribeHosts: describeHosts,
   DescribeImages: describeImages,
@@ -30,7 +36,9 @@ export const READS: { readonly [N in ReadName]: ReadHandler<N> } = {
   DescribeOperations: describeOperations,
   ExplainInstance: explainInstance,
   ExplainPlacement: explainPlacement,
+  GetCloudKey: getCloudKey,
   GetConsoleOutput: getConsoleOutput,
+  GetHostKey: getHostKey,
   PlanInstances: planInstances,
 };
 
@@ -46,6 +54,8 @@ export const CHANGES: { readonly [N in ChangeName]: ChangeHandler<N, unknown> } 
   RegisterImage: registerImage,
   RemoveHost: removeHost,
   RunInstances: runInstances,
+  SetHostKey: setHostKey,
+  SetHostState: setHostState,
   StartInstances: startInstances,
   StopInstances: stopInstances,
   TerminateInstances: terminateInstances,
@@ -53,6 +63,11 @@ export const CHANGES: { readonly [N in ChangeName]: ChangeHandler<N, unknown> } 
 
 export const STREAMS: { readonly [N in StreamName]: StreamHandler<N> } = {
   WatchCloud: watchCloud,
+  WatchConsole: watchConsole,
   WatchInstances: watchInstances,
   WatchOperation: watchOperation,
+};
+
+export const DUPLEXES: { readonly [N in DuplexName]: DuplexHandler<N> } = {
+  OpenConsole: openConsole,
 };

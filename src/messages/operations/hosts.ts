@@ -1,6 +1,9 @@
 import { z } from 'zod';
 import { defineOperation } from './definition.ts';
 import { HostName, Name } from './fields.ts';
+import { Fingerprint, HostKeyTarget, HostTransportInput } from './host-transport.ts';
+
+const HostIdOrName = z.string().min(1).max(253);
 
 export const HostFactsView = z.object({
   hostname: z.string(),
@@ -23,7 +26,11 @@ export const HostView = z.object({
   problem: z.string().optional(),
   zone: z.string(),
   roles: z.array(z.string()),
+  /** `local`, `simulated`, or `ssh://user@host:port`. */
   transport: z.string(),
+  ssh: z
+    .object({ fingerprint: z.string(), login: z.string(), sudo: z.boolean(), jump: z.string().optional() })
+    .optional(),
   facts: HostFactsView,
   usage: z.object({ instances: z.int(), vcpus: z.int(), memoryMib: z.int(), diskGib: z.int() }),
   capacity: z.object({ vcpus: z.int(), memoryMib: z.int(), diskGib: z.int() }),
@@ -41,15 +48,7 @@ export const AddHost = defineOperation({
   access: 'cloudadmin',
   input: z.strictObject({
     Name: HostName,
-    Transport: z.discriminatedUnion(
-      'kind',
-      [
-        z.strictObject({ kind: z.literal('local') }),
-        /** Only where the configuration says `drivers: simulated`. */
-        z.strictObject({ kind: z.literal('simulated'), name: HostName }),
-      ],
-      'must be local',
-    ),
+    Transport: HostTransportInput,
     /** Default: the zone of the configuration. */
     Zone: Name.optional(),
   }),
@@ -62,16 +61,94 @@ export const DescribeHosts = defineOperation({
   kind: 'unary',
   changes: false,
   access: 'cloudadmin',
-  input: z.strictObject({ Hosts: z.array(z.string().min(1).max(253)).max(1000).optional() }),
+  input: z.strictObject({ Hosts: z.array(HostIdOrName).max(1000).optional() }),
   output: z.object({ hosts: z.array(HostView), rev: z.int() }),
 });
 
+/** A host that answers is never lost: its instances are terminated first. */
 export const RemoveHost = defineOperation({
   name: 'RemoveHost',
-  summary: 'forget a host that has no instances',
+  summary: 'forget a host that has no instances, or one that is lost together with them',
   kind: 'unary',
   changes: true,
   access: 'cloudadmin',
-  input: z.strictObject({ Host: z.string().min(1).max(253) }),
-  output: z.object({ hostId: z.string(), operationId: z.string() }),
+  input: z.strictObject({
+    Host: HostIdOrName,
+    /** The host is gone for good: its instances end as terminated. */
+    Lost: z.boolean().optional(),
+    /** With Lost: the host's name once more. */
+    Confirm: z.string().max(253).optional(),
+  }),
+  output: z.object({
+    hostId: z.string(),
+    /** Instances that end with it. */
+    instances: z.array(z.string()),
+    operationId: z.string(),
+  }),
+});
+
+export const SetHostState = defineOperation({
+  name: 'SetHostState',
+  summary: 'let new instances onto a host, or keep them off',
+  kind: 'unary',
+  changes: true,
+  access: 'cloudadmin',
+  input: z.strictObject({ Host: HostIdOrName, State: z.enum(['up', 'maintenance'], 'must be up or maintenance') }),
+  output: z.object({ host: HostView, operationId: z.string() }),
+});
+
+export const SetHostKey = defineOperation({
+  name: 'SetHostKey',
+  summary: 'pin another SSH host key of a host that was installed anew',
+  kind: 'unary',
+  changes: true,
+  access: 'cloudadmin',
+  input: z.strictObject({ Host: HostIdOrName, Fingerprint }),
+  output: z.object({ host: HostView, operationId: z.string() }),
+});
+
+export const GetHostKey = defineOperation({
+  name: 'GetHostKey',
+  summary: 'ask a machine for its SSH host key, to compare it before it is trusted',
+  kind: 'unary',
+  changes: false,
+  access: 'cloudadmin',
+  /** One of them: of a host of the cloud (what it answers now, and what is pinned), or of another machine. */
+  input: z.strictObject({ Host: HostIdOrName.optional(), Server: HostKeyTarget.optional() }),
+  output: z.object({
+    type: z.string(),
+    base64: z.string(),
+    fingerprint: z.string(),
+    /** Of a host of the cloud: the fingerprint that is pinned. */
+    pinned: z.string().optional(),
+  }),
+});
+
+export const GetCloudKey = defineOperation({
+  name: 'GetCloudKey',
+  summary: "show the public half of the cloud's own SSH key",
+  kind: 'unary',
+  changes: false,
+  access: 'cloudadmin',
+  input: z.strictObject({}),
+  output: z.object({ publicKey: z.string() }),
+});
+
+const HostCheck = z.object({
+  check: z.string(),
+  result: z.enum(['ok', 'warn', 'fail']),
+  seen: z.string(),
+  /** The command, or the sentence, that puts it right. */
+  mend: z.string().optional(),
+});
+
+export const CheckHost = defineOperation({
+  name: 'CheckHost',
+  summary: 'look whether a machine has all that a host needs; nothing is changed on it',
+  kind: 'unary',
+  changes: false,
+  access: 'cloudadmin',
+  /** One of them: a host of the cloud, or a machine that may become one. */
+  input: z.strictObject({ Host: HostIdOrName.optional(), Transport: HostTransportInput.optional() }),
+  output: z.object({ checks: z.array(HostCheck), ok: z.boolean() }),
 });

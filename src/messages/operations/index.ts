@@ -11,6 +11,7 @@ import {
   SetHostKey,
   SetHostState,
 } from './hosts.ts';
+import { OpenConsole, WatchConsole } from './consoles.ts';
 import { DeregisterImage, DescribeImages, RegisterImage } from './images.ts';
 import {
   DescribeInstances,
@@ -50,6 +51,7 @@ export const OPERATIONS = {
   GetConsoleOutput,
   GetHostKey,
   ImportKeyPair,
+  OpenConsole,
   PlanInstances,
   RebootInstances,
   RegisterImage,
@@ -61,6 +63,7 @@ export const OPERATIONS = {
   StopInstances,
   TerminateInstances,
   WatchCloud,
+  WatchConsole,
   WatchInstances,
   WatchOperation,
 } as const;
@@ -73,6 +76,9 @@ export type OperationParsed<N extends OperationName> = z.output<(typeof OPERATIO
 export type OperationOutput<N extends OperationName> = z.output<(typeof OPERATIONS)[N]['output']>;
 
 export type UnaryName = {
-  [N in OperationName]: (typeof OPERATIONS)[N]['kind'] extends 'stream' ? never : N;
+  [N in OperationName]: (typeof OPERATIONS)[N]['kind'] extends 'unary' ? N : never;
 }[OperationName];
-export type StreamName = Exclude<OperationName, UnaryName>;
+export type StreamName = {
+  [N in OperationName]: (typeof OPERATIONS)[N]['kind'] extends 'stream' ? N : never;
+}[OperationName];
+export type DuplexName = Exclude<OperationName, UnaryName | StreamName>;
