@@ -1,12 +1,17 @@
-import type { ClientRequest, IncomingMessage } from 'node:http';
+import type { ClientRequest, IncomingMessage, RequestOptions } from 'node:http';
 import type { Readable } from 'node:stream';
 import { CloudError, errorText, type FlatError } from '../base/errors.ts';
 
 /** The most that one answer, or one line of a stream, may hold. */
 export const ANSWER_LIMIT_BYTES = 64 * 1024 * 1024;
 
+/** Where requests go: a UNIX socket, or a server by TLS that shows a certificate of the one authority `ca` (PEM), and no other's. */
+export type Endpoint =
+  | { readonly socketPath: string }
+  | { readonly host: string; readonly port: number; readonly ca: string; readonly connectMs: number };
+
 export interface Exchange {
-  readonly socketPath: string;
+  readonly endpoint: Endpoint;
   readonly method: 'POST' | 'PUT';
   readonly path: string;
   readonly headers: Readonly<Record<string, string>>;
@@ -38,22 +43,49 @@ function send(req: ClientRequest, body: Buffer | Readable, fail: (error: Error) 
   body.pipe(req);
 }
 
+/** What node's `request` takes for the endpoint. A connection is used once: an idle one that the other side closes would lose a request. */
+function connectionOptions(endpoint: Endpoint): RequestOptions {
+  // The empty servername (it is for TLS) spares the agent the search for one: 3 ms.
+  if ('socketPath' in endpoint)
+    return { socketPath: endpoint.socketPath, agent: false, servername: '' } as RequestOptions;
+  const { host, port, ca } = endpoint;
+  return { host, port, agent: false, ca, minVersion: 'TLSv1.2', rejectUnauthorized: true } as RequestOptions;
+}
+
+/** Begins a request; for an upgrade too. Environment variables for proxies are not looked at. */
+export function beginRequest(endpoint: Endpoint, options: RequestOptions): ClientRequest {
+  // An import statement would touch every name that node:http exports, and one of them loads the whole of fetch: 20 ms at each start.
+  const { request } =
+    'socketPath' in endpoint ? process.getBuiltinModule('node:http') : process.getBuiltinModule('node:https');
+  const req = request({ ...connectionOptions(endpoint), ...options });
+  if (!('socketPath' in endpoint)) {
+    const { connectMs, host, port } = endpoint;
+    req.once('socket', (socket) => {
+      const late = (): void => {
+        socket.destroy(new CloudError('Unavailable', `${host}:${port} did not answer within ${connectMs / 1000} s`));
+      };
+      socket.setTimeout(connectMs, late);
+      socket.once('secureConnect', () => {
+        socket.off('timeout', late);
+        socket.setTimeout(options.timeout ?? 0);
+      });
+    });
+  }
+  return req;
+}
+
 /**
- * One request over a UNIX socket; resolves with the head of the answer. Rejects with the system's error, or with 'Timeout' when
- * nothing came for idleMs. A connection is used once: an idle one that the other side closes would lose a request.
+ * One request; resolves with the head of the answer. Rejects with the system's error, or with 'Timeout' when
+ * nothing came for idleMs.
  */
 export function exchange(asked: Exchange): Promise<IncomingMessage> {
-  const { socketPath, method, path, headers, body, idleMs, signal } = asked;
+  const { endpoint, method, path, headers, body, idleMs, signal } = asked;
   return new Promise((resolve, reject) => {
     if (signal?.aborted === true) {
       reject(signal.reason as Error);
       return;
     }
-    // An import statement would touch every name that node:http exports, and one of them loads the whole of fetch: 20 ms at each start.
-    const { request } = process.getBuiltinModule('node:http');
-    // The empty servername (it is for TLS) spares the agent the search for one: 3 ms.
-    const options = { socketPath, method, path, headers, agent: false, timeout: idleMs, servername: '' };
-    const req = request(options);
+    const req = beginRequest(endpoint, { method, path, headers, timeout: idleMs });
     const abort = (): void => {
       req.destroy(signal?.reason as Error);
     };

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { READS } from '../../../src/client/socket-client.ts';
+import { READS } from '../../../src/client/http-client.ts';
 import { OPERATIONS } from '../../../src/messages/operations/index.ts';
 
 describe('what may be asked twice without a token', () => {

@@ -1,0 +1,194 @@
+import type { IncomingMessage } from 'node:http';
+import { Transform, type Readable } from 'node:stream';
+import type { Clock } from '../base/clock.ts';
+import { CloudError, errorText } from '../base/errors.ts';
+import type { OperationInput, OperationOutput, StreamName, UnaryName } from '../messages/operations/index.ts';
+import type { CallOptions, CloudClient, UploadedBlob, UploadOptions } from './cloud-client.ts';
+import {
+  ANSWER_LIMIT_BYTES,
+  errorIn,
+  exchange,
+  isAbsent,
+  isBroken,
+  type Endpoint,
+  parseAnswer,
+  readText,
+  refuse,
+} from './http-exchange.ts';
+import { ndjson } from './ndjson.ts';
+
+export const CLIENT_LIMITS = {
+  /** Tries of one call after its connection broke. */
+  attempts: 4,
+  retryMs: 250,
+  /** Default wait for an answer. */
+  timeoutMs: 120_000,
+  /** A stream or an upload that is silent for longer is broken; the cloud sends blank lines in between. */
+  idleMs: 60_000,
+} as const;
+
+/** A request before it goes out. */
+export interface Outgoing {
+  readonly method: 'POST' | 'PUT';
+  readonly path: string;
+  readonly headers: Readonly<Record<string, string>>;
+  /** Undefined: a stream. */
+  readonly body: Buffer | undefined;
+}
+
+/** What is different from one kind of connection to the other. */
+export interface Wire {
+  readonly endpoint: Endpoint;
+  /** All headers that go out: those of the request, and what says who asks. */
+  headers(outgoing: Outgoing): Record<string, string>;
+  /** A failure of the connection in words that help; undefined for what it has no better words for. */
+  explain(error: unknown): CloudError | undefined;
+}
+
+export interface HttpClientOptions {
+  readonly wire: Wire;
+  readonly clock: Clock;
+  /** Told of every request: what was asked, the status and how long it took. */
+  readonly onRequest?: ((line: { name: string; status: number; tookMs: number }) => void) | undefined;
+}
+
+/** Operations whose name begins so change nothing: asking twice is harmless. */
+export const READS = /^(Check|Describe|Explain|Get|Plan|Watch)/;
+
+/** The admin API as HTTP: one request a call, NDJSON for streams. */
+export class HttpClient implements CloudClient {
+  readonly #options: HttpClientOptions;
+
+  constructor(options: HttpClientOptions) {
+    this.#options = options;
+  }
+
+  async call<N extends UnaryName>(
+    name: N,
+    input: OperationInput<N>,
+    options: CallOptions = {},
+  ): Promise<OperationOutput<N>> {
+    const mayRepeat = READS.test(name) || options.clientToken !== undefined;
+    const body = Buffer.from(JSON.stringify(input), 'utf8');
+    const { clock } = this.#options;
+    for (let attempt = 1; ; attempt += 1) {
+      try {
+        return (await this.#once(name, body, options)) as OperationOutput<N>;
+      } catch (error) {
+        const last = attempt >= CLIENT_LIMITS.attempts;
+        // Nobody listening at the first try is an answer; after a broken connection it is a restart, which ends.
+        if (!isBroken(error) || !mayRepeat || last || (attempt === 1 && isAbsent(error)))
+          throw this.#explain(error, name, options.signal);
+        await clock.sleep(CLIENT_LIMITS.retryMs * 2 ** (attempt - 1), options.signal);
+      }
+    }
+  }
+
+  async *stream<N extends StreamName>(
+    name: N,
+    input: OperationInput<N>,
+    options: { readonly signal?: AbortSignal | undefined } = {},
+  ): AsyncGenerator<OperationOutput<N>> {
+    const body = Buffer.from(JSON.stringify(input), 'utf8');
+    let response: IncomingMessage | undefined;
+    try {
+      response = await this.#send(name, body, options, CLIENT_LIMITS.idleMs);
+      for await (const value of ndjson(response as AsyncIterable<Buffer>, ANSWER_LIMIT_BYTES)) {
+        const error = errorIn(value);
+        if (error !== undefined) throw error;
+        yield value as OperationOutput<N>;
+      }
+    } catch (error) {
+      throw this.#explain(error, name, options.signal);
+    } finally {
+      response?.destroy();
+    }
+  }
+
+  async upload(body: Readable, options: UploadOptions = {}): Promise<UploadedBlob> {
+    const { sizeBytes, onProgress, signal } = options;
+    let sent = 0;
+    const counted = new Transform({
+      transform(chunk: Buffer, _encoding, done) {
+        sent += chunk.length;
+        onProgress?.(sent);
+        done(null, chunk);
+      },
+    });
+    body.once('error', (error) => counted.destroy(error));
+    try {
+      const { wire } = this.#options;
+      const length = sizeBytes === undefined ? undefined : String(sizeBytes);
+      const headers = { 'content-type': 'application/octet-stream' };
+      const signed = wire.headers({ method: 'PUT', path: '/v1/blobs', headers, body: undefined });
+      const response = await exchange({
+        endpoint: wire.endpoint,
+        method: 'PUT',
+        path: '/v1/blobs',
+        headers: {
+          ...signed,
+          ...(length === undefined ? { 'transfer-encoding': 'chunked' } : { 'content-length': length }),
+        },
+        body: body.pipe(counted),
+        idleMs: CLIENT_LIMITS.idleMs,
+        signal,
+      });
+      if (response.statusCode !== 200) await refuse(response);
+      return parseAnswer(await readText(response), 200) as UploadedBlob;
+    } catch (error) {
+      throw this.#explain(error, 'upload', signal);
+    } finally {
+      body.destroy();
+      counted.destroy();
+    }
+  }
+
+  close(): Promise<void> {
+    return Promise.resolve();
+  }
+
+  async #once(name: string, body: Buffer, options: CallOptions): Promise<unknown> {
+    const response = await this.#send(name, body, options, options.timeoutMs ?? CLIENT_LIMITS.timeoutMs);
+    return parseAnswer(await readText(response), 200);
+  }
+
+  async #send(name: string, body: Buffer, options: CallOptions, idleMs: number): Promise<IncomingMessage> {
+    const { clock, wire, onRequest } = this.#options;
+    const startMs = clock.monotonicMs();
+    const path = `/v1/${name}`;
+    const headers = { ...optionHeaders(options), 'content-type': 'application/json' };
+    const response = await exchange({
+      endpoint: wire.endpoint,
+      method: 'POST',
+      path,
+      headers: { ...wire.headers({ method: 'POST', path, headers, body }), 'content-length': String(body.length) },
+      body,
+      idleMs,
+      signal: options.signal,
+    });
+    const status = response.statusCode ?? 0;
+    onRequest?.({ name, status, tookMs: clock.monotonicMs() - startMs });
+    if (status !== 200) await refuse(response);
+    return response;
+  }
+
+  #explain(error: unknown, name: string, signal: AbortSignal | undefined): unknown {
+    if (signal?.aborted === true) return signal.reason;
+    if (error instanceof CloudError) return error;
+    const told = this.#options.wire.explain(error);
+    if (told !== undefined) return told;
+    if (!isBroken(error)) return error;
+    const unknown = READS.test(name) ? '' : '; whether it was done is not known, novactl op list says so';
+    return new CloudError('Unavailable', `the connection to the cloud broke (${errorText(error)})${unknown}`, {
+      cause: error,
+    });
+  }
+}
+
+function optionHeaders(options: CallOptions): Record<string, string> {
+  return {
+    ...(options.clientToken === undefined ? {} : { 'x-novactl-client-token': options.clientToken }),
+    ...(options.reason === undefined ? {} : { 'x-novactl-reason': encodeURIComponent(options.reason) }),
+    ...(options.dryRun === true ? { 'x-novactl-dry-run': '1' } : {}),
+  };
+}
