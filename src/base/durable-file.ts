@@ -10,6 +10,8 @@ export interface DurableFileOptions {
   readonly tmpPath: string;
   /** Runs when all bytes are written, before they become visible: throw to refuse them. */
   readonly accept?: () => void | Promise<void>;
+  /** Gives the synced bytes their name, atomically; default rename(2). */
+  readonly publish?: ((tmpPath: string, path: string) => Promise<void>) | undefined;
 }
 
 /** Makes the names in a folder survive a power cut. */
@@ -52,7 +54,7 @@ export async function writeDurably(
     } finally {
       await file.close();
     }
-    await rename(options.tmpPath, path);
+    await (options.publish ?? rename)(options.tmpPath, path);
   } catch (error) {
     await unlink(options.tmpPath).catch(() => undefined);
     throw error;

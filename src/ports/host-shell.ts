@@ -1,6 +1,21 @@
 import type { Duplex, Readable } from 'node:stream';
 
+/**
+ * What the host compares before a command starts, or before a file takes its name: with the lock shared, which the command keeps as long as it lives,
+ * the first line of the claim must begin with `expect`. Else nothing is done: CloudError 'StaleEpoch', details.holder is the line that was there.
+ */
+export interface ShellGuard {
+  readonly lockPath: string;
+  readonly claimPath: string;
+  readonly expect: string;
+  /** Set as GUARD_VARIABLE in the command's environment, so that the next owner finds it. */
+  readonly tag: string;
+}
+
+export const GUARD_VARIABLE = 'NOVACTL_SESSION';
+
 export interface ExecOptions {
+  readonly guard?: ShellGuard | undefined;
   readonly stdin?: string | Buffer;
   /** Default 60 s. At the deadline the command is killed: CloudError 'Timeout'. */
   readonly timeoutMs?: number;
@@ -15,6 +30,7 @@ export interface ExecResult {
 }
 
 export interface WriteOptions {
+  readonly guard?: ShellGuard | undefined;
   /** Octal mode; default 0o600. */
   readonly mode?: number;
   readonly uid?: number;

@@ -3,6 +3,7 @@ import { constants } from 'node:os';
 import type { Clock, Timer } from '../../base/clock.ts';
 import { CloudError } from '../../base/errors.ts';
 import { SHELL_LIMITS, type ExecOptions, type ExecResult } from '../../ports/host-shell.ts';
+import { guardedArgv } from './guard-script.ts';
 
 /** How long output may still come after the command ended, when something it left running holds the pipes. */
 const DRAIN_MS = 250;
@@ -181,8 +182,8 @@ export function runLocally(
   clock: Clock,
   running: Set<RunningCommand>,
 ): Promise<ExecResult> {
-  const [command, ...args] = argv;
-  if (command === undefined || command === '' || argv.some((word) => word.includes('\0'))) {
+  const [command = '', ...args] = guardedArgv(options.guard, argv);
+  if (argv[0] === undefined || argv[0] === '' || argv.some((word) => word.includes('\0'))) {
     const message = 'a command needs a name, and its words cannot hold NUL';
     return Promise.reject(new CloudError('InvalidParameterValue', message));
   }

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { open } from 'node:fs/promises';
+import { open, readFile, rename } from 'node:fs/promises';
 import { createConnection, type Socket } from 'node:net';
 import { dirname, join } from 'node:path';
 import type { Duplex, Readable } from 'node:stream';
@@ -7,7 +7,16 @@ import type { Clock } from '../../base/clock.ts';
 import { writeDurably } from '../../base/durable-file.ts';
 import { CloudError, errorText } from '../../base/errors.ts';
 import { randomHex, type Random } from '../../base/random.ts';
-import { SHELL_LIMITS, SHELL_TMP, type HostShell, type WriteOptions } from '../../ports/host-shell.ts';
+import {
+  SHELL_LIMITS,
+  SHELL_TMP,
+  type ExecOptions,
+  type ExecResult,
+  type HostShell,
+  type ShellGuard,
+  type WriteOptions,
+} from '../../ports/host-shell.ts';
+import { refuseStale, staleClaim } from './guard-script.ts';
 import { runLocally, type RunningCommand } from './local-exec.ts';
 
 const READ_CHUNK_BYTES = 64 * 1024;
@@ -92,16 +101,31 @@ export function createLocalShell(parts: { clock: Clock; random: Random; name?: s
       throw fileError(doing, path, error);
     }
   };
+  const exec = async (argv: readonly string[], options: ExecOptions): Promise<ExecResult> => {
+    if (closed) throw closedError();
+    const result = await runLocally(argv, options, parts.clock, running);
+    refuseStale(options.guard, name, result);
+    return result;
+  };
+  /** Without the lock, which Node can not hold: whoever stops for good between the look and the rename is this very process. */
+  const publisher = (guard: ShellGuard | undefined) =>
+    guard === undefined
+      ? undefined
+      : async (tmpPath: string, path: string): Promise<void> => {
+          const claim = await readFile(guard.claimPath, 'utf8').catch(() => '');
+          if (!claim.startsWith(guard.expect)) throw staleClaim(name, claim);
+          await rename(tmpPath, path);
+        };
   const durable = (path: string, options: WriteOptions): Parameters<typeof writeDurably>[2] => ({
     mode: options.mode ?? 0o600,
     uid: options.uid,
     gid: options.gid,
+    publish: publisher(options.guard),
     tmpPath: join(dirname(path), `${SHELL_TMP.prefix}${randomHex(parts.random, 16)}${SHELL_TMP.suffix}`),
   });
   return {
     name,
-    exec: (argv, options = {}) =>
-      closed ? Promise.reject(closedError()) : runLocally(argv, options, parts.clock, running),
+    exec: (argv, options = {}) => exec(argv, options),
     readFile: (path, options = {}) => guard('read', path, () => readBounded(path, options)),
     writeFile: (path, body, options = {}) =>
       guard('write', path, () => writeDurably(path, [Buffer.from(body)], durable(path, options))),

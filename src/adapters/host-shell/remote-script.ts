@@ -1,5 +1,7 @@
 import { CloudError } from '../../base/errors.ts';
 import { quoteArgv } from '../../base/shell-quote.ts';
+import type { ShellGuard } from '../../ports/host-shell.ts';
+import { guardLines } from './guard-script.ts';
 
 /**
  * Everything that runs on a host over SSH runs as a script that is sent on standard input; see scriptFor.
@@ -83,11 +85,15 @@ function exportLine([name, value]: [string, string]): string {
 }
 
 /** Steps that become the program itself: builtins of the shell are not meant. CloudError 'InvalidParameterValue' for what no argv can carry. */
-export function execSteps(argv: readonly string[], env: Readonly<Record<string, string>> = {}): string {
+export function execSteps(
+  argv: readonly string[],
+  env: Readonly<Record<string, string>> = {},
+  guard?: ShellGuard,
+): string {
   if (argv[0] === undefined || argv[0] === '' || argv.some((word) => word.includes('\0'))) {
     throw new CloudError('InvalidParameterValue', 'a command needs a name, and its words cannot hold NUL');
   }
-  return [...Object.entries(env).map(exportLine), quoteArgv(['exec', ...argv])].join('\n');
+  return [...Object.entries(env).map(exportLine), ...guardLines(guard), quoteArgv(['exec', ...argv])].join('\n');
 }
 
 export interface FileSteps {
@@ -99,6 +105,7 @@ export interface FileSteps {
   readonly mode: number;
   readonly uid?: number | undefined;
   readonly gid?: number | undefined;
+  readonly guard?: ShellGuard | undefined;
 }
 
 /** `uid:` alone would mean the login group of that user to chown. */
@@ -128,6 +135,7 @@ export function fileSteps(file: FileSteps): string {
     ...(owner === '' ? [] : [`chown -- ${owner} ${tmp} || exit 74`]),
     `chmod -- ${file.mode.toString(8).padStart(4, '0')} ${tmp} || exit 74`,
     `sync -- ${tmp} || exit 74`,
+    ...guardLines(file.guard),
     `mv -f -T -- ${tmp} ${path} || exit 74`,
     'trap - EXIT',
     `sync -- ${folder} || exit 74`,

@@ -5,6 +5,7 @@ import type { ClientChannel } from 'ssh2';
 import { CloudError, errorText } from '../../base/errors.ts';
 import { randomHex } from '../../base/random.ts';
 import { SHELL_LIMITS, SHELL_TMP, type WriteOptions } from '../../ports/host-shell.ts';
+import { refuseStale } from './guard-script.ts';
 import { DIGEST_DIFFERS, execSteps, fileSteps, readArgv } from './remote-script.ts';
 import type { SessionRun } from './session-run.ts';
 import { onConnection, runOnHost, type HostAccess } from './ssh-run.ts';
@@ -112,10 +113,10 @@ async function writeNow(
   }
   const folder = posix.dirname(path);
   const tmpPath = posix.join(folder, `${SHELL_TMP.prefix}${randomHex(access.random, 16)}${SHELL_TMP.suffix}`);
-  const { mode = 0o600, uid, gid, sha256 } = options;
+  const { mode = 0o600, uid, gid, sha256, guard } = options;
   const { exitCode, stderr } = await runOnHost(access, {
     what: `write ${path}`,
-    steps: fileSteps({ path, tmpPath, folder, sha256, mode, uid, gid }),
+    steps: fileSteps({ path, tmpPath, folder, sha256, mode, uid, gid, guard }),
     input: { kind: 'fed' },
     outputBytes: WORDS_BYTES,
     drive: (run, channel) => {
@@ -125,6 +126,7 @@ async function writeNow(
   });
   if (exitCode === 0) return;
   const words = stderr.toString('utf8').trim();
+  refuseStale(guard, access.target.host, { exitCode, stderr: words });
   if (exitCode === DIGEST_DIFFERS && words === '') {
     throw hostError(access, 'write', path, 'what arrived is not what was sent (SHA-256 differs)');
   }

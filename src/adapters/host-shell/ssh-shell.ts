@@ -10,6 +10,7 @@ import {
   type RemoteForward,
 } from '../../ports/host-shell.ts';
 import { ChannelSocket } from './channel-socket.ts';
+import { refuseStale } from './guard-script.ts';
 import { execSteps } from './remote-script.ts';
 import { readRemote, uploadRemote, writeWhole } from './ssh-files.ts';
 import { ReverseForwards } from './ssh-forwards.ts';
@@ -53,13 +54,15 @@ async function runArgv(access: HostAccess, argv: readonly string[], options: Exe
   const backstopSeconds = Math.ceil((timeoutMs + limits.backstopMs) / 1000);
   const { exitCode, stdout, stderr } = await runOnHost(access, {
     what: argv[0] ?? '',
-    steps: execSteps(argv, options.env),
+    steps: execSteps(argv, options.env, options.guard),
     input: { kind: 'watched', backstopSeconds, ...(stdin === undefined ? {} : { stdin }) },
     outputBytes: SHELL_LIMITS.outputBytes,
     signal: options.signal,
     drive: (run) => run.expectWithin(timeoutMs, `did not end within ${timeoutMs} ms`),
   });
-  return { exitCode, stdout: stdout.toString('utf8'), stderr: stderr.toString('utf8') };
+  const result = { exitCode, stdout: stdout.toString('utf8'), stderr: stderr.toString('utf8') };
+  refuseStale(options.guard, access.target.host, result);
+  return result;
 }
 
 /**
