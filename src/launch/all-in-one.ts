@@ -43,6 +43,8 @@ export interface AllInOneOptions {
   /** Default: the file engine in the state folder, which takes the state lock. */
   readonly store?: Store;
   readonly bus?: Bus;
+  /** Default: files in the state folder. */
+  readonly blobs?: Blobs;
   /** Default: by the key in the state folder. */
   readonly sealer?: Sealer;
   /** Which hosts are opened, and nobody waits for them here. Default: all, and each is waited for a moment. */
@@ -59,7 +61,7 @@ export interface AllInOne {
 }
 
 /** The one worker of an all-in-one; its assignments outlive the process. */
-const WORKER_ID = 'local';
+export const WORKER_ID = 'local';
 /** A host that is down is not waited for longer. */
 const FIRST_REPORTS_MS = 5000;
 
@@ -67,7 +69,7 @@ export async function startAllInOne(options: AllInOneOptions): Promise<AllInOne>
   const { config, clock, random, logger, wanted } = options;
   const store = options.store ?? (await openStore(config, { clock, random, logger, onPoison: options.onPoison }));
   const bus = options.bus ?? createMemoryBus({ clock, random, logger });
-  const blobs = createFileBlobs({ dir: join(config.stateDir, 'blobs'), random });
+  const blobs = options.blobs ?? createFileBlobs({ dir: join(config.stateDir, 'blobs'), random });
   const sealer = options.sealer ?? (await openSealer(config, store, random));
   const cloudId = await bootstrapCloud({ store, random, nowMs: clock.nowMs(), sealer });
   const context: ControllerContext = {
