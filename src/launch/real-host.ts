@@ -7,12 +7,21 @@ import { createLocalShell } from '../adapters/host-shell/local-shell.ts';
 import { createSshShell } from '../adapters/host-shell/ssh-shell.ts';
 import type { HostTransport } from '../domain/records.ts';
 import type { Blobs } from '../ports/blobs.ts';
-import type { ConsoleSlice, HostDrivers, HostProbe, OpenHostDrivers } from '../ports/host-drivers.ts';
+import type {
+  ConsoleLogAsk,
+  ConsoleLogSlice,
+  ConsoleSlice,
+  HostDrivers,
+  HostProbe,
+  OpenHostDrivers,
+} from '../ports/host-drivers.ts';
 import type { HostShell } from '../ports/host-shell.ts';
 import type { Hypervisor } from '../ports/hypervisor.ts';
 import { createLibvirtHypervisor, libvirtSocketCandidates } from '../workers/drivers/libvirt/libvirt-hypervisor.ts';
+import { createConsoleLog } from '../workers/drivers/console-log/console-log.ts';
 import { kvmBootsGuest } from '../workers/drivers/libvirt/kvm-probe.ts';
 import { createLinuxNetwork } from '../workers/drivers/linux-net/linux-network.ts';
+import { ShellClaim } from '../workers/drivers/host-claim/shell-claim.ts';
 import { hostLayout } from '../workers/drivers/qemu-img/host-layout.ts';
 import { createImageStore } from '../workers/drivers/qemu-img/image-store.ts';
 import type { CloudKey } from './cloud-key.ts';
@@ -61,7 +70,7 @@ export function realHosts(parts: RealHostParts): OpenHostDrivers {
     const forward =
       serve === undefined || metadata === undefined || shell.forwardIn === undefined
         ? undefined
-        : new MetadataForward({ shell, ...serve, ...metadata, clock, logger });
+        : (guarded: HostShell) => new MetadataForward({ shell: guarded, ...serve, ...metadata, clock, logger });
     return new RealHost(shell, parts, userOf(transport), forward);
   };
 }
@@ -73,19 +82,28 @@ class RealHost implements HostDrivers {
   readonly hypervisor: Hypervisor;
   readonly network;
   readonly images;
+  readonly claim: ShellClaim;
   readonly #shell: HostShell;
   readonly #hostDir: string;
   readonly #random: Random;
   readonly #user: string | undefined;
-  readonly #forward: MetadataForward | undefined;
+  #forward: MetadataForward | undefined;
   #owner: Promise<{ uid: number; gid: number }> | undefined;
 
-  constructor(shell: HostShell, parts: RealHostParts, user: string | undefined, forward: MetadataForward | undefined) {
+  constructor(
+    raw: HostShell,
+    parts: RealHostParts,
+    user: string | undefined,
+    forward: ((shell: HostShell) => MetadataForward) | undefined,
+  ) {
     const { clock, random, logger, blobs, hostDir } = parts;
     const [first = '', ...rest] = libvirtSocketCandidates;
+    // The session before us may still hold the port until then.
+    const onTaken = (): void => void (this.#forward ??= forward?.(this.claim.shell));
+    this.claim = new ShellClaim({ shell: raw, clock, baseDir: hostDir, overSsh: raw.forwardIn !== undefined, onTaken });
+    const { shell } = this.claim;
     this.#shell = shell;
     this.#user = user;
-    this.#forward = forward;
     this.#hostDir = hostDir;
     this.#random = random;
     this.hypervisor = createLibvirtHypervisor({
@@ -155,6 +173,10 @@ class RealHost implements HostDrivers {
 
   warning(): string | undefined {
     return this.#forward?.problem;
+  }
+
+  readConsoleLog(instanceId: string, ask: ConsoleLogAsk): Promise<ConsoleLogSlice> {
+    return createConsoleLog(this.#shell).read(this.consoleLogPath(instanceId), ask);
   }
 
   async close(): Promise<void> {

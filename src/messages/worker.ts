@@ -153,6 +153,28 @@ export const ReadConsole = z.object({
   fromByte: z.int(),
   maxBytes: z.int(),
 });
+/** Reads the log from a cursor (or tailBytes before its end) and, when nothing is there, waits up to waitMs for it to grow. */
+export const FollowConsole = z.object({
+  v: z.literal(1),
+  hostId: z.string(),
+  instanceId: z.string(),
+  cursor: z.string().optional(),
+  tailBytes: z.int().min(0),
+  maxBytes: z.int().min(1),
+  waitMs: z.int().min(0).max(30_000),
+});
+export type FollowConsole = z.output<typeof FollowConsole>;
+
+export const ConsoleLogPart = z.object({
+  data: z.string(),
+  cursor: z.string(),
+  /** Bytes between the cursor and data are gone. */
+  skipped: z.boolean(),
+  /** There was more than maxBytes. */
+  more: z.boolean(),
+});
+export type ConsoleLogPart = z.output<typeof ConsoleLogPart>;
+
 export const ConsolePart = z.object({ data: z.string(), fromByte: z.int(), nextByte: z.int() });
 
 /** `power` is a PowerState of ports/hypervisor.ts, or `absent`. */

@@ -1,4 +1,5 @@
 import type { HostFacts, HostTransport } from '../domain/records.ts';
+import type { HostClaim } from './host-claim.ts';
 import type { Hypervisor } from './hypervisor.ts';
 import type { ImageStore } from './image-store.ts';
 import type { NetworkBackend } from './network-backend.ts';
@@ -12,11 +13,29 @@ export interface ConsoleSlice {
   readonly nextByte: number;
 }
 
+export interface ConsoleLogAsk {
+  readonly cursor?: string | undefined;
+  readonly tailBytes: number;
+  readonly maxBytes: number;
+}
+
+export interface ConsoleLogSlice {
+  readonly data: Buffer;
+  /** Behind data; opaque. */
+  readonly cursor: string;
+  /** What lay between the asked cursor and data is gone. */
+  readonly skipped: boolean;
+  /** There is more behind data already. */
+  readonly more: boolean;
+}
+
 /** All that a worker needs to serve one host. */
 export interface HostDrivers {
   readonly hypervisor: Hypervisor;
   readonly network: NetworkBackend;
   readonly images: ImageStore;
+  /** Before it is taken nobody hinders what the other drivers change: that is for probes alone. */
+  readonly claim: HostClaim;
   probe(): Promise<HostProbe>;
   /** QEMU's user on the host. */
   qemuOwner(): Promise<{ readonly uid: number; readonly gid: number }>;
@@ -26,6 +45,8 @@ export interface HostDrivers {
   readConsole(instanceId: string, fromByte: number, maxBytes: number): Promise<ConsoleSlice>;
   /** What is wrong with the host although it can be worked with, as a sentence. */
   warning?(): string | undefined;
+  /** From where the cursor is, or else `tailBytes` before the end, across the files that the log was rotated into. Cursor '' is an empty log's. */
+  readConsoleLog(instanceId: string, ask: ConsoleLogAsk): Promise<ConsoleLogSlice>;
   close(): Promise<void>;
 }
 

@@ -9,6 +9,7 @@ import type { HostReport } from '../messages/worker.ts';
 import type { Bus, HandlerTable, Subscription } from '../ports/bus.ts';
 import type { OpenHostDrivers } from '../ports/host-drivers.ts';
 import type { HostReach } from '../ports/host-reach.ts';
+import { WorkerConsoles } from './console-handlers.ts';
 import { HostSession } from './host-session.ts';
 import type { Reporter } from './host-session.ts';
 
@@ -33,13 +34,15 @@ export class ComputeWorker {
   readonly #hosts = new Map<string, HostSession>();
   readonly #opening = new KeyedLock();
   readonly #reporter: Reporter;
+  readonly #consoles: WorkerConsoles;
   #subscription: Subscription | undefined;
   #hello: { cancel(): void } | undefined;
   #seq = 0;
 
   constructor(options: ComputeWorkerOptions) {
     this.#options = options;
-    const { bus } = options;
+    const { bus, clock, logger } = options;
+    this.#consoles = new WorkerConsoles({ clock, logger, drivers: (hostId) => this.#session(hostId).drivers });
     this.#reporter = {
       host: (report: HostReport) => bus.cast(TOPIC.controller, 'host-report', toJson(report)),
       outcome: async (outcome) => {
@@ -59,6 +62,7 @@ export class ComputeWorker {
 
   async close(): Promise<void> {
     this.#hello?.cancel();
+    await this.#consoles.close();
     await this.#subscription?.close();
     await Promise.allSettled([...this.#hosts.values()].map((host) => host.close()));
     this.#hosts.clear();
@@ -107,6 +111,7 @@ export class ComputeWorker {
         this.#hosts.get(command.hostId)?.accept(command);
         return Promise.resolve(undefined);
       },
+      ...this.#consoles.handlers(),
       'console-read': async (body) => {
         const { hostId, instanceId, fromByte, maxBytes } = ReadConsole.parse(body);
         const part = await this.#session(hostId).drivers.readConsole(instanceId, fromByte, maxBytes);

@@ -79,15 +79,13 @@ class ConsoleSession {
     return this.#put(offset, bytes);
   }
 
-  close(): void {
-    this.#idle?.cancel();
+  close(ended: ConsoleEnd = { reason: 'closed', message: 'the console was closed' }): void {
+    this.#end(ended);
     this.#stream.destroy();
-    this.#end({ reason: 'closed', message: 'the console was closed' });
   }
 
-  lose(problem: string): void {
-    this.#end({ reason: 'host-lost', message: problem });
-    this.#stream.destroy();
+  cancelIdle(): void {
+    this.#idle?.cancel();
   }
 
   #put(offset: number, bytes: Buffer): { offset: number } {
@@ -214,22 +212,17 @@ export class ConsoleSessions {
     this.#open.delete(consoleId);
     this.#remember(consoleId);
     if (known === undefined) return;
-    (await known.session.catch(() => undefined))?.close();
+    const session = await known.session.catch(() => undefined);
+    session?.cancelIdle();
+    session?.close();
     this.#logger.info('console closed', { consoleId, hostId: known.hostId });
   }
 
-  /** The host is closed here, or the worker ends: who reads is told so. */
-  async closeHost(hostId: string): Promise<void> {
-    for (const [consoleId, known] of this.#open) {
-      if (known.hostId !== hostId) continue;
-      (await known.session.catch(() => undefined))?.lose('the worker has let the host go; connect again');
-      // It stays for the readers who have not heard of its end; idleness closes it.
-      this.#remember(consoleId);
+  async closeAll(message: string): Promise<void> {
+    for (const [id, known] of [...this.#open]) {
+      (await known.session.catch(() => undefined))?.close({ reason: 'closed', message });
+      await this.close(id);
     }
-  }
-
-  async closeAll(): Promise<void> {
-    for (const id of [...this.#open.keys()]) await this.close(id);
   }
 
   async #connect(ask: OpenConsoleOnHost, hypervisor: Hypervisor): Promise<ConsoleSession> {

@@ -1,5 +1,6 @@
 import { toJson } from '../../base/json.ts';
 import { CloudError } from '../../base/errors.ts';
+import type { ConsoleChannel } from '../../messages/console.ts';
 import { TOPIC } from '../../messages/worker.ts';
 import type { ControllerContext } from '../controller-context.ts';
 import { definitionOf, Executor } from '../operations/executor.ts';
@@ -30,6 +31,13 @@ export class Gateway {
     const { output, rev } = answer as unknown as { output: unknown; rev: number };
     await store.waitApplied(rev, REPLICA_TIMEOUT_MS);
     return output;
+  }
+
+  /** Opens a channel of bytes; whoever asked closes it. */
+  duplex(name: string, input: unknown, meta: CallMeta): Promise<ConsoleChannel> {
+    if (definitionOf(name).kind !== 'duplex')
+      throw new CloudError('InvalidAction', `${name} takes no connection of its own`);
+    return this.#executor.duplex(name, input, meta);
   }
 
   stream(name: string, input: unknown, meta: CallMeta, signal: AbortSignal): AsyncIterable<unknown> {

@@ -8,6 +8,7 @@ import { KEYS, operationIdAt } from '../../domain/keys.ts';
 import type { OperationRecord, TokenRecord } from '../../domain/records.ts';
 import type { OperationDefinition } from '../../messages/operations/definition.ts';
 import { OPERATIONS } from '../../messages/operations/index.ts';
+import type { ConsoleChannel } from '../../messages/console.ts';
 import type { Entry } from '../../ports/store.ts';
 import type { ControllerContext } from '../controller-context.ts';
 import type { Draft } from '../state/draft.ts';
@@ -16,13 +17,14 @@ import type {
   CallMeta,
   ChangeContext,
   ChangeHandler,
+  DuplexHandler,
   Plan,
   ReadContext,
   ReadHandler,
   StreamHandler,
 } from './handler.ts';
 import { isAdmin } from './handler.ts';
-import { CHANGES, READS, STREAMS } from './registry.ts';
+import { CHANGES, DUPLEXES, READS, STREAMS } from './registry.ts';
 
 type AnyChange = ChangeHandler<never, unknown>;
 
@@ -51,6 +53,14 @@ export class Executor {
     if (!(name in STREAMS)) throw new CloudError('InvalidAction', `${name} is not a stream`);
     const handler = STREAMS[name as keyof typeof STREAMS] as unknown as StreamHandler<never>;
     return handler(this.#readContext(meta), input as never, signal);
+  }
+
+  async duplex(name: string, rawInput: unknown, meta: CallMeta): Promise<ConsoleChannel> {
+    const definition = definitionOf(name);
+    const input = this.#admit(definition, rawInput, meta);
+    if (!(name in DUPLEXES)) throw new CloudError('InvalidAction', `${name} takes no connection of its own`);
+    const handler = DUPLEXES[name as keyof typeof DUPLEXES] as unknown as DuplexHandler<never>;
+    return handler(this.#readContext(meta), input as never);
   }
 
   /** Only where the controller role is: it writes. */

@@ -1,5 +1,7 @@
 import { CloudError } from '../../base/errors.ts';
+import type { ConsoleChannel } from '../../messages/console.ts';
 import type {
+  DuplexName,
   OperationName,
   OperationOutput,
   OperationParsed,
@@ -55,6 +57,12 @@ export type StreamHandler<N extends StreamName> = (
   input: OperationParsed<N>,
   signal: AbortSignal,
 ) => AsyncIterable<OperationOutput<N>>;
+
+/** Opens what is spoken over; the channel outlives the call. */
+export type DuplexHandler<N extends DuplexName> = (
+  context: ReadContext,
+  input: OperationParsed<N>,
+) => Promise<ConsoleChannel>;
 
 /**
  * A change in up to three parts: `prepare` gathers what takes time (no state is written), `decide` is a function of what it reads through the draft and may run

@@ -10,8 +10,8 @@ export type Access = 'member' | 'cloudadmin';
 export interface OperationDefinition<I extends z.ZodType = z.ZodType, O extends z.ZodType = z.ZodType> {
   readonly name: string;
   readonly summary: string;
-  /** `stream`: the answer is a sequence of outputs (NDJSON on the wire). */
-  readonly kind: 'unary' | 'stream';
+  /** `stream`: the answer is a sequence of outputs (NDJSON on the wire). `duplex`: bytes both ways (HTTP Upgrade). */
+  readonly kind: 'unary' | 'stream' | 'duplex';
   /** True when it changes state: it then runs in the controller, is recorded, and takes a ClientToken. */
   readonly changes: boolean;
   readonly access: Access;
@@ -23,7 +23,7 @@ export interface OperationDefinition<I extends z.ZodType = z.ZodType, O extends 
 
 /** Keeps the precise types of the schemas, and of what tells a reading operation from a changing one. */
 export function defineOperation<
-  const K extends 'unary' | 'stream',
+  const K extends 'unary' | 'stream' | 'duplex',
   const C extends boolean,
   I extends z.ZodType,
   O extends z.ZodType,

@@ -37,6 +37,7 @@ const EntrySchema = z.object({
   generation: z.int(),
   verb: z.string(),
   state: z.enum(['begun', 'done']),
+  step: z.string().optional(),
   atMs: z.number(),
   outcome: z.record(z.string(), z.unknown()).optional(),
 });
@@ -57,9 +58,12 @@ export class ShellClaim implements HostClaim {
   readonly #clock: Clock;
   readonly #places: ClaimPlaces;
   readonly #overSsh: boolean;
+  readonly #onTaken: () => void;
   #guard: ShellGuard | undefined;
 
-  constructor(parts: { shell: HostShell; clock: Clock; baseDir: string; overSsh: boolean }) {
+  /** `onTaken`: called each time that the host has become ours. */
+  constructor(parts: { shell: HostShell; clock: Clock; baseDir: string; overSsh: boolean; onTaken?: () => void }) {
+    this.#onTaken = parts.onTaken ?? (() => undefined);
     this.#raw = parts.shell;
     this.#clock = parts.clock;
     this.#places = claimPlaces(parts.baseDir);
@@ -95,6 +99,7 @@ export class ShellClaim implements HostClaim {
     }
     if (answer.kind !== 'claimed') throw this.#refusal(answer, wish);
     this.#guard = guardOf(this.#places, wish);
+    this.#onTaken();
     const { endedCommands, endedConnections } = answer;
     const before = parseJson<ClaimRecord>(ClaimSchema, answer.before);
     const ledger = answer.ledger.flatMap(

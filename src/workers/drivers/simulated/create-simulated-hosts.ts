@@ -2,10 +2,18 @@ import type { Clock } from '../../../base/clock.ts';
 import { CloudError } from '../../../base/errors.ts';
 import type { HostTransport } from '../../../domain/records.ts';
 import type { Blobs } from '../../../ports/blobs.ts';
-import type { ConsoleSlice, HostDrivers, HostProbe, OpenHostDrivers } from '../../../ports/host-drivers.ts';
+import type {
+  ConsoleLogAsk,
+  ConsoleLogSlice,
+  ConsoleSlice,
+  HostDrivers,
+  HostProbe,
+  OpenHostDrivers,
+} from '../../../ports/host-drivers.ts';
 import type { Hypervisor } from '../../../ports/hypervisor.ts';
 import type { ImageStore } from '../../../ports/image-store.ts';
 import type { NetworkBackend } from '../../../ports/network-backend.ts';
+import { simulatedClaim } from './sim-claim.ts';
 import type { SimCall } from './sim-calls.ts';
 import { SimSession } from './sim-calls.ts';
 import { SimHost } from './sim-host.ts';
@@ -49,7 +57,7 @@ export function createSimulatedHosts(parts: {
     openDrivers: (blobs) => (transport) => {
       const session = new SimSession();
       sessions.add(session);
-      const drivers = simulatedDrivers(hostNamed(hostName(transport)), session, blobs);
+      const drivers = simulatedDrivers(hostNamed(hostName(transport)), session, blobs, clock);
       return Promise.resolve({
         ...drivers,
         close: () => {
@@ -84,6 +92,8 @@ function simulatedDrivers(host: SimHost, session: SimSession, blobs: Pick<Blobs,
     consoleLogPath: (instanceId) => `${host.folder(instanceId)}/console.log`,
     readConsole: (instanceId, fromByte, maxBytes) =>
       calls.run(session, 'readConsole', () => consoleSlice(host, instanceId, fromByte, maxBytes)),
+    readConsoleLog: (instanceId, ask) =>
+      calls.run(session, 'readConsole', () => consoleLogSlice(host, instanceId, ask)),
   };
 }
 
@@ -103,6 +113,20 @@ function consoleSlice(host: SimHost, instanceId: string, fromByte: number, maxBy
   const start = Math.min(log.length, fromByte < 0 ? Math.max(0, log.length + fromByte) : fromByte);
   const data = log.subarray(start, start + maxBytes);
   return { data, fromByte: start, nextByte: start + data.length };
+}
+
+/** The log of a simulated guest is never rotated: a cursor is an offset. */
+function consoleLogSlice(host: SimHost, instanceId: string, ask: ConsoleLogAsk): ConsoleLogSlice {
+  const from = ask.cursor === undefined ? -ask.tailBytes : Number(ask.cursor);
+  // No bytes from the end is the end; -0 would be the beginning.
+  const log = Buffer.byteLength(host.consoles.get(instanceId) ?? '');
+  const slice = consoleSlice(
+    host,
+    instanceId,
+    ask.cursor === undefined && ask.tailBytes === 0 ? log : from,
+    ask.maxBytes,
+  );
+  return { data: slice.data, cursor: String(slice.nextByte), skipped: false, more: slice.nextByte < log };
 }
 
 function simulatedHypervisor(host: SimHost, session: SimSession): Hypervisor {

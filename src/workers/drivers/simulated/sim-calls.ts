@@ -26,7 +26,11 @@ export type SimCall =
   | 'listInstanceDirs'
   | 'probe'
   | 'readConsole'
-  | 'openConsole';
+  | 'openConsole'
+  | 'readClaim'
+  | 'takeClaim'
+  | 'record'
+  | 'releaseClaim';
 
 export interface SimFault {
   readonly call: SimCall;
@@ -42,10 +46,25 @@ export interface SimFault {
   readonly message?: string;
 }
 
+/** What an owner that was followed by another may still do: look, and try to claim. */
+const UNGUARDED: ReadonlySet<SimCall> = new Set([
+  'facts',
+  'inventory',
+  'lookup',
+  'networkInventory',
+  'listInstanceDirs',
+  'probe',
+  'readConsole',
+  'readClaim',
+  'takeClaim',
+]);
+
 /** One process's connection to a host. */
 export class SimSession {
   /** Its process died: nothing it asked for happens any more, and nobody hears an answer. */
   severed = false;
+  /** What it claimed the host with. */
+  owner: { readonly epoch: number; readonly session: string } | undefined;
   readonly #closed = new AbortController();
 
   get closed(): boolean {
@@ -74,6 +93,7 @@ export class SimCalls {
   readonly #clock: Clock;
   readonly #latencyMs: () => number;
   readonly #unreachable: () => string | undefined;
+  readonly #isStale: (session: SimSession) => boolean;
   readonly #onCall: (at: 'before' | 'after', call: SimCall) => void;
   #faults: { fault: SimFault; left: number }[] = [];
 
@@ -81,11 +101,14 @@ export class SimCalls {
     clock: Clock;
     latencyMs: () => number;
     unreachable: () => string | undefined;
+    /** Somebody else has claimed the host since that session did. */
+    isStale: (session: SimSession) => boolean;
     onCall: (at: 'before' | 'after', call: SimCall) => void;
   }) {
     this.#clock = parts.clock;
     this.#latencyMs = parts.latencyMs;
     this.#unreachable = parts.unreachable;
+    this.#isStale = parts.isStale;
     this.#onCall = parts.onCall;
   }
 
@@ -116,6 +139,9 @@ export class SimCalls {
   #refuse(session: SimSession, call: SimCall, fault: SimFault | undefined): void {
     const gone = session.closed ? 'the connection was closed' : this.#unreachable();
     if (gone !== undefined) throw new CloudError('Unavailable', gone);
+    if (!UNGUARDED.has(call) && this.#isStale(session)) {
+      throw new CloudError('StaleEpoch', `${call}: another owner has claimed the host`, { details: { holder: 'other' } });
+    }
     this.counts.set(call, (this.counts.get(call) ?? 0) + 1);
     if (fault?.how !== 'fail') return;
     throw new CloudError(fault.code ?? 'HypervisorError', fault.message ?? `injected failure of ${call}`);

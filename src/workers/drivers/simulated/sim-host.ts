@@ -4,6 +4,7 @@ import type { DomainSpec, HypervisorEvent } from '../../../ports/hypervisor.ts';
 import type { NetworkSpec, PortSpec } from '../../../ports/network-backend.ts';
 import type { SimCall, SimSession } from './sim-calls.ts';
 import { SimCalls } from './sim-calls.ts';
+import { SimClaim } from './sim-claim.ts';
 import { SimConsoles } from './sim-console.ts';
 import type { SimDomain } from './sim-domains.ts';
 import { SimDomains } from './sim-domains.ts';
@@ -43,6 +44,8 @@ export class SimHost {
   readonly consoles = new Map<string, string>();
   /** Serial lines that somebody is connected to. */
   readonly lines = new SimConsoles();
+  /** Who may change it. */
+  readonly claim = new SimClaim();
   options: SimHostOptions;
   readonly #clock: Clock;
   readonly #listeners = new Set<Listener>();
@@ -63,6 +66,7 @@ export class SimHost {
       clock,
       latencyMs: () => this.options.latencyMs,
       unreachable: () => this.#problem,
+      isStale: (session) => this.claim.isStale(session),
       onCall,
     });
     this.domains = new SimDomains({
