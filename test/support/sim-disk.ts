@@ -71,6 +71,13 @@ export class SimDisk implements FilePort {
     return next;
   }
 
+  /** The files as a reader sees them now, on another disk. */
+  copy(options: SimDiskOptions): SimDisk {
+    const next = new SimDisk(options);
+    for (const [name, inode] of this.#names) next.#put(name, Buffer.from(inode.data));
+    return next;
+  }
+
   setFreeBytes(bytes: number): void {
     this.#freeBytes = bytes;
   }
