@@ -12,7 +12,9 @@ import { PREFIX } from '../domain/keys.ts';
 import type { HostRecord } from '../domain/records.ts';
 import { Gateway } from '../controller/api/gateway.ts';
 import { Observations } from '../controller/hosts/observations.ts';
+import { MaintenanceRuns } from '../controller/maintenance/maintenance-runs.ts';
 import { WorkerDirectory } from '../controller/hosts/worker-directory.ts';
+import { createFileArchives } from '../adapters/archive/file-archives.ts';
 import { createFileBlobs } from '../adapters/blobs/file-blobs.ts';
 import { createMemoryBus } from '../adapters/bus/memory-bus.ts';
 import type { Blobs } from '../ports/blobs.ts';
@@ -65,23 +67,19 @@ export const WORKER_ID = 'local';
 /** A host that is down is not waited for longer. */
 const FIRST_REPORTS_MS = 5000;
 
-export async function startAllInOne(options: AllInOneOptions): Promise<AllInOne> {
+/** What the controller's parts share, made of what is open already. Nothing is started. */
+export function controllerContext(
+  options: Pick<AllInOneOptions, 'config' | 'version' | 'clock' | 'random' | 'logger' | 'roles' | 'wanted'>,
+  parts: Pick<ControllerContext, 'store' | 'bus' | 'blobs' | 'sealer' | 'cloudId'>,
+): ControllerContext {
   const { config, clock, random, logger, wanted } = options;
-  const store = options.store ?? (await openStore(config, { clock, random, logger, onPoison: options.onPoison }));
-  const bus = options.bus ?? createMemoryBus({ clock, random, logger });
-  const blobs = options.blobs ?? createFileBlobs({ dir: join(config.stateDir, 'blobs'), random });
-  const sealer = options.sealer ?? (await openSealer(config, store, random));
-  const cloudId = await bootstrapCloud({ store, random, nowMs: clock.nowMs(), sealer });
-  const context: ControllerContext = {
-    store,
-    bus,
-    blobs,
-    sealer,
+  const { store, bus, cloudId } = parts;
+  return {
+    ...parts,
     clock,
     random,
     logger,
     policy: controllerPolicy(config),
-    cloudId,
     process: {
       version: options.version,
       pid: process.pid,
@@ -92,9 +90,26 @@ export async function startAllInOne(options: AllInOneOptions): Promise<AllInOne>
       busEngine: 'memory',
     },
     observations: new Observations(() => clock.monotonicMs()),
+    archives: createFileArchives({
+      stateDir: config.stateDir,
+      dir: config.backup.dir || join(config.stateDir, 'backups'),
+      blobs,
+      random,
+    }),
+    maintenance: new MaintenanceRuns({ random, clock }),
     workers: new WorkerDirectory({ store, bus, clock, logger, cloudId, ...(wanted && { wanted }) }),
     ...(wanted && { looksAt: wanted }),
   };
+}
+
+export async function startAllInOne(options: AllInOneOptions): Promise<AllInOne> {
+  const { config, clock, random, logger, wanted } = options;
+  const store = options.store ?? (await openStore(config, { clock, random, logger, onPoison: options.onPoison }));
+  const bus = options.bus ?? createMemoryBus({ clock, random, logger });
+  const blobs = options.blobs ?? createFileBlobs({ dir: join(config.stateDir, 'blobs'), random });
+  const sealer = options.sealer ?? (await openSealer(config, store, random));
+  const cloudId = await bootstrapCloud({ store, random, nowMs: clock.nowMs(), sealer });
+  const context = controllerContext(options, { store, bus, blobs, sealer, cloudId });
   const controller = new Controller(context);
   const worker = new ComputeWorker({
     workerId: WORKER_ID,
