@@ -1,0 +1,243 @@
+import type { IncomingMessage } from 'node:http';
+import { Readable, type Writable } from 'node:stream';
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import { asCloudError, CloudError } from '../../../base/errors.ts';
+import { newId, sha256Hex } from '../../../base/ids.ts';
+import type { Random } from '../../../base/random.ts';
+import { randomHex } from '../../../base/random.ts';
+import type { Logger } from '../../../base/logger.ts';
+import type { Clock } from '../../../base/clock.ts';
+import { UNSIGNED_PAYLOAD } from '../../../base/signature/signature-v4.ts';
+import { GIB } from '../../../base/units.ts';
+import type { Blobs } from '../../../ports/blobs.ts';
+import { definitionOf } from '../../operations/executor.ts';
+import type { CallMeta, Principal } from '../../operations/handler.ts';
+import type { Gateway } from '../gateway.ts';
+
+export const BODY_MAX_BYTES = 1024 * 1024;
+const UPLOAD_MAX_BYTES = 512 * GIB;
+const HEARTBEAT_MS = 15_000;
+const HEADER_MAX_CHARS = 1024;
+
+/** Who asks, and what the signature says of the body. */
+export interface Authenticated {
+  readonly principal: Principal;
+  /** Lower-case hex SHA-256 that the body must have, or UNSIGNED-PAYLOAD; undefined where nothing is signed. */
+  readonly payloadHash?: string;
+}
+
+export interface AdminRoutesOptions {
+  readonly gateway: Gateway;
+  readonly blobs: Blobs;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly logger: Logger;
+  /** From the head of a request alone, before a byte of its body is read. Throws what the caller is to be told. */
+  readonly authenticate: (request: IncomingMessage) => Authenticated;
+  /** A JSON body that takes longer to arrive ends the connection. */
+  readonly bodyTimeoutMs?: number;
+}
+
+/**
+ * The admin API's routes, the same on every edge: `POST /v1/<Operation>` with JSON, NDJSON for streams, `PUT /v1/blobs` for bytes. Each edge says by
+ * `authenticate` who the caller is.
+ */
+export class AdminRoutes {
+  readonly #options: AdminRoutesOptions;
+  readonly #streams = new Set<AbortController>();
+  readonly #callers = new WeakMap<IncomingMessage, Authenticated>();
+
+  constructor(options: AdminRoutesOptions) {
+    this.#options = options;
+  }
+
+  /** Ends the streams that are open. */
+  close(): void {
+    for (const stream of this.#streams) stream.abort();
+  }
+
+  register(app: FastifyInstance): void {
+    this.#parsers(app);
+    app.addHook('onRequest', (request, reply, done) => {
+      this.#callers.set(request.raw, this.#options.authenticate(request.raw));
+      this.#limitBody(request, reply);
+      done();
+    });
+    app.setErrorHandler((error, request, reply) => this.#fail(error, request, reply));
+    app.setNotFoundHandler((request, reply) =>
+      this.#fail(
+        new CloudError('InvalidAction', `there is no ${request.method} ${request.url.slice(0, 100)} here`),
+        request,
+        reply,
+      ),
+    );
+    app.put('/v1/blobs', { bodyLimit: UPLOAD_MAX_BYTES }, async (request) => this.#upload(request));
+    app.post<{ Params: { operation: string } }>('/v1/:operation', async (request, reply) => {
+      const { operation } = request.params;
+      this.#checkEmptyBody(request);
+      const meta = this.#meta(request);
+      if (definitionOf(operation).kind === 'stream') return this.#stream(operation, request, reply, meta);
+      const output = await this.#options.gateway.unary(operation, request.body, meta);
+      void reply.header('x-novactl-request-id', meta.requestId);
+      return output;
+    });
+  }
+
+  /** JSON is held and checked against the signature; bytes go through as a stream. Nothing else is read. */
+  #parsers(app: FastifyInstance): void {
+    app.removeAllContentTypeParsers();
+    app.addContentTypeParser('application/octet-stream', (request, payload, done) => {
+      if (request.method !== 'PUT') done(new CloudError('MalformedRequest', 'the body must be application/json'));
+      else done(null, payload);
+    });
+    const parse = app.getDefaultJsonParser('error', 'error');
+    app.addContentTypeParser('application/json', { parseAs: 'buffer' }, (request, body, done) => {
+      const bytes = Buffer.isBuffer(body) ? body : Buffer.from(body);
+      const { payloadHash } = this.#caller(request);
+      if (payloadHash !== undefined && payloadHash !== sha256Hex(bytes)) done(wrongBody());
+      else void parse(request, bytes.toString('utf8'), done);
+    });
+  }
+
+  #caller(request: FastifyRequest): Authenticated {
+    const caller = this.#callers.get(request.raw);
+    if (caller === undefined) throw new CloudError('MissingAuthenticationToken', 'the request was not authenticated');
+    return caller;
+  }
+
+  /** A body that is not there has a hash too. */
+  #checkEmptyBody(request: FastifyRequest): void {
+    const { payloadHash } = this.#caller(request);
+    if (payloadHash === UNSIGNED_PAYLOAD) throw wrongBody();
+    if (request.body === undefined && payloadHash !== undefined && payloadHash !== sha256Hex('')) throw wrongBody();
+  }
+
+  #limitBody(request: FastifyRequest, reply: FastifyReply): void {
+    const { bodyTimeoutMs, clock } = this.#options;
+    if (bodyTimeoutMs === undefined || request.method === 'PUT') return;
+    const timer = clock.after(bodyTimeoutMs, () => request.raw.destroy(), { unref: true });
+    request.raw.once('end', () => timer.cancel());
+    reply.raw.once('close', () => timer.cancel());
+  }
+
+  #meta(request: FastifyRequest): CallMeta {
+    const header = (name: string): string | undefined => {
+      const value = request.headers[name];
+      const text = Array.isArray(value) ? value[0] : value;
+      return text === undefined || text === '' ? undefined : text.slice(0, HEADER_MAX_CHARS);
+    };
+    const token = header('x-novactl-client-token');
+    if (token !== undefined && !/^[\x21-\x7e]{1,64}$/.test(token)) {
+      throw new CloudError(
+        'InvalidParameterValue',
+        'ClientToken: must be 1 to 64 printable ASCII characters without spaces',
+        {
+          details: { parameter: 'ClientToken' },
+        },
+      );
+    }
+    const reason = header('x-novactl-reason');
+    return {
+      requestId: `req-${randomHex(this.#options.random, 17)}`,
+      principal: this.#caller(request).principal,
+      ...(token === undefined ? {} : { clientToken: token }),
+      ...(reason === undefined ? {} : { reason: decodeReason(reason) }),
+      ...(header('x-novactl-dry-run') === undefined ? {} : { dryRun: true }),
+    };
+  }
+
+  async #upload(request: FastifyRequest): Promise<object> {
+    const { blobs, random } = this.#options;
+    const key = `upload/${newId('blob', random)}`;
+    const body = request.body instanceof Readable ? request.body : Readable.from([]);
+    const { payloadHash } = this.#caller(request);
+    const isSigned = payloadHash !== undefined && payloadHash !== UNSIGNED_PAYLOAD;
+    const info = await blobs.put(key, body, {
+      maxBytes: UPLOAD_MAX_BYTES,
+      ...(isSigned ? { expectSha256: payloadHash } : {}),
+    });
+    return { blobKey: info.key, sizeBytes: info.sizeBytes, sha256: info.sha256 };
+  }
+
+  /** One output a line; blank lines keep a quiet connection alive and show the client that we are there. */
+  async #stream(name: string, request: FastifyRequest, reply: FastifyReply, meta: CallMeta): Promise<FastifyReply> {
+    const abort = new AbortController();
+    this.#streams.add(abort);
+    reply.raw.on('close', () => abort.abort());
+    const outputs = this.#options.gateway.stream(name, request.body, meta, abort.signal)[Symbol.asyncIterator]();
+    // The first output is awaited before the head is sent, so that a refusal is an ordinary error answer.
+    const first = await outputs.next();
+    reply.hijack();
+    reply.raw.writeHead(200, { 'content-type': 'application/x-ndjson', 'x-novactl-request-id': meta.requestId });
+    const beat = this.#options.clock.every(HEARTBEAT_MS, () => void reply.raw.write('\n'), { unref: true });
+    try {
+      for (let item = first; item.done !== true; item = await outputs.next()) {
+        // A reader that is slower than the changes is waited for: the stream decides what it may miss.
+        if (!reply.raw.write(`${JSON.stringify(item.value)}\n`)) await drained(reply.raw, abort.signal);
+      }
+    } catch (error) {
+      reply.raw.write(`${JSON.stringify({ error: asCloudError(error).flatten() })}\n`);
+    } finally {
+      beat.cancel();
+      this.#streams.delete(abort);
+      reply.raw.end();
+    }
+    return reply;
+  }
+
+  #fail(thrown: unknown, request: FastifyRequest, reply: FastifyReply): void {
+    const error = fromFastify(thrown);
+    const requestId = `req-${randomHex(this.#options.random, 17)}`;
+    const line = { requestId, url: request.url.slice(0, 100), code: error.code, error: error.message };
+    if (error.status >= 500) this.#options.logger.error('request failed', { ...line, stack: stackOf(thrown) });
+    else this.#options.logger.debug('request refused', line);
+    // Of a body that nobody will read no more is taken: the connection ends with the answer.
+    if (!request.raw.complete) void reply.header('connection', 'close');
+    void reply.status(error.status).send({ error: error.flatten(), requestId });
+  }
+}
+
+function wrongBody(): CloudError {
+  return new CloudError(
+    'SignatureDoesNotMatch',
+    'x-amz-content-sha256 must be the SHA-256 of the body that came; JSON bodies are always signed',
+  );
+}
+
+function decodeReason(text: string): string {
+  try {
+    return decodeURIComponent(text).slice(0, HEADER_MAX_CHARS);
+  } catch {
+    return text;
+  }
+}
+
+/** Fastify's own refusals (bad JSON, too large a body) in our words. */
+function fromFastify(thrown: unknown): CloudError {
+  const { code, message } = thrown as { code?: unknown; message?: string };
+  if (thrown instanceof CloudError || typeof code !== 'string' || !code.startsWith('FST_')) {
+    return thrown instanceof SyntaxError
+      ? new CloudError('MalformedRequest', 'the body is not JSON')
+      : asCloudError(thrown);
+  }
+  const known = code === 'FST_ERR_CTP_BODY_TOO_LARGE' ? 'RequestTooLarge' : 'MalformedRequest';
+  return new CloudError(known, message ?? 'the request can not be read');
+}
+
+function stackOf(thrown: unknown): string | undefined {
+  return thrown instanceof Error ? thrown.stack : undefined;
+}
+
+/** Resolves when what was written has gone out, or nobody reads any more. */
+function drained(stream: Writable, gone: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    if (gone.aborted) return resolve();
+    const done = (): void => {
+      stream.off('drain', done);
+      gone.removeEventListener('abort', done);
+      resolve();
+    };
+    stream.once('drain', done);
+    gone.addEventListener('abort', done, { once: true });
+  });
+}
