@@ -1,0 +1,98 @@
+import { createServer } from 'node:https';
+import { isIPv6, type AddressInfo } from 'node:net';
+import fastify from 'fastify';
+import type { FastifyInstance } from 'fastify';
+import { CloudError, errorText } from '../../../base/errors.ts';
+import type { Authenticator } from '../signature/authenticator.ts';
+import { AdminRoutes, BODY_MAX_BYTES, type AdminRoutesOptions } from './admin-routes.ts';
+
+/** What strangers can make this server hold. */
+export const HTTPS_LIMITS = {
+  /** Of one listener; more are refused at once. */
+  connections: 1024,
+  /** All headers of a request together. */
+  headerBytes: 16_384,
+  headerCount: 100,
+  handshakeMs: 10_000,
+  headersMs: 10_000,
+  /** A JSON body; an upload may take as long as it moves. */
+  bodyMs: 30_000,
+  /** Silence in both directions. Streams send a blank line every 15 s. */
+  idleMs: 60_000,
+  keepAliveMs: 5000,
+  checkEveryMs: 2000,
+} as const;
+
+/** PEM. */
+export interface ServerCertificate {
+  /** The server's own, then its authority's. */
+  readonly certificates: string;
+  readonly privateKey: string;
+}
+
+export interface AdminHttpsServerOptions extends Omit<AdminRoutesOptions, 'authenticate' | 'bodyTimeoutMs'> {
+  readonly authenticator: Authenticator;
+  readonly certificate: ServerCertificate;
+  readonly listen: { readonly host: string; readonly port: number };
+}
+
+/** The admin API over TLS on one address; every request is signed. */
+export class AdminHttpsServer {
+  readonly #options: AdminHttpsServerOptions;
+  readonly #app: FastifyInstance;
+  readonly #routes: AdminRoutes;
+  readonly #server: ReturnType<typeof createServer>;
+
+  constructor(options: AdminHttpsServerOptions) {
+    this.#options = options;
+    const { privateKey, certificates } = options.certificate;
+    this.#server = createServer({
+      key: privateKey,
+      cert: certificates,
+      minVersion: 'TLSv1.2',
+      handshakeTimeout: HTTPS_LIMITS.handshakeMs,
+      maxHeaderSize: HTTPS_LIMITS.headerBytes,
+      headersTimeout: HTTPS_LIMITS.headersMs,
+      requestTimeout: 0,
+      keepAliveTimeout: HTTPS_LIMITS.keepAliveMs,
+      connectionsCheckingInterval: HTTPS_LIMITS.checkEveryMs,
+    });
+    this.#server.maxConnections = HTTPS_LIMITS.connections;
+    this.#server.maxHeadersCount = HTTPS_LIMITS.headerCount;
+    this.#server.setTimeout(HTTPS_LIMITS.idleMs);
+    this.#app = fastify({
+      logger: false,
+      bodyLimit: BODY_MAX_BYTES,
+      forceCloseConnections: true,
+      serverFactory: (handler) => this.#server.on('request', handler),
+    }) as unknown as FastifyInstance;
+    this.#routes = new AdminRoutes({
+      ...options,
+      bodyTimeoutMs: HTTPS_LIMITS.bodyMs,
+      authenticate: (request) => options.authenticator.authenticate(request),
+    });
+    this.#routes.register(this.#app);
+  }
+
+  /** Answers the port, which differs from the one asked for when that was 0. */
+  async start(): Promise<number> {
+    const { host, port } = this.#options.listen;
+    try {
+      await this.#app.listen({ host, port });
+    } catch (error) {
+      const at = `${isIPv6(host) ? `[${host}]` : host}:${port}`;
+      throw new CloudError('Unavailable', `api.listen: can't listen at ${at}: ${errorText(error)}`, { cause: error });
+    }
+    return (this.#server.address() as AddressInfo).port;
+  }
+
+  /** New connections get this certificate. */
+  renew({ certificates, privateKey }: ServerCertificate): void {
+    this.#server.setSecureContext({ key: privateKey, cert: certificates, minVersion: 'TLSv1.2' });
+  }
+
+  async close(): Promise<void> {
+    this.#routes.close();
+    await this.#app.close();
+  }
+}
