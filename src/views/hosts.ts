@@ -56,8 +56,17 @@ export function hostListing(rows: readonly HostView[], extra: Record<string, unk
     ...base,
     rows,
     data: (kept) => ({ hosts: kept, ...extra }),
-    empty: 'no hosts; add this machine by: novactl host add --local',
+    empty: 'no hosts; add this machine by: novactl host add --local, another by: novactl host add root@NAME',
   };
+}
+
+function sshFields({ ssh }: HostView): (readonly [string, { text: string }])[] {
+  if (ssh === undefined) return [];
+  const via = ssh.jump === undefined ? '' : `, by way of ${ssh.jump}`;
+  return [
+    ['host key', { text: ssh.fingerprint }],
+    ['login', { text: `${ssh.login}${ssh.sudo ? ', sudo -n' : ''}${via}` }],
+  ];
 }
 
 export function hostDetails(row: HostView, nowMs: number): Details<HostView> {
@@ -76,6 +85,7 @@ export function hostDetails(row: HostView, nowMs: number): Details<HostView> {
       ['zone', { text: row.zone }],
       ['roles', { text: row.roles.join(', ') }],
       ['transport', { text: row.transport }],
+      ...sshFields(row),
       ['host name', { text: facts.hostname }],
       [
         'hardware',

@@ -1,6 +1,6 @@
 import { CloudError } from '../../base/errors.ts';
 
-/** The operation's parameter -> what the command line calls it: `ImageId` -> `--image`, `InstanceIds` -> `ID`. */
+/** The operation's parameter -> what the command line calls it: `ImageId` -> `--image`, `InstanceIds` -> `ID`, `Transport.port` -> `--port`. */
 export type ParameterNames = Readonly<Record<string, string>>;
 
 interface Issue {
@@ -13,7 +13,13 @@ const issuesOf = (details: Record<string, unknown>): Issue[] =>
     ? details['issues'].filter((item): item is Issue => item !== null && typeof item === 'object' && 'text' in item)
     : [];
 
-const wordOf = (parameter: string, names: ParameterNames): string | undefined => names[parameter.split('.')[0] ?? ''];
+/** The word of the longest beginning that has one: `Transport.port` before `Transport`. */
+function wordOf(parameter: string, names: ParameterNames): string | undefined {
+  for (let path = parameter; path !== ''; path = path.slice(0, Math.max(0, path.lastIndexOf('.')))) {
+    if (Object.hasOwn(names, path)) return names[path];
+  }
+  return undefined;
+}
 
 /** The value at `InstanceIds.0` of an input, for people; undefined when it is none that fits a line. */
 function given(parameter: string, input: unknown): string | undefined {
