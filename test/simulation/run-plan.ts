@@ -142,11 +142,7 @@ async function setUp(sim: Simulation, failed: () => boolean): Promise<void> {
       );
     }
     await node.ask((cloud) =>
-      cloud.gateway.unary(
-        'RegisterImage',
-        { Name: 'still', Kind: 'machine', BlobKey: BLOB_KEY },
-        meta,
-      ),
+      cloud.gateway.unary('RegisterImage', { Name: 'still', Kind: 'machine', BlobKey: BLOB_KEY }, meta),
     );
     ready = true;
   };

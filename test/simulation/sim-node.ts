@@ -145,7 +145,8 @@ export class SimNode {
   #failed(life: Life, error: unknown): void {
     if (life.dead) return;
     if (error instanceof Violation) this.#parts.fail(error);
-    else if (isCode(error, 'StoragePoisoned', 'Unavailable')) this.kill({ power: false, downMs: 1000 });
+    else if (isCode(error, 'StoragePoisoned', 'Unavailable') || (error as { code?: string }).code === 'EIO')
+      this.kill({ power: false, downMs: 1000 });
     else
       this.#parts.fail(new Violation('5 the cloud starts on what its own crash left', String((error as Error).stack)));
   }
