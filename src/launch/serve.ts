@@ -8,6 +8,7 @@ import { SystemRandom } from '../base/random.ts';
 import { AdminServer } from '../controller/api/admin/admin-server.ts';
 import { MetadataDirectory } from '../controller/api/metadata-directory.ts';
 import { createMetadataServer } from '../controller/api/metadata/metadata-server.ts';
+import { createAdminHttps } from './admin-https.ts';
 import type { AllInOne } from './all-in-one.ts';
 import { startAllInOne } from './all-in-one.ts';
 import type { Config } from './config/schema.ts';
@@ -80,6 +81,7 @@ function startServers(
   const { config, clock, random, logger } = parts;
   const socketPath = join(config.runDir, 'novactl.sock');
   const admin = new AdminServer({ gateway: cloud.gateway, blobs: cloud.blobs, clock, random, logger, socketPath });
+  const https = createAdminHttps(cloud, { config, clock, random, logger });
   const directory = new MetadataDirectory(cloud.context);
   const metadata = createMetadataServer({
     lookup: (address, hostId) => directory.lookup(address, hostId),
@@ -93,10 +95,13 @@ function startServers(
     async start() {
       if (config.metadata.local) await metadata.start();
       door.accept = (socket, address, hostId) => metadata.accept(socket, address, hostId);
+      // First, so that whoever finds the socket finds all.
+      await https.start();
       await admin.start();
       return socketPath;
     },
     async close() {
+      await https.close();
       await admin.close();
       await metadata.close();
       directory.close();

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { defaultCloudDirs } from '../../base/user-dirs.ts';
+import { readListen } from './listen.ts';
 
 const DAY_MS = 86_400_000;
 const system = defaultCloudDirs({}, 0);
@@ -71,6 +72,28 @@ const network = z
     });
   });
 
+const api = z.strictObject({
+  listen: z
+    .array(
+      z.string().refine((text) => readListen(text) !== undefined, {
+        message: 'must be addresses like 10.0.0.1, 10.0.0.1:8774 or [fd00::1]:8774',
+      }),
+    )
+    .max(16, 'must be at most 16 addresses')
+    .default([])
+    .describe('addresses, each with or without a port, where the admin API listens by TLS; empty: its socket alone'),
+  port: whole(0, 65_535).default(8774).describe('TCP port of the admin API where api.listen names none'),
+  names: z
+    .array(
+      z.string().regex(/^([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?(\.[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?)*|[0-9a-f:]+)$/, {
+        message: 'must be host names in lower case, or addresses',
+      }),
+    )
+    .max(32, 'must be at most 32 names')
+    .default([])
+    .describe("more names and addresses that the admin API's certificate is for"),
+});
+
 const scheduler = z.strictObject({
   cpuAllocationRatio: ratio.default(16).describe('virtual CPUs that may be promised for each CPU of a host'),
   memoryAllocationRatio: ratio.default(1).describe('memory that may be promised for each MiB of a host'),
@@ -104,6 +127,7 @@ export const ConfigSchema = z.strictObject({
       level: oneOf('debug', 'info', 'warn', 'error').default('info').describe('least important line that is logged'),
     })
     .prefault({}),
+  api: api.prefault({}),
   network: network.prefault({}),
   metadata: z
     .strictObject({
@@ -123,6 +147,25 @@ export const ConfigSchema = z.strictObject({
       keepMs: whole(60_000, 3650 * DAY_MS)
         .default(30 * DAY_MS)
         .describe('time that records of ended operations are kept, in milliseconds'),
+    })
+    .prefault({}),
+  collect: z
+    .strictObject({
+      uploadKeepMs: whole(60_000, 365 * DAY_MS)
+        .default(DAY_MS)
+        .describe('time that bytes are kept which were sent and became no image, in milliseconds'),
+      imageCacheKeepMs: whole(60_000, 365 * DAY_MS)
+        .default(7 * DAY_MS)
+        .describe('time that image files stay on hosts after no image has them any more, in milliseconds'),
+    })
+    .prefault({}),
+  backup: z
+    .strictObject({
+      dir: path
+        .or(z.literal('', 'must be an absolute path, or empty'))
+        .default('')
+        .describe('folder of backups; empty: the folder backups in the state folder'),
+      keep: whole(1, 10_000).default(14).describe('backups that are kept; older ones are removed by the next'),
     })
     .prefault({}),
   store: z

@@ -1,0 +1,115 @@
+import { hostname, networkInterfaces } from 'node:os';
+import { isIP, isIPv6 } from 'node:net';
+import type { Clock, Timer } from '../base/clock.ts';
+import { errorText } from '../base/errors.ts';
+import type { Logger } from '../base/logger.ts';
+import type { Random } from '../base/random.ts';
+import { fingerprintOf } from '../base/x509/issue-certificate.ts';
+import { AdminHttpsServer } from '../controller/api/admin/admin-https-server.ts';
+import { adminAuthenticator } from '../controller/api/signature/authenticator.ts';
+import type { AllInOne } from './all-in-one.ts';
+import type { Config } from './config/schema.ts';
+import { parseListen } from './config/listen.ts';
+import { openAuthority, serverCertificate } from './tls/authority-files.ts';
+
+const LOOK_EVERY_MS = 12 * 3_600_000;
+/** Interfaces whose addresses come and go with instances, or reach nobody else. */
+const INNER_INTERFACE = /^(lo|nvb|nvt|virbr|vnet|docker|veth)/;
+
+/** Where the configuration says that the admin API listens. */
+const listenersOf = ({ api }: Config): { host: string; port: number }[] =>
+  api.listen.map((text) => {
+    const { host, port } = parseListen(text);
+    return { host, port: port ?? api.port };
+  });
+
+function outerAddresses(): string[] {
+  return Object.entries(networkInterfaces()).flatMap(([name, addresses = []]) =>
+    INNER_INTERFACE.test(name)
+      ? []
+      : addresses.filter((one) => !one.address.startsWith('fe80')).map((one) => one.address),
+  );
+}
+
+/** What the certificate is for: every name by which clients may come. */
+function certificateNames(config: Config): string[] {
+  const hosts = listenersOf(config).map(({ host }) => host);
+  const everywhere = hosts.some((host) => host === '0.0.0.0' || host === '::');
+  const named = hosts.filter((host) => host !== '0.0.0.0' && host !== '::');
+  const own = /^[A-Za-z0-9]([A-Za-z0-9.-]{0,252})$/.test(hostname()) ? [hostname().toLowerCase()] : [];
+  const all = ['localhost', '127.0.0.1', '::1', ...own, ...named, ...config.api.names];
+  return [...new Set(everywhere ? [...all, ...outerAddresses()] : all)];
+}
+
+export interface AdminHttps {
+  /** Makes the cloud's authority when there is none, then listens. Answers the addresses, `https://host:port`. */
+  start(): Promise<readonly string[]>;
+  close(): Promise<void>;
+}
+
+/** The admin API over TLS where `api.listen` says so; nowhere by default. */
+export function createAdminHttps(
+  cloud: AllInOne,
+  parts: { config: Config; clock: Clock; random: Random; logger: Logger },
+): AdminHttps {
+  const { config, clock, random, logger } = parts;
+  const servers: AdminHttpsServer[] = [];
+  let timer: Timer | undefined;
+  const asked = () => ({
+    ...{ stateDir: config.stateDir, cloudId: cloud.context.cloudId, random },
+    nowMs: clock.nowMs(),
+  });
+  const certify = async () => {
+    const authority = await openAuthority(asked());
+    const certificate = await serverCertificate(asked(), authority, certificateNames(config));
+    return { certificate, fingerprint: fingerprintOf(authority.certificate) };
+  };
+  const renew = (): void => {
+    certify().then(
+      ({ certificate }) => {
+        if (!certificate.isNew) return;
+        for (const server of servers) server.renew(certificate);
+        logger.info('the certificate of the admin API was renewed');
+      },
+      (error: unknown) => logger.error('the certificate could not be renewed', { error: errorText(error) }),
+    );
+  };
+  return {
+    async start() {
+      const listeners = listenersOf(config);
+      if (listeners.length === 0) {
+        await openAuthority(asked());
+        return [];
+      }
+      const { certificate, fingerprint } = await certify();
+      const { store, sealer } = cloud.context;
+      const authenticator = adminAuthenticator({ store, sealer, clock, region: config.region });
+      const urls: string[] = [];
+      for (const listen of listeners) {
+        const { gateway, blobs } = cloud;
+        const server = new AdminHttpsServer({
+          ...{ gateway, blobs, clock, random, logger, authenticator, certificate, listen },
+        });
+        servers.push(server);
+        const port = await server.start();
+        urls.push(`https://${isIPv6(listen.host) ? `[${listen.host}]` : listen.host}:${port}`);
+      }
+      timer = clock.every(LOOK_EVERY_MS, renew, { unref: true });
+      logger.info('the admin API listens', { urls, fingerprint });
+      return urls;
+    },
+    async close() {
+      timer?.cancel();
+      await Promise.all(servers.map((server) => server.close()));
+    },
+  };
+}
+
+/** The address that clients elsewhere use: the first that is no loopback; a listener on every address is known by the machine's name. */
+export function publicUrl(config: Config): string | undefined {
+  const urls = listenersOf(config).map(({ host, port }) => {
+    const name = host === '0.0.0.0' || host === '::' ? (config.api.names[0] ?? hostname()) : host;
+    return { name, url: `https://${isIP(name) === 6 ? `[${name}]` : name}:${port}` };
+  });
+  return (urls.find(({ name }) => !/^(127\.|::1$|localhost$)/.test(name)) ?? urls[0])?.url;
+}
