@@ -1,5 +1,12 @@
 import type { Readable } from 'node:stream';
-import type { OperationInput, OperationOutput, StreamName, UnaryName } from '../messages/operations/index.ts';
+import type { ConsoleChannel } from '../messages/console.ts';
+import type {
+  DuplexName,
+  OperationInput,
+  OperationOutput,
+  StreamName,
+  UnaryName,
+} from '../messages/operations/index.ts';
 
 export interface CallOptions {
   /** The same token twice has one effect and one answer; 1 to 64 printable ASCII characters. */
@@ -41,6 +48,12 @@ export interface CloudClient {
     input: OperationInput<N>,
     options?: { readonly signal?: AbortSignal | undefined },
   ): AsyncIterable<OperationOutput<N>>;
+  /** Bytes both ways, until the caller closes it or it ends by itself. The signal is for the opening alone. */
+  duplex<N extends DuplexName>(
+    name: N,
+    input: OperationInput<N>,
+    options?: { readonly signal?: AbortSignal | undefined },
+  ): Promise<ConsoleChannel>;
   upload(body: Readable, options?: UploadOptions): Promise<UploadedBlob>;
   close(): Promise<void>;
 }

@@ -2,7 +2,14 @@ import type { IncomingMessage } from 'node:http';
 import { Transform, type Readable } from 'node:stream';
 import type { Clock } from '../base/clock.ts';
 import { CloudError, errorText } from '../base/errors.ts';
-import type { OperationInput, OperationOutput, StreamName, UnaryName } from '../messages/operations/index.ts';
+import type { ConsoleChannel } from '../messages/console.ts';
+import type {
+  DuplexName,
+  OperationInput,
+  OperationOutput,
+  StreamName,
+  UnaryName,
+} from '../messages/operations/index.ts';
 import type { CallOptions, CloudClient, UploadedBlob, UploadOptions } from './cloud-client.ts';
 import {
   ANSWER_LIMIT_BYTES,
@@ -102,6 +109,22 @@ export class HttpClient implements CloudClient {
       throw this.#explain(error, name, options.signal);
     } finally {
       response?.destroy();
+    }
+  }
+
+  async duplex<N extends DuplexName>(
+    name: N,
+    input: OperationInput<N>,
+    options: { readonly signal?: AbortSignal | undefined } = {},
+  ): Promise<ConsoleChannel> {
+    const { wire, clock } = this.#options;
+    const path = `/v1/${name}?input=${encodeURIComponent(JSON.stringify(input))}`;
+    try {
+      const { openHttpConsole } = await import('./http-console.ts');
+      const headers = wire.headers({ method: 'POST', path, headers: {}, body: Buffer.alloc(0) });
+      return await openHttpConsole({ endpoint: wire.endpoint, path, headers, clock, signal: options.signal });
+    } catch (error) {
+      throw this.#explain(error, name, options.signal);
     }
   }
 

@@ -5,11 +5,18 @@ import { randomHex } from '../base/random.ts';
 import type { CallOptions, CloudClient, UploadedBlob, UploadOptions } from '../client/cloud-client.ts';
 import type { Gateway } from '../controller/api/gateway.ts';
 import type { CallMeta, Principal } from '../controller/operations/handler.ts';
-import type { OperationInput, OperationOutput, StreamName, UnaryName } from '../messages/operations/index.ts';
+import type { ConsoleChannel } from '../messages/console.ts';
+import type {
+  DuplexName,
+  OperationInput,
+  OperationOutput,
+  StreamName,
+  UnaryName,
+} from '../messages/operations/index.ts';
 import type { Blobs } from '../ports/blobs.ts';
 
 export interface InProcessParts {
-  readonly gateway: Pick<Gateway, 'unary' | 'stream'>;
+  readonly gateway: Pick<Gateway, 'unary' | 'stream' | 'duplex'>;
   readonly blobs: Pick<Blobs, 'put'>;
   readonly random: Random;
   readonly principal: Principal;
@@ -47,6 +54,15 @@ export class InProcessClient implements CloudClient {
     } finally {
       abort.abort();
     }
+  }
+
+  async duplex<N extends DuplexName>(
+    name: N,
+    input: OperationInput<N>,
+    options: { readonly signal?: AbortSignal | undefined } = {},
+  ): Promise<ConsoleChannel> {
+    options.signal?.throwIfAborted();
+    return this.#parts.gateway.duplex(name, input, this.#meta({}));
   }
 
   async upload(body: Readable, { onProgress, signal }: UploadOptions = {}): Promise<UploadedBlob> {

@@ -24,6 +24,7 @@ cloudClientContract('in process', (backend) => {
   const client = new InProcessClient({
     gateway: {
       unary: async (name, input, meta) => backend.unary(seen(name, input, meta)),
+      duplex: () => Promise.reject(new Error('not in this contract')),
       stream: (name, input, meta, signal) => backend.stream(seen(name, input, meta), signal),
     },
     blobs: createFileBlobs({ dir, random }),

@@ -13,6 +13,7 @@ import type { Blobs } from '../../../ports/blobs.ts';
 import { definitionOf } from '../../operations/executor.ts';
 import type { CallMeta, Principal } from '../../operations/handler.ts';
 import type { Gateway } from '../gateway.ts';
+import { ConsoleEdge } from './console-edge.ts';
 
 export const BODY_MAX_BYTES = 1024 * 1024;
 const UPLOAD_MAX_BYTES = 512 * GIB;
@@ -46,14 +47,18 @@ export class AdminRoutes {
   readonly #options: AdminRoutesOptions;
   readonly #streams = new Set<AbortController>();
   readonly #callers = new WeakMap<IncomingMessage, Authenticated>();
+  readonly #consoles: ConsoleEdge;
 
   constructor(options: AdminRoutesOptions) {
     this.#options = options;
+    const { gateway, clock, logger } = options;
+    this.#consoles = new ConsoleEdge({ gateway, clock, logger, meta: (request) => this.#upgrading(request) });
   }
 
   /** Ends the streams that are open. */
   close(): void {
     for (const stream of this.#streams) stream.abort();
+    this.#consoles.close();
   }
 
   register(app: FastifyInstance): void {
@@ -71,11 +76,12 @@ export class AdminRoutes {
         reply,
       ),
     );
+    app.server.on('upgrade', (request, socket, head) => this.#consoles.handle(request, socket, head));
     app.put('/v1/blobs', { bodyLimit: UPLOAD_MAX_BYTES }, async (request) => this.#upload(request));
     app.post<{ Params: { operation: string } }>('/v1/:operation', async (request, reply) => {
       const { operation } = request.params;
       this.#checkEmptyBody(request);
-      const meta = this.#meta(request);
+      const meta = this.#meta(request.raw);
       if (definitionOf(operation).kind === 'stream') return this.#stream(operation, request, reply, meta);
       const output = await this.#options.gateway.unary(operation, request.body, meta);
       void reply.header('x-novactl-request-id', meta.requestId);
@@ -93,21 +99,30 @@ export class AdminRoutes {
     const parse = app.getDefaultJsonParser('error', 'error');
     app.addContentTypeParser('application/json', { parseAs: 'buffer' }, (request, body, done) => {
       const bytes = Buffer.isBuffer(body) ? body : Buffer.from(body);
-      const { payloadHash } = this.#caller(request);
+      const { payloadHash } = this.#caller(request.raw);
       if (payloadHash !== undefined && payloadHash !== sha256Hex(bytes)) done(wrongBody());
       else void parse(request, bytes.toString('utf8'), done);
     });
   }
 
-  #caller(request: FastifyRequest): Authenticated {
-    const caller = this.#callers.get(request.raw);
+  #caller(request: IncomingMessage): Authenticated {
+    const caller = this.#callers.get(request);
     if (caller === undefined) throw new CloudError('MissingAuthenticationToken', 'the request was not authenticated');
     return caller;
   }
 
+  /** Of a request that becomes a connection of bytes: it has no body. */
+  #upgrading(request: IncomingMessage): CallMeta {
+    const caller = this.#options.authenticate(request);
+    const { payloadHash } = caller;
+    if (payloadHash !== undefined && payloadHash !== sha256Hex('')) throw wrongBody();
+    this.#callers.set(request, caller);
+    return this.#meta(request);
+  }
+
   /** A body that is not there has a hash too. */
   #checkEmptyBody(request: FastifyRequest): void {
-    const { payloadHash } = this.#caller(request);
+    const { payloadHash } = this.#caller(request.raw);
     if (payloadHash === UNSIGNED_PAYLOAD) throw wrongBody();
     if (request.body === undefined && payloadHash !== undefined && payloadHash !== sha256Hex('')) throw wrongBody();
   }
@@ -120,7 +135,7 @@ export class AdminRoutes {
     reply.raw.once('close', () => timer.cancel());
   }
 
-  #meta(request: FastifyRequest): CallMeta {
+  #meta(request: IncomingMessage): CallMeta {
     const header = (name: string): string | undefined => {
       const value = request.headers[name];
       const text = Array.isArray(value) ? value[0] : value;
@@ -150,7 +165,7 @@ export class AdminRoutes {
     const { blobs, random } = this.#options;
     const key = `upload/${newId('blob', random)}`;
     const body = request.body instanceof Readable ? request.body : Readable.from([]);
-    const { payloadHash } = this.#caller(request);
+    const { payloadHash } = this.#caller(request.raw);
     const isSigned = payloadHash !== undefined && payloadHash !== UNSIGNED_PAYLOAD;
     const info = await blobs.put(key, body, {
       maxBytes: UPLOAD_MAX_BYTES,

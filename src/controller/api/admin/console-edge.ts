@@ -41,6 +41,9 @@ export class ConsoleEdge {
   handle(request: IncomingMessage, socket: Duplex, head: Buffer): void {
     // A peer that resets its connection is no news.
     socket.on('error', () => undefined);
+    // It may be quiet for hours, and what is typed goes out at once.
+    request.socket.setTimeout(0);
+    request.socket.setNoDelay(true);
     this.#connect(request, socket, head).catch((error: unknown) => {
       this.#options.logger.debug('console refused', { error: errorText(error) });
       refuse(socket, error);
