@@ -12,6 +12,9 @@ export interface SocketClientOptions {
   readonly onRequest?: HttpClientOptions['onRequest'];
 }
 
+/** In the details of the error when nobody listens at the socket, so that nothing was asked. */
+export const NO_DAEMON = { daemon: 'absent' } as const;
+
 /** The admin API over its UNIX socket. */
 export class SocketClient extends HttpClient {
   constructor({ socketPath, sudoUser, ...rest }: SocketClientOptions) {
@@ -27,7 +30,7 @@ function socketWire(socketPath: string, sudoUser: string | undefined): Wire {
     explain(error) {
       if (isAbsent(error)) {
         const text = `no cloud is running here (nobody answers at ${socketPath}); start it by: novactl up`;
-        return new CloudError('Unavailable', text, { cause: error });
+        return new CloudError('Unavailable', text, { cause: error, details: NO_DAEMON });
       }
       if (error instanceof Error && 'code' in error && error.code === 'EACCES') {
         const text = `${socketPath} may be used by its owner alone; run novactl as that user or by sudo`;

@@ -16,6 +16,8 @@ const share = (used: number, all: number): string => (all === 0 ? '' : ` (${Math
 
 export function cloudDetails(row: Cloud): Details<Cloud> {
   const { store, bus, usage, capacity } = row;
+  // The recorded cloud has none.
+  const runs = row.roles.length > 0;
   const memory = `${humanBytes(usage.memoryMib * MIB)} of ${humanBytes(capacity.memoryMib * MIB)}`;
   return {
     columns: [
@@ -34,9 +36,11 @@ export function cloudDetails(row: Cloud): Details<Cloud> {
     fields: [
       [
         'cloud',
-        { text: `${row.cloudId}, novactl ${row.version}, pid ${row.pid}, up ${age(row.startedAtMs, row.nowMs)}` },
+        {
+          text: `${row.cloudId}, novactl ${row.version}, ${runs ? `pid ${row.pid}, up ${age(row.startedAtMs, row.nowMs)}` : 'no daemon'}`,
+        },
       ],
-      ['roles', { text: row.roles.join(', ') }],
+      ['roles', { text: runs ? row.roles.join(', ') : 'none' }],
       ['state', { text: row.stateDir }],
       [
         'store',

@@ -12,9 +12,17 @@ const memory = (row: HostView): string =>
 const disk = (row: HostView): string =>
   `${humanBytes(row.usage.diskGib * GIB)}/${humanBytes(row.capacity.diskGib * GIB)}`;
 
+/** `up`, or `recorded up` where nobody has looked. */
+const stateText = (row: HostView): string => (row.unseen === true ? `recorded ${row.state}` : row.state);
+
 const COLUMNS: readonly Column<HostView>[] = [
   { name: 'name', fixed: true, text: (row) => row.name },
-  { name: 'state', text: (row) => row.state, paint: (row) => statePaint(row.state) },
+  {
+    name: 'state',
+    text: stateText,
+    paint: (row) => (row.unseen === true ? undefined : statePaint(row.state)),
+    raw: { name: 'state', text: (row) => row.state },
+  },
   { name: 'zone', text: (row) => row.zone },
   { name: 'instances', right: true, text: (row) => String(row.usage.instances) },
   { name: 'vcpus', right: true, text: (row) => of(row.usage.vcpus, row.capacity.vcpus) },
@@ -33,7 +41,7 @@ const COLUMNS: readonly Column<HostView>[] = [
   },
   {
     name: 'problem',
-    text: (row) => row.problem ?? '-',
+    text: (row) => row.problem ?? (row.unseen === true ? 'not looked at' : '-'),
     paint: (row) => (row.problem === undefined ? undefined : 'bad'),
   },
   { name: 'id', wide: true, fixed: true, text: (row) => row.hostId },
@@ -80,7 +88,7 @@ export function hostDetails(row: HostView, nowMs: number): Details<HostView> {
     fields: [
       ['id', { text: row.hostId }],
       ['name', { text: row.name }],
-      ['state', { text: row.state, paint: statePaint(row.state) }],
+      ['state', { text: stateText(row), paint: row.unseen === true ? undefined : statePaint(row.state) }],
       ...(row.problem === undefined ? [] : [['problem', { text: row.problem, paint: 'bad' }] as const]),
       ['zone', { text: row.zone }],
       ['roles', { text: row.roles.join(', ') }],

@@ -18,14 +18,38 @@ export abstract class BaseCommand extends Command {
 
   abstract override run(): Promise<number | void>;
 
-  /** Runs it to its end: `run`, and what oclif does around it. */
-  execute(): Promise<number | void> {
-    return this._run<number | void>();
+  #session: Session | undefined;
+
+  /** Runs it to its end: `run`, what oclif does around it, and the work that it set going in this process. */
+  async execute(): Promise<number | void> {
+    let code: number | void;
+    try {
+      code = await this._run<number | void>();
+    } catch (error) {
+      // What the command itself says is why it ends; the rest is only told.
+      await this.#session?.close().catch((late: unknown) => {
+        if (late !== error) this.#session?.output.warn(late instanceof Error ? late.message : String(late));
+      });
+      throw error;
+    }
+    await this.#session?.close();
+    return code;
   }
 
   protected open(flags: GlobalFlags): Session {
-    const { parameters } = this.constructor as typeof BaseCommand;
-    return new Session({ io: this.io, output: makeOutput(this.io, flags), flags, parameters });
+    const { parameters, id } = this.constructor as typeof BaseCommand;
+    const words = [this.config.bin, ...id.split(':'), ...this.argv];
+    const flagAt = words.findIndex((word) => word.startsWith('-'));
+    this.#session ??= new Session({
+      io: this.io,
+      output: makeOutput(this.io, flags),
+      flags,
+      parameters,
+      version: this.config.version,
+      // Values of flags may be secrets.
+      command: words.slice(0, flagAt < 0 ? undefined : flagAt).join(' '),
+    });
+    return this.#session;
   }
 
   protected override catch(error: Error & { exitCode?: number }): Promise<never> {

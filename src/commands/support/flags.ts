@@ -67,6 +67,10 @@ export const globalFlags = {
     multipleNonGreedy: true,
     ...GLOBAL,
   }),
+  'no-wait-lock': Flags.boolean({
+    description: 'with no daemon: fail at once when another command works on the cloud',
+    ...GLOBAL,
+  }),
 };
 
 /** What prints columns takes this one. */

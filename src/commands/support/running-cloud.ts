@@ -7,7 +7,7 @@ export type Cloud = OperationOutput<'DescribeCloud'>;
 /** The cloud that answers at the socket; undefined when none does. */
 export async function runningCloud(session: Session): Promise<Cloud | undefined> {
   try {
-    return await session.read('DescribeCloud', {});
+    return await (await session.daemon()).call('DescribeCloud', {}, { signal: session.io.signal });
   } catch (error) {
     if (isCode(error, 'Unavailable')) return undefined;
     throw error;

@@ -12,7 +12,8 @@ import {
 } from '../../views/listing.ts';
 import type { Output } from '../../views/output.ts';
 import { cutMark, wantsColor } from '../../views/paint.ts';
-import { cloudDirs, socketPathIn, type CloudDirs } from './dirs.ts';
+import { connect, connectDaemon, type ConnectOptions } from './connect.ts';
+import { cloudDirs, type CloudDirs } from './dirs.ts';
 import type { Io } from './io.ts';
 import { inCommandWords, type ParameterNames } from './parameter-text.ts';
 
@@ -28,6 +29,9 @@ export interface GlobalFlags {
   readonly context?: string | undefined;
   readonly set?: readonly string[] | undefined;
   readonly 'dry-run'?: boolean;
+  readonly 'no-wait-lock'?: boolean;
+  /** Milliseconds. */
+  readonly timeout?: number | undefined;
   readonly columns?: readonly string[] | undefined;
   readonly filter?: readonly string[] | undefined;
 }
@@ -43,17 +47,31 @@ export function settings(words: readonly string[] | undefined): Record<string, s
   );
 }
 
+export interface SessionOptions {
+  readonly io: Io;
+  readonly output: Output;
+  readonly flags: GlobalFlags;
+  readonly parameters: ParameterNames;
+  readonly version: string;
+  /** The words of the command without its flags. */
+  readonly command: string;
+}
+
 /** One run of a command: its cloud, its output and its token. */
 export class Session {
   readonly io: Io;
   readonly output: Output;
   readonly flags: GlobalFlags;
   readonly #parameters: ParameterNames;
-  #client: CloudClient | undefined;
+  readonly #version: string;
+  readonly #command: string;
+  #client: Promise<CloudClient> | undefined;
   #token: string | undefined;
   #changes = 0;
 
-  constructor(options: { io: Io; output: Output; flags: GlobalFlags; parameters: ParameterNames }) {
+  constructor(options: SessionOptions) {
+    this.#version = options.version;
+    this.#command = options.command;
     this.io = options.io;
     this.output = options.output;
     this.flags = options.flags;
@@ -74,16 +92,25 @@ export class Session {
     return cloudDirs({ env, uid, flags: settings(set), configPath: config, context });
   }
 
-  async client(): Promise<CloudClient> {
-    if (this.#client !== undefined) return this.#client;
-    const [{ SocketClient }, dirs] = await Promise.all([import('../../client/socket-client.ts'), this.dirs()]);
-    this.#client = new SocketClient({
-      socketPath: socketPathIn(dirs),
-      clock: this.io.clock,
-      sudoUser: this.io.env['SUDO_USER'],
-      onRequest: ({ name, status, tookMs }) => this.output.detail(`${name}: ${status} in ${tookMs.toFixed(1)} ms`),
-    });
+  /** The cloud that this command works with. */
+  client(): Promise<CloudClient> {
+    this.#client ??= this.#connecting().then(connect);
     return this.#client;
+  }
+
+  /** The daemon of this machine, and nobody in its place. */
+  async daemon(): Promise<CloudClient> {
+    return connectDaemon(await this.#connecting());
+  }
+
+  /** Ends what the command set going in this process; throws what went wrong with it. */
+  async close(): Promise<void> {
+    await (await this.#client?.catch(() => undefined))?.close();
+  }
+
+  async #connecting(): Promise<ConnectOptions> {
+    const { io, output, flags } = this;
+    return { io, output, flags, dirs: await this.dirs(), version: this.#version, command: this.#command };
   }
 
   /** Asks; an error speaks in the words of this command. */

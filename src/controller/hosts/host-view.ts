@@ -12,12 +12,13 @@ export type HostView = OperationOutput<'DescribeHosts'>['hosts'][number];
 
 /** The host as the administrator sees it: record, claims, and what it last reported. */
 export function hostView(
-  cloud: Pick<ControllerContext, 'store' | 'observations' | 'policy'>,
+  cloud: Pick<ControllerContext, 'store' | 'observations' | 'policy' | 'looksAt'>,
   host: HostRecord,
 ): HostView {
   const { store, observations, policy } = cloud;
-  const down = hostProblem(cloud, host, host.id);
   const seen = observations.host(host.id);
+  const unseen = seen === undefined && cloud.looksAt?.(host.id) === false;
+  const down = unseen ? undefined : hostProblem(cloud, host, host.id);
   const problem = problemOf(host, down, seen?.warning);
   const used = store.get<CapacityRecord>(KEYS.capacity(host.id))?.value ?? NO_CAPACITY;
   const { routes: _routes, ...facts } = host.facts;
@@ -26,6 +27,7 @@ export function hostView(
     name: host.name,
     state: down === undefined ? host.state : 'down',
     ...(problem === undefined ? {} : { problem }),
+    ...(unseen ? { unseen } : {}),
     zone: host.zone,
     roles: [...host.roles],
     ...reachOf(host.transport),

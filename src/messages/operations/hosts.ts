@@ -24,6 +24,8 @@ export const HostView = z.object({
   name: z.string(),
   state: z.enum(['up', 'down', 'maintenance', 'draining']),
   problem: z.string().optional(),
+  /** Nobody has looked at the host (no daemon runs): `state` is what was recorded. */
+  unseen: z.boolean().optional(),
   zone: z.string(),
   roles: z.array(z.string()),
   /** `local`, `simulated`, or `ssh://user@host:port`. */

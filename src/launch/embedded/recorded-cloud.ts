@@ -1,0 +1,132 @@
+import { join } from 'node:path';
+import { createFileBlobs } from '../../adapters/blobs/file-blobs.ts';
+import { createMemoryBus } from '../../adapters/bus/memory-bus.ts';
+import { createSealer } from '../../adapters/sealer/key-file-sealer.ts';
+import { openReadOnlyStore } from '../../adapters/store/read-only-store.ts';
+import { errorText } from '../../base/errors.ts';
+import { toJson } from '../../base/json.ts';
+import { randomHex } from '../../base/random.ts';
+import { Gateway } from '../../controller/api/gateway.ts';
+import type { ControllerContext } from '../../controller/controller-context.ts';
+import { KEYS } from '../../domain/keys.ts';
+import type { AssignRecord, CloudRecord, HostRecord } from '../../domain/records.ts';
+import { HostReport, TOPIC, WorkerHello } from '../../messages/worker.ts';
+import { ComputeWorker } from '../../workers/compute-worker.ts';
+import { controllerContext, WORKER_ID } from '../all-in-one.ts';
+import { workerDrivers } from '../worker-drivers.ts';
+import type { EmbeddedParts } from './embedded-parts.ts';
+
+/** A host is looked at for an answer that somebody waits for. */
+const OBSERVE_TIMEOUT_MS = 20_000;
+
+/** The cloud as it is recorded, for reads: no lock, nothing is written, and hosts are looked at only when that is asked for. */
+export class RecordedCloud {
+  readonly gateway: Gateway;
+  readonly context: ControllerContext;
+  readonly #parts: EmbeddedParts;
+  readonly #observed: Map<string, Promise<void>>;
+  #worker: Promise<ComputeWorker> | undefined;
+
+  /** Undefined where there is no cloud. */
+  static async open(parts: EmbeddedParts): Promise<RecordedCloud | undefined> {
+    const { config, clock, logger } = parts;
+    const store = await openReadOnlyStore({ dir: config.stateDir, clock, logger });
+    const cloud = store?.get<CloudRecord>(KEYS.cloud)?.value;
+    if (store === undefined || cloud === undefined) {
+      await store?.close();
+      return undefined;
+    }
+    return new RecordedCloud(parts, store, cloud.cloudId);
+  }
+
+  private constructor(parts: EmbeddedParts, store: ControllerContext['store'], cloudId: string) {
+    const { config, clock, random, logger } = parts;
+    const bus = createMemoryBus({ clock, random, logger });
+    const observed = new Map<string, Promise<void>>();
+    this.#parts = parts;
+    this.#observed = observed;
+    const blobs = createFileBlobs({ dir: join(config.stateDir, 'blobs'), random });
+    // Nothing that is sealed is shown by a read.
+    const sealer = createSealer(random.bytes(32), random);
+    const shared = controllerContext(
+      { config, version: parts.version, clock, random, logger, roles: [], wanted: () => false },
+      { store, bus, blobs, sealer, cloudId },
+    );
+    this.context = {
+      ...shared,
+      process: { ...shared.process, pid: 0, busEngine: 'none' },
+      looksAt: (hostId) => observed.has(hostId),
+    };
+    this.gateway = new Gateway(this.context);
+  }
+
+  /** Reads what was written meanwhile. */
+  refresh(): Promise<void> {
+    return this.context.store.barrier();
+  }
+
+  /** Asks each of the hosts how it is, unless that was done before. A host that does not answer is no error here: its view says so. */
+  async observe(hostIds: readonly string[]): Promise<void> {
+    if (hostIds.length === 0) return;
+    await this.ready();
+    await Promise.all(
+      hostIds.map((id) => {
+        const known = this.#observed.get(id) ?? this.#look(id);
+        this.#observed.set(id, known);
+        return known;
+      }),
+    );
+  }
+
+  /** Somebody here can look at machines. */
+  async ready(): Promise<void> {
+    this.#worker ??= this.#startWorker();
+    await this.#worker;
+  }
+
+  async close(): Promise<void> {
+    await (await this.#worker)?.close();
+    await this.context.bus.close();
+    await this.context.store.close();
+  }
+
+  async #look(hostId: string): Promise<void> {
+    const { store, bus, cloudId, logger } = this.context;
+    const host = store.get<HostRecord>(KEYS.host(hostId))?.value;
+    const epoch = store.get<AssignRecord>(KEYS.assign('compute', hostId))?.value.epoch ?? 0;
+    if (host === undefined) return;
+    const { transport, facts } = host;
+    const open = { v: 1, hostId, epoch, cloudId, transport, virtType: facts.virtType, mode: 'observe' };
+    await bus
+      .call(TOPIC.worker(WORKER_ID), 'host-open', toJson(open), { timeoutMs: OBSERVE_TIMEOUT_MS })
+      .catch((error: unknown) => logger.warn('host can not be looked at', { hostId, error: errorText(error) }));
+  }
+
+  async #startWorker(): Promise<ComputeWorker> {
+    const { bus, clock, logger, random, observations, workers, blobs } = this.context;
+    await bus.serve(TOPIC.controller, {
+      'worker-hello': (body) => {
+        workers.hello(WorkerHello.parse(body));
+        return Promise.resolve(undefined);
+      },
+      'host-report': (body) => {
+        observations.report(HostReport.parse(body));
+        return Promise.resolve(undefined);
+      },
+      outcome: () => Promise.resolve(undefined),
+      progress: () => Promise.resolve(undefined),
+    });
+    const { openDrivers, reach } = workerDrivers({ config: this.#parts.config, clock, random, logger });
+    const worker = new ComputeWorker({
+      workerId: WORKER_ID,
+      session: randomHex(random, 16),
+      bus,
+      clock,
+      logger,
+      openDrivers: openDrivers(blobs),
+      ...(reach === undefined ? {} : { reach }),
+    });
+    await worker.start();
+    return worker;
+  }
+}

@@ -1,0 +1,60 @@
+import type { ControllerContext } from '../../controller/controller-context.ts';
+import { PREFIX } from '../../domain/keys.ts';
+import { type UnfinishedInstance, unfinishedWork } from './unfinished.ts';
+
+export interface SettleOptions {
+  /** Operations that this process was asked for. */
+  readonly operationIds: ReadonlySet<string>;
+  readonly timeoutMs: number;
+  /** Aborted: leave. */
+  readonly signal: AbortSignal;
+  /** True: there is something else to do first. */
+  readonly interrupted: () => boolean;
+  /** Told now and then what is waited for. */
+  readonly onProgress: (left: readonly UnfinishedInstance[]) => void;
+}
+
+/** How the wait ended, and what of our own is still to be done. */
+export interface Settled {
+  readonly end: 'settled' | 'timeout' | 'aborted' | 'called' | 'no-host';
+  readonly own: readonly UnfinishedInstance[];
+}
+
+/** So often it is looked whether hosts have answered meanwhile, which no record says. */
+const TICK_MS = 250;
+/** Work on a host that does not answer is left to a later command after this time. */
+const NO_HOST_MS = 30_000;
+/** Work of commands that died is given so much of our time. */
+const OTHERS_MS = 60_000;
+
+/** Resolves when the instances of the operations have come to rest, or when it is no use to wait longer. */
+export async function settle(context: ControllerContext, options: SettleOptions): Promise<Settled> {
+  const { store, clock } = context;
+  const { operationIds, timeoutMs, signal, interrupted, onProgress } = options;
+  const startMs = clock.monotonicMs();
+  let answeredMs = startMs;
+  let wake = (): void => undefined;
+  const watch = store.watch(PREFIX.instance, store.rev + 1, () => wake());
+  signal.addEventListener('abort', () => wake(), { once: true });
+  try {
+    for (;;) {
+      const nowMs = clock.monotonicMs();
+      const { own, others } = unfinishedWork(context, operationIds);
+      const done = (end: Settled['end']): Settled => ({ end, own });
+      const help = nowMs - startMs < OTHERS_MS ? others.filter((item) => item.hostProblem === undefined) : [];
+      if (own.length === 0 && help.length === 0) return done('settled');
+      if (signal.aborted) return done('aborted');
+      if (interrupted()) return done('called');
+      if (nowMs - startMs >= timeoutMs) return done(own.length === 0 ? 'settled' : 'timeout');
+      if (own.length === 0 || own.some((item) => item.hostProblem === undefined)) answeredMs = nowMs;
+      if (nowMs - answeredMs >= NO_HOST_MS) return done('no-host');
+      onProgress([...own, ...help]);
+      const changed = new Promise<void>((resolve) => (wake = resolve));
+      const nap = new AbortController();
+      await Promise.race([changed, clock.sleep(TICK_MS, nap.signal).catch(() => undefined)]);
+      nap.abort();
+    }
+  } finally {
+    watch.close();
+  }
+}

@@ -1,0 +1,72 @@
+import type { ErrorCode } from '../../base/error-codes.ts';
+import { CloudError } from '../../base/errors.ts';
+import type { InstanceRecord } from '../../domain/instance.ts';
+import { KEYS, PREFIX } from '../../domain/keys.ts';
+import type { HostRecord, OperationRecord } from '../../domain/records.ts';
+import { hostProblem } from '../../controller/hosts/host-problem.ts';
+import type { ControllerContext } from '../../controller/controller-context.ts';
+
+type Context = Pick<ControllerContext, 'store' | 'observations' | 'looksAt'>;
+
+/** An instance whose work goes on. */
+export interface UnfinishedInstance {
+  readonly id: string;
+  readonly hostId: string;
+  /** Why its host can't be worked with now. */
+  readonly hostProblem?: string;
+  /** For people: what is being done, and what went wrong the last time. */
+  readonly text: string;
+}
+
+export interface Unfinished {
+  /** Of the operations asked for. */
+  readonly own: readonly UnfinishedInstance[];
+  /** Of other operations, on hosts that this process serves. */
+  readonly others: readonly UnfinishedInstance[];
+}
+
+const PASSING: ReadonlySet<string> = new Set(['pending', 'stopping', 'shutting-down']);
+
+function unfinishedInstance(context: Context, record: InstanceRecord): UnfinishedInstance | undefined {
+  const { id, hostId, work, state } = record;
+  if (work === undefined && !PASSING.has(state)) return undefined;
+  const host = context.store.get<HostRecord>(KEYS.host(hostId))?.value;
+  const problem = hostProblem(context, host, hostId);
+  const failed = work?.lastError === undefined ? '' : `, attempt ${work.attempt}: ${work.lastError.message}`;
+  const why = problem === undefined ? failed : `; host ${host?.name ?? hostId}: ${problem}`;
+  const text = `${id} (${work?.verb ?? state}${why})`;
+  return { id, hostId, text, ...(problem === undefined ? {} : { hostProblem: problem }) };
+}
+
+/** What is still to be done: of the operations with these ids, and of all others on hosts that are served here. */
+export function unfinishedWork(context: Context, operationIds: ReadonlySet<string>): Unfinished {
+  const { store } = context;
+  const ownIds = new Set<string>();
+  for (const id of operationIds) {
+    for (const target of store.get<OperationRecord>(KEYS.operation(id))?.value.targets ?? []) ownIds.add(target);
+  }
+  const own: UnfinishedInstance[] = [];
+  const others: UnfinishedInstance[] = [];
+  for (const { value } of store.range<InstanceRecord>(PREFIX.instance)) {
+    const item = unfinishedInstance(context, value);
+    if (item === undefined) continue;
+    if (ownIds.has(value.id)) own.push(item);
+    else if (context.looksAt?.(value.hostId) !== false) others.push(item);
+  }
+  return { own, others };
+}
+
+/** The first of the operations that failed, as an error. */
+export function failedOperation(
+  context: Pick<Context, 'store'>,
+  operationIds: Iterable<string>,
+): CloudError | undefined {
+  for (const id of operationIds) {
+    const record = context.store.get<OperationRecord>(KEYS.operation(id))?.value;
+    if (record?.status !== 'failed') continue;
+    const { code = 'InternalError', message = 'it failed without saying why' } = record.error ?? {};
+    const known = CloudError.unflatten({ code: code as ErrorCode, message: `${id} failed: ${message}` });
+    return new CloudError(known.code, known.message, { details: { operationId: id } });
+  }
+  return undefined;
+}
