@@ -37,6 +37,17 @@ const MAX_FPS = 8;
 const ENTER = '\x1b[?1049h\x1b[H';
 
 /**
+ * Ink has stopped listening, and Node goes on reading until its buffer is full: keys that are meant for ssh. A pause stops the reading itself, but only
+ * of a stream that flows, and it does not as long as Node has not noticed that the listener is gone: that, and the stop, each take a turn of the loop.
+ */
+async function stopReading(stdin: NodeJS.ReadStream, clock: Clock): Promise<void> {
+  await clock.sleep(0);
+  stdin.resume();
+  stdin.pause();
+  await clock.sleep(0);
+}
+
+/**
  * Draws on the alternate screen until `q` or ctrl-c. However it ends, the terminal is as it was: ink gives it back on unmount, on signals and on exit,
  * and an error that nobody caught ends it from here. (Against SIGKILL: bin/terminal-guard.)
  */
@@ -54,9 +65,7 @@ export async function runDashboard(options: DashboardOptions): Promise<void> {
   });
   const say = (text: string, bad: boolean): void => model.update((state) => ({ ...state, notice: { text, bad } }));
   const ssh = async (id: string): Promise<void> => {
-    // Ink stops listening, and Node goes on reading until its buffer is full: keys that are meant for ssh. A pause stops the reading itself.
-    stdin.resume();
-    stdin.pause();
+    await stopReading(stdin, clock);
     await port.ssh(id);
     stdout.write(ENTER);
   };
