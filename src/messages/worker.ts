@@ -96,10 +96,18 @@ export const OpenHost = z.object({
   virtType: z.enum(['kvm', 'qemu']),
   /** `observe`: look and read only; the host is not claimed, and no command is taken. */
   mode: z.enum(['serve', 'observe']).default('serve'),
+  /** A host record of this cloud that is no more and whose claim on this machine may be taken over. */
+  replaces: z.string().optional(),
 });
 export type OpenHost = z.output<typeof OpenHost>;
 
-export const CloseHost = z.object({ v: z.literal(1), hostId: z.string(), epoch: z.int() });
+export const CloseHost = z.object({
+  v: z.literal(1),
+  hostId: z.string(),
+  epoch: z.int(),
+  /** The host is no host any more: its claim is taken away. */
+  release: z.boolean().default(false),
+});
 export const ProbeHost = z.object({ v: z.literal(1), transport: HostTransport });
 
 /** Asks for the key by which a machine answers; nobody logs in there (but at the jump host). */
@@ -146,6 +154,9 @@ export const HostFactsMessage = z.object({
 });
 export type HostFactsMessage = z.output<typeof HostFactsMessage>;
 
+/** What a probe says beside the facts: the cloud and host record that the machine belongs to already. */
+export const ProbedClaim = z.object({ claim: z.object({ cloudId: z.string(), hostId: z.string() }).optional() });
+
 export const ReadConsole = z.object({
   v: z.literal(1),
   hostId: z.string(),
@@ -176,6 +187,30 @@ export const ConsoleLogPart = z.object({
 export type ConsoleLogPart = z.output<typeof ConsoleLogPart>;
 
 export const ConsolePart = z.object({ data: z.string(), fromByte: z.int(), nextByte: z.int() });
+
+/** Looks for what is left over on a host, and with `remove` takes away image files that nothing needs and halves of uploads. */
+export const CollectHost = z.object({
+  v: z.literal(1),
+  hostId: z.string(),
+  epoch: z.int(),
+  remove: z.boolean(),
+  /** Image files with these digests are kept. */
+  keepSha256: z.array(z.string()),
+  /** Every instance that has a record here; when the host has a folder of another, no image file is taken away. */
+  instanceIds: z.array(z.string()),
+  /** Younger image files are kept. */
+  minAgeMs: z.number(),
+});
+export type CollectHost = z.output<typeof CollectHost>;
+export const CollectedHost = z.object({
+  /** Paths that were (would be) removed. */
+  removed: z.array(z.string()),
+  /** Folders of instances that have no record. */
+  unknownDirs: z.array(z.string()),
+  /** Bridges of ours. */
+  bridges: z.array(z.string()),
+});
+export type CollectedHost = z.output<typeof CollectedHost>;
 
 /** `power` is a PowerState of ports/hypervisor.ts, or `absent`. */
 const Fact = z.object({ name: z.string(), uuid: z.string(), power: z.string(), reason: z.string().optional() });

@@ -39,6 +39,8 @@ export interface LedgerEntry {
   readonly generation: number;
   readonly verb: string;
   readonly state: 'begun' | 'done';
+  /** Of `begun`: which step. */
+  readonly step?: string;
   readonly atMs: number;
   readonly outcome?: object;
 }

@@ -3,13 +3,14 @@ import { CloudError, errorText } from '../base/errors.ts';
 import { toJson } from '../base/json.ts';
 import type { Logger } from '../base/logger.ts';
 import { KeyedLock } from '../base/keyed-lock.ts';
-import { CheckHostMessage, CloseHost, FetchHostKey, InstanceCommand } from '../messages/worker.ts';
+import { CheckHostMessage, CloseHost, FetchHostKey, CollectHost, InstanceCommand } from '../messages/worker.ts';
 import { OpenHost, ProbeHost, ReadConsole, TOPIC } from '../messages/worker.ts';
 import type { HostReport } from '../messages/worker.ts';
 import type { Bus, HandlerTable, Subscription } from '../ports/bus.ts';
 import type { OpenHostDrivers } from '../ports/host-drivers.ts';
 import type { HostReach } from '../ports/host-reach.ts';
 import { WorkerConsoles } from './console-handlers.ts';
+import { collectHost } from './collect-host.ts';
 import { HostSession } from './host-session.ts';
 import type { Reporter } from './host-session.ts';
 
@@ -81,7 +82,8 @@ export class ComputeWorker {
       'host-probe': async (body) => {
         const drivers = await this.#options.openDrivers(ProbeHost.parse(body).transport);
         try {
-          return toJson(await drivers.probe());
+          const claim = await drivers.claim.read();
+          return toJson({ ...(await drivers.probe()), ...(claim === undefined ? {} : { claim }) });
         } finally {
           await drivers.close();
         }
@@ -98,11 +100,8 @@ export class ComputeWorker {
         return undefined;
       },
       'host-close': async (body) => {
-        const { hostId } = CloseHost.parse(body);
-        await this.#opening.run(hostId, async () => {
-          await this.#hosts.get(hostId)?.close();
-          this.#hosts.delete(hostId);
-        });
+        const { hostId, release } = CloseHost.parse(body);
+        await this.#closeHost(hostId, release);
         return undefined;
       },
       'instance-command': (body) => {
@@ -112,6 +111,10 @@ export class ComputeWorker {
         return Promise.resolve(undefined);
       },
       ...this.#consoles.handlers(),
+      'host-collect': async (body) => {
+        const order = CollectHost.parse(body);
+        return toJson(await collectHost(this.#session(order.hostId).drivers, order));
+      },
       'console-read': async (body) => {
         const { hostId, instanceId, fromByte, maxBytes } = ReadConsole.parse(body);
         const part = await this.#session(hostId).drivers.readConsole(instanceId, fromByte, maxBytes);
@@ -137,9 +140,24 @@ export class ComputeWorker {
       workerId,
       session,
       nextSeq: () => (this.#seq += 1),
+      onUnclaimed: () => void this.#closeHost(open.hostId, false),
     });
     this.#hosts.set(open.hostId, host);
-    await host.start();
+    try {
+      await host.start();
+    } catch (error) {
+      this.#hosts.delete(open.hostId);
+      await host.close();
+      throw error;
+    }
+  }
+
+  #closeHost(hostId: string, release: boolean): Promise<void> {
+    return this.#opening.run(hostId, async () => {
+      const host = this.#hosts.get(hostId);
+      this.#hosts.delete(hostId);
+      await host?.close({ release });
+    });
   }
 
   #reach(): HostReach {

@@ -1,10 +1,11 @@
 import type { Clock } from '../base/clock.ts';
-import { asCloudError, CloudError, errorText } from '../base/errors.ts';
+import { asCloudError, CloudError, errorText, isCode } from '../base/errors.ts';
 import { KeyedLock } from '../base/keyed-lock.ts';
 import type { Logger } from '../base/logger.ts';
 import type { Fact, HostReport, InstanceCommand, OpenHost, Outcome, Progress } from '../messages/worker.ts';
 import type { DomainFact, HypervisorEvent } from '../ports/hypervisor.ts';
 import type { HostDrivers } from '../ports/host-drivers.ts';
+import { CommandLedger } from './command-ledger.ts';
 import { INSTANCE_WORK } from './instance-work.ts';
 import type { WorkContext } from './instance-work.ts';
 import { StepLog } from './step-log.ts';
@@ -25,8 +26,9 @@ const ABSENT = 'absent';
 const PROGRESS_MS = 250;
 /** How long close() waits for commands under way before it cuts them off. */
 const CLOSE_GRACE_MS = 5000;
-/** Outcomes that are kept to answer a command that comes again. */
-const LEDGER_MAX = 10_000;
+/** A host that can't be claimed now is tried again after so long. */
+const CLAIM_AGAIN_MS = 5000;
+const CLAIM_AGAIN = ['Unavailable', 'Timeout', 'HostError', 'LockBusy', 'Busy'] as const;
 
 export interface HostSessionParts {
   readonly clock: Clock;
@@ -36,6 +38,8 @@ export interface HostSessionParts {
   readonly session: string;
   /** Grows with every report of the worker. */
   readonly nextSeq: () => number;
+  /** The claim is gone from the host, and nobody else has it: it should be opened anew. */
+  readonly onUnclaimed?: () => void;
 }
 
 interface Running {
@@ -45,8 +49,8 @@ interface Running {
 }
 
 /**
- * One host, open in one worker: carries out its commands (one at a time an instance, newer intent first), and reports what it sees. Commands that
- * are known are answered from the ledger.
+ * One host, open in one worker: claims it, carries out its commands (one at a time an instance, newer intent first), and reports what it sees.
+ * Commands that are known are answered from the ledger. When the host says that somebody else has claimed it, nothing more is done here.
  */
 export class HostSession {
   readonly hostId: string;
@@ -57,14 +61,16 @@ export class HostSession {
   readonly #bridges = new KeyedLock();
   readonly #instances = new KeyedLock();
   readonly #running = new Map<string, Running>();
-  readonly #ledger = new Map<string, Outcome>();
-  /** Instance -> the newest intent that was heard of: what comes late of an older one is not carried out any more. */
-  readonly #newest = new Map<string, number>();
+  readonly #ledger: CommandLedger;
   readonly #work = new Set<Promise<void>>();
   /** Instance -> the step that was begun last, not told yet. */
   readonly #progress = new Map<string, Progress>();
   #watch: { close(): void } | undefined;
   #timer: { cancel(): void } | undefined;
+  /** Commands are taken. */
+  #serving = false;
+  /** Why the host is not ours. */
+  #problem: string | undefined;
   #closed = new AbortController();
 
   constructor(open: OpenHost, drivers: HostDrivers, parts: HostSessionParts) {
@@ -73,21 +79,62 @@ export class HostSession {
     this.#open = open;
     this.#drivers = drivers;
     this.#parts = parts;
+    const { clock, logger } = parts;
+    this.#ledger = new CommandLedger({ claim: drivers.claim, clock, logger });
   }
 
   get drivers(): HostDrivers {
     return this.#drivers;
   }
 
-  /** Resolves after the first whole report, or after the attempt at it failed and was reported. */
+  /**
+   * Claims the host (unless it is only observed), then looks at all of it. Resolves after the first whole report, or after an attempt that failed was
+   * reported; what may work later is tried again. Errors: those of HostClaim.take that will not go away by themselves.
+   */
   async start(): Promise<void> {
+    if (this.#open.mode === 'serve' && !(await this.#claim())) return;
+    if (this.#closed.signal.aborted) return;
     this.#watch = this.#drivers.hypervisor.watch((event) => this.#onEvent(event));
     this.#timer = this.#parts.clock.every(INVENTORY_MS, () => this.#track(this.reportAll()), { unref: true });
     await this.reportAll();
   }
 
+  async #claim(): Promise<boolean> {
+    const { clock, logger, session, workerId } = this.#parts;
+    const { hostId, epoch, cloudId, replaces } = this.#open;
+    try {
+      const wish = { epoch, session, cloudId, hostId, workerId, ...(replaces === undefined ? {} : { replaces }) };
+      const { before, endedCommands, endedConnections, ledger } = await this.#drivers.claim.take(wish);
+      const ended = { endedCommands, endedConnections, formerEpoch: before?.epoch, formerSession: before?.session };
+      logger.info('host claimed', { hostId, epoch, ...ended });
+      this.#ledger.load(ledger);
+      this.#problem = undefined;
+      this.#serving = !this.#closed.signal.aborted;
+      return true;
+    } catch (error) {
+      if (this.#closed.signal.aborted) return false;
+      this.#problem = errorText(error);
+      await this.#report(this.#down(this.#problem));
+      if (!isCode(error, ...CLAIM_AGAIN)) throw error;
+      this.#timer = clock.after(CLAIM_AGAIN_MS, () => this.#track(this.start()), { unref: true });
+      return false;
+    }
+  }
+
+  /** The host says that it is not ours: what is under way here is over, and nobody hears of it any more. */
+  #fence(error: CloudError): void {
+    if (!this.#serving) return;
+    this.#serving = false;
+    this.#problem = `${error.message}; this worker leaves it alone until it is opened again`;
+    this.#parts.logger.error('host lost to another owner', { hostId: this.hostId, ...error.details });
+    for (const running of this.#running.values()) running.abort.abort(error);
+    this.#watch?.close();
+    this.#track(this.#report(this.#down(this.#problem)));
+    if (error.details?.['holder'] === '') this.#parts.onUnclaimed?.();
+  }
+
   /** Ends the watch and the commands under way; what they did stays and is found by the next owner's inventory. */
-  async close(): Promise<void> {
+  async close({ release = false } = {}): Promise<void> {
     this.#closed.abort(new CloudError('Unavailable', 'the worker is shutting down'));
     this.#watch?.close();
     this.#timer?.cancel();
@@ -97,6 +144,11 @@ export class HostSession {
     const graceOver = this.#parts.clock.sleep(CLOSE_GRACE_MS, patience.signal).catch(() => undefined);
     await Promise.race([ended, graceOver]);
     patience.abort();
+    if (release && this.#serving) {
+      await this.#drivers.claim.release().catch((error: unknown) => {
+        this.#parts.logger.warn('the claim stays on the host', { hostId: this.hostId, error: errorText(error) });
+      });
+    }
     await this.#drivers.close();
     await ended;
   }
@@ -104,15 +156,15 @@ export class HostSession {
   /** Takes the command over; resolves at once, the outcome is reported when there is one. */
   accept(command: InstanceCommand): void {
     const id = command.spec.instanceId;
-    if (command.epoch < this.epoch || this.#closed.signal.aborted) return;
-    const known = this.#ledger.get(command.commandId);
+    if (command.epoch < this.epoch || !this.#serving || this.#closed.signal.aborted) return;
+    const known = this.#ledger.outcomeOf(command.commandId);
     if (known !== undefined) {
-      this.#track(this.#confirm(known));
+      this.#track(this.#confirm(this.#asOurs(known)));
       return;
     }
-    const newest = this.#newest.get(id) ?? 0;
+    const newest = this.#ledger.newest(id);
     if (command.generation < newest) return;
-    if (command.generation > newest) remember(this.#newest, id, command.generation);
+    if (command.generation > newest) this.#ledger.heard(id, command.generation);
     const running = this.#running.get(id);
     if (running !== undefined) {
       if (running.commandId === command.commandId) return;
@@ -151,6 +203,8 @@ export class HostSession {
         log,
         signal: abort.signal,
         bridges: this.#bridges,
+        begin: (step) => this.#ledger.begin(command, step),
+        begunStep: this.#ledger.begunStep(command),
       };
       const work = INSTANCE_WORK[command.verb] as (c: WorkContext, m: InstanceCommand) => Promise<void>;
       await work(context, command);
@@ -159,12 +213,13 @@ export class HostSession {
       const fact = await this.#look(command);
       result = fact === undefined ? {} : { fact };
     } catch (error) {
+      if (error instanceof CloudError && error.code === 'StaleEpoch') this.#fence(error);
       result = { error: errorOf(error, log.last) };
     } finally {
       if (this.#running.get(id)?.commandId === command.commandId) this.#running.delete(id);
     }
     // What was cut short by newer intent or by our own end has no outcome: whoever still wants it sends it again.
-    if (abort.signal.aborted) return;
+    if (abort.signal.aborted || !this.#serving) return;
     await this.#finish(command, seq, result, log);
   }
 
@@ -207,8 +262,21 @@ export class HostSession {
       ...result,
       steps: log.steps,
     };
-    remember(this.#ledger, command.commandId, outcome);
+    try {
+      await this.#ledger.done(command, outcome);
+    } catch (error) {
+      this.#fence(asCloudError(error));
+      return;
+    }
     await this.#confirm(outcome);
+  }
+
+  /** An outcome from the ledger of a session before us: that it ended so is still true, what the domain then was may not be. */
+  #asOurs(outcome: Outcome): Outcome {
+    const { session, nextSeq } = this.#parts;
+    if (outcome.session === session && outcome.epoch === this.epoch) return outcome;
+    const { fact: _then, ...rest } = outcome;
+    return { ...rest, session, epoch: this.epoch, seq: nextSeq() };
   }
 
   async #confirm(outcome: Outcome): Promise<void> {
@@ -225,6 +293,7 @@ export class HostSession {
 
   /** Every domain of the host, in one call. */
   async reportAll(): Promise<void> {
+    if (this.#problem !== undefined) return this.#report(this.#down(this.#problem));
     const seq = this.#parts.nextSeq();
     try {
       const facts = await this.#drivers.hypervisor.inventory();
@@ -239,26 +308,25 @@ export class HostSession {
       this.#track(this.reportAll());
       return;
     }
-    if (event.kind === 'domain' && event.power === 'unknown') {
-      // That our own command defines or undefines the domain is no news: its outcome tells.
-      if (!this.#running.has(event.name)) this.#track(this.#lookAt(event.name, event.uuid));
-      return;
-    }
-    const seq = this.#parts.nextSeq();
     if (event.kind === 'disconnected') {
+      const seq = this.#parts.nextSeq();
       this.#track(this.#report({ seq, up: false, whole: false, facts: [], problem: event.problem }));
       return;
     }
-    const { name, uuid, power, reason } = event;
-    const fact: Fact = { name, uuid, power, ...(reason === undefined ? {} : { reason }) };
-    this.#track(this.#report({ seq, up: true, whole: false, facts: [fact] }));
+    // That our own command defines or undefines the domain is no news: its outcome tells.
+    if (event.power === 'unknown' && this.#running.has(event.name)) return;
+    this.#track(this.#lookAt(event.name, event.uuid));
   }
 
-  /** Something about the domain changed, and the event does not say what it is now. */
+  /** Something about the domain changed. An answer may have overtaken the event, so that what it says may be older than what we know: look. */
   async #lookAt(name: string, uuid: string): Promise<void> {
     const seq = this.#parts.nextSeq();
     const fact = (await this.#drivers.hypervisor.lookup(uuid)) ?? { name, uuid, power: ABSENT };
     await this.#report({ seq, up: true, whole: false, facts: [fact] });
+  }
+
+  #down(problem: string) {
+    return { seq: this.#parts.nextSeq(), up: false, whole: false, facts: [], problem };
   }
 
   #report(seen: { seq: number; up: boolean; whole: boolean; facts: readonly Fact[]; problem?: string }): Promise<void> {
@@ -276,15 +344,6 @@ export class HostSession {
       facts: [...seen.facts],
     });
   }
-}
-
-/** The newest LEDGER_MAX are kept. */
-function remember<V>(map: Map<string, V>, key: string, value: V): void {
-  map.delete(key);
-  map.set(key, value);
-  if (map.size <= LEDGER_MAX) return;
-  const oldest = map.keys().next();
-  if (oldest.done !== true) map.delete(oldest.value);
 }
 
 function errorOf(error: unknown, step: string | undefined): NonNullable<Outcome['error']> {

@@ -22,9 +22,13 @@ export interface WorkContext {
   readonly signal: AbortSignal;
   /** One at a time for each bridge: making a port and taking the last one away must not cross. */
   readonly bridges: KeyedLock;
+  /** To be awaited before a step that must not happen twice for one command. */
+  readonly begin: (step: string) => Promise<void>;
+  /** The step that an earlier run of this very command was about to do when it was cut off. */
+  readonly begunStep: string | undefined;
 }
 
-/** verb -> what it does. Each is in ensure form: done twice is done once. */
+/** verb -> what it does. Each is in ensure form: done twice is done once; reboot with the help of the ledger. */
 export const INSTANCE_WORK: {
   readonly [V in InstanceCommand['verb']]: (
     context: WorkContext,
@@ -167,15 +171,28 @@ async function rebootInstance(
   const fact = await log.run('look', () => drivers.hypervisor.lookup(uuid));
   if (fact === undefined)
     throw new CloudError('NotFound', `the domain of ${spec.instanceId} is not defined on its host`);
+  if (!isOff(fact) && context.begunStep !== undefined) return afterCutReboot(context, spec);
   const off =
     isOff(fact) ||
     (!command.force && (await log.run('shutdown', () => askToShutDown(context, uuid, command.timeoutMs))));
+  await context.begin(off ? 'start' : 'reset');
   if (off) {
     await log.run('start', () => drivers.hypervisor.start(uuid));
     await log.run('guard', () => drivers.network.guardPort(networkSpec(spec), portSpec(spec)));
   } else {
     await log.run('reset', () => drivers.hypervisor.reset(uuid));
   }
+}
+
+/** The worker before us died at the last step of this reboot, and the guest is on. */
+async function afterCutReboot({ begunStep, log, drivers }: WorkContext, spec: InstanceSpec): Promise<void> {
+  if (begunStep === 'reset') {
+    throw new CloudError(
+      'PartlyDone',
+      `the worker ended while it reset ${spec.instanceId}: whether the guest was reset is not known; reboot it again if it was not`,
+    );
+  }
+  await log.run('guard', () => drivers.network.guardPort(networkSpec(spec), portSpec(spec)));
 }
 
 async function removeInstance(

@@ -74,15 +74,17 @@ export class Observations {
     return changed;
   }
 
+  /** What a former owner of the host says of a command is not taken: the owner of now has been given it again. */
   outcome(outcome: Outcome, atMs: number): void {
+    const host = this.#hosts.get(outcome.hostId);
+    if (host !== undefined && outcome.epoch < host.epoch) return;
     this.#progress.delete(outcome.instanceId);
     if (this.#outcomes.size >= OUTCOMES_KEPT) {
       const oldest = this.#outcomes.keys().next();
       if (oldest.done !== true) this.#outcomes.delete(oldest.value);
     }
     this.#outcomes.set(outcome.commandId, outcome);
-    const host = this.#hosts.get(outcome.hostId);
-    if (host === undefined || outcome.epoch < host.epoch) return;
+    if (host === undefined) return;
     const { hostId, session, seq, instanceId, fact } = outcome;
     const at = { hostId, session, seq, atMs };
     if (fact !== undefined) observe(host.domains, at, instanceId, fact.power, fact.reason);

@@ -11,6 +11,7 @@ import { anyWorker, askWorker } from '../hosts/ask-worker.ts';
 import { findHost } from '../hosts/find-host.ts';
 import { hostView } from '../hosts/host-view.ts';
 import { pinTransport } from '../hosts/pin-transport.ts';
+import { refuseClaimed } from '../hosts/refuse-claimed.ts';
 import { waitForReports } from '../hosts/wait-for-report.ts';
 import type { ChangeHandler, ReadHandler } from './handler.ts';
 import { badParameter } from './handler.ts';
@@ -35,6 +36,7 @@ export const addHost: ChangeHandler<'AddHost', Probed> = {
     const workerId = anyWorker(cloud);
     const transport = await pinTransport(cloud, workerId, input.Transport);
     const answer = await askWorker(cloud, workerId, 'host-probe', { transport }, PROBE_TIMEOUT_MS);
+    refuseClaimed(cloud, answer);
     return { workerId, transport, facts: HostFactsMessage.parse(answer) };
   },
 

@@ -81,9 +81,15 @@ function hostName(transport: HostTransport): string {
   return transport.kind === 'simulated' ? transport.name : transport.kind;
 }
 
-function simulatedDrivers(host: SimHost, session: SimSession, blobs: Pick<Blobs, 'head'>): Omit<HostDrivers, 'close'> {
+function simulatedDrivers(
+  host: SimHost,
+  session: SimSession,
+  blobs: Pick<Blobs, 'head'>,
+  clock: Clock,
+): Omit<HostDrivers, 'close'> {
   const { calls } = host;
   return {
+    claim: simulatedClaim(host, session, clock),
     hypervisor: simulatedHypervisor(host, session),
     network: simulatedNetwork(host, session),
     images: simulatedImages(host, session, blobs),
@@ -251,5 +257,11 @@ function simulatedImages(host: SimHost, session: SimSession, blobs: Pick<Blobs, 
         host.consoles.delete(instanceId);
       }),
     listInstanceDirs: () => calls.run(session, 'listInstanceDirs', () => [...disks.keys()].sort()),
+    collect: ({ keepSha256, remove }) =>
+      calls.run(session, 'collect', () => {
+        const surplus = [...images].filter((digest) => !keepSha256.includes(digest));
+        if (remove) for (const digest of surplus) images.delete(digest);
+        return surplus.map((digest) => host.imagePath(digest));
+      }),
   };
 }

@@ -24,6 +24,7 @@ export type SimCall =
   | 'ensureOverlay'
   | 'removeInstanceDir'
   | 'listInstanceDirs'
+  | 'collect'
   | 'probe'
   | 'readConsole'
   | 'openConsole'
@@ -140,7 +141,9 @@ export class SimCalls {
     const gone = session.closed ? 'the connection was closed' : this.#unreachable();
     if (gone !== undefined) throw new CloudError('Unavailable', gone);
     if (!UNGUARDED.has(call) && this.#isStale(session)) {
-      throw new CloudError('StaleEpoch', `${call}: another owner has claimed the host`, { details: { holder: 'other' } });
+      throw new CloudError('StaleEpoch', `${call}: another owner has claimed the host`, {
+        details: { holder: 'other' },
+      });
     }
     this.counts.set(call, (this.counts.get(call) ?? 0) + 1);
     if (fault?.how !== 'fail') return;
