@@ -9,13 +9,14 @@ import { keyPath } from '../support/key-files.ts';
 import { pinnedHostKeys } from '../support/pin-host-keys.ts';
 import type { Session } from '../support/session.ts';
 import { sshArgv } from '../support/ssh-argv.ts';
+import { wayToGuests } from '../support/way-to-guests.ts';
 
 const TINY = 'tiny';
 
 export class InstanceSsh extends BaseCommand {
   static override summary = 'log in to an instance, or run a command there';
   static override description =
-    'The host keys that the guest printed on its console are pinned at the first time and alone trusted after it. Ends with the exit code of ssh.';
+    'The host keys that the guest printed on its console are pinned at the first time and alone trusted after it. The guest of a host over SSH is reached through that host, with the key of the cloud where you may read it and with keys of your own where not. Ends with the exit code of ssh.';
   static override aliases = ['ssh-instance'];
   static override examples = [
     '<%= config.bin %> instance ssh i-0123456789abcdef0',
@@ -46,6 +47,7 @@ export class InstanceSsh extends BaseCommand {
     const identity = flags.identity ?? this.#ownKey(instance);
     const login = flags.login ?? (await loginFor(session, instance.imageId));
     const knownHostsFile = await pinnedHostKeys(session, instance.instanceId, flags.timeout);
+    const proxyCommand = await wayToGuests(session, instance.hostId);
     return this.io.exec(
       'ssh',
       sshArgv({
@@ -54,6 +56,7 @@ export class InstanceSsh extends BaseCommand {
         login,
         identity,
         knownHostsFile,
+        proxyCommand,
         batch: !this.io.interactive,
         command,
       }),

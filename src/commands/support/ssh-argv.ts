@@ -4,6 +4,8 @@ export interface SshTarget {
   readonly login: string;
   readonly identity: string | undefined;
   readonly knownHostsFile: string;
+  /** Leads to the guest; undefined: its address is routed from here. */
+  readonly proxyCommand: string | undefined;
   /** Nobody can be asked for a password or a passphrase. */
   readonly batch: boolean;
   /** Words of the command to run; none: a login shell. */
@@ -21,6 +23,7 @@ export function sshArgv(target: SshTarget): string[] {
     ConnectTimeout: '10',
     ConnectionAttempts: '5',
     LogLevel: 'ERROR',
+    ...(target.proxyCommand === undefined ? {} : { ProxyCommand: target.proxyCommand }),
     ...(target.batch ? { BatchMode: 'yes' } : {}),
     ...(target.identity === undefined ? {} : { IdentitiesOnly: 'yes' }),
   };

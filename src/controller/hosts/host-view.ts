@@ -56,9 +56,13 @@ function reachOf(transport: HostTransport): Pick<HostView, 'transport' | 'ssh'> 
       login: LOGIN_TEXT[login.kind](login as never),
       sudo,
       ...(jump === undefined ? {} : { jump: addressText(jump) }),
+      servers: [...(jump === undefined ? [] : [jump]), transport].map(serverOf),
+      access: login,
     },
   };
 }
+
+const serverOf = ({ host, port, user, hostKey }: SshServer): SshServer => ({ host, port, user, hostKey });
 
 const addressText = ({ user, host, port }: SshServer): string =>
   `${user}@${host.includes(':') ? `[${host}]` : host}:${port}`;

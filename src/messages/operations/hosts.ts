@@ -31,7 +31,27 @@ export const HostView = z.object({
   /** `local`, `simulated`, or `ssh://user@host:port`. */
   transport: z.string(),
   ssh: z
-    .object({ fingerprint: z.string(), login: z.string(), sudo: z.boolean(), jump: z.string().optional() })
+    .object({
+      fingerprint: z.string(),
+      login: z.string(),
+      sudo: z.boolean(),
+      jump: z.string().optional(),
+      /** The way there: each reached through the one before it, the host last. */
+      servers: z.array(
+        z.object({
+          host: z.string(),
+          port: z.int(),
+          user: z.string(),
+          hostKey: z.object({ type: z.string(), base64: z.string() }),
+        }),
+      ),
+      /** What `login` says in words. */
+      access: z.discriminatedUnion('kind', [
+        z.object({ kind: z.literal('cloud') }),
+        z.object({ kind: z.literal('file'), path: z.string() }),
+        z.object({ kind: z.literal('agent'), socket: z.string() }),
+      ]),
+    })
     .optional(),
   facts: HostFactsView,
   usage: z.object({ instances: z.int(), vcpus: z.int(), memoryMib: z.int(), diskGib: z.int() }),

@@ -53,7 +53,14 @@ describe('host keys on a console', () => {
 });
 
 describe('the words for ssh', () => {
-  const target = { instanceId: 'i-1', address: '10.0.0.2', login: 'root', knownHostsFile: '/k', batch: true };
+  const target = {
+    instanceId: 'i-1',
+    address: '10.0.0.2',
+    login: 'root',
+    knownHostsFile: '/k',
+    batch: true,
+    proxyCommand: undefined,
+  };
 
   it('trust the pinned keys alone and try the named key alone', () => {
     const words = sshArgv({ ...target, identity: '/mine.pem', command: ['echo', 'a', 'b', 'a'] });
