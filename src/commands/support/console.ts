@@ -17,3 +17,16 @@ export async function readConsole(session: Session, instanceId: string, fromByte
   });
   return { bytes: Buffer.from(part.output, 'base64'), nextByte: part.nextByte };
 }
+
+/** So many bytes before the end of an instance's console log, older files of it included. */
+export async function readLogTail(session: Session, instanceId: string, tailBytes: number): Promise<Buffer> {
+  const parts: Buffer[] = [];
+  for await (const item of session.watch('WatchConsole', {
+    InstanceId: instanceId,
+    TailBytes: tailBytes,
+    Follow: false,
+  })) {
+    if (item.kind === 'output') parts.push(Buffer.from(item.output, 'base64'));
+  }
+  return Buffer.concat(parts);
+}

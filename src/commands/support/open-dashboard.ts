@@ -1,14 +1,13 @@
 import type { Clock } from '../../base/clock.ts';
-import { CloudError } from '../../base/errors.ts';
 import { cutMark, wantsColor } from '../../views/paint.ts';
 import { runDashboard } from '../../views/dashboard/run-dashboard.tsx';
 import { readConsole } from './console.ts';
+import { endWithParent } from './end-with-parent.ts';
 import type { Session } from './session.ts';
 
 /** ssh says why it failed, and the dashboard would draw over it. */
 const SSH = `trap : INT; "$@"; code=$?; [ $code -eq 0 ] || { printf 'ended with %s; press Enter to go back ' $code; read -r _; }`;
 
-const ORPHAN_MS = 500;
 const LATE_MS = 100;
 
 /** Ctrl-c is meant for the program that has the terminal now. */
@@ -25,20 +24,6 @@ async function withoutInterrupts(clock: Clock, run: () => Promise<unknown>): Pro
     for (const listener of listeners) process.on('SIGINT', listener);
     process.off('SIGINT', nothing);
   }
-}
-
-/** When bin/terminal-guard is killed the shell has the terminal again; two programs that read one keyboard help nobody. */
-function endWithParent(clock: Clock): { readonly signal: AbortSignal; stop(): void } {
-  const gone = new AbortController();
-  const parent = process.ppid;
-  const timer = clock.every(
-    ORPHAN_MS,
-    () => {
-      if (process.ppid !== parent) gone.abort(new CloudError('Unavailable', 'the program that started it is gone'));
-    },
-    { unref: true },
-  );
-  return { signal: gone.signal, stop: () => timer.cancel() };
 }
 
 export async function openDashboard(

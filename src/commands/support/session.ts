@@ -1,6 +1,13 @@
 import { CloudError } from '../../base/errors.ts';
 import type { CallOptions, CloudClient } from '../../client/cloud-client.ts';
-import type { OperationInput, OperationOutput, StreamName, UnaryName } from '../../messages/operations/index.ts';
+import type { ConsoleChannel } from '../../messages/console.ts';
+import type {
+  DuplexName,
+  OperationInput,
+  OperationOutput,
+  StreamName,
+  UnaryName,
+} from '../../messages/operations/index.ts';
 import { filterRows } from '../../views/filter.ts';
 import {
   renderListing,
@@ -136,6 +143,16 @@ export class Session {
     const client = await this.client();
     try {
       yield* client.stream(name, input, { signal });
+    } catch (error) {
+      throw error instanceof CloudError ? inCommandWords(error, this.#parameters, input) : error;
+    }
+  }
+
+  /** Opens a connection of bytes. */
+  async duplex<N extends DuplexName>(name: N, input: OperationInput<N>): Promise<ConsoleChannel> {
+    const client = await this.client();
+    try {
+      return await client.duplex(name, input, { signal: this.io.signal });
     } catch (error) {
       throw error instanceof CloudError ? inCommandWords(error, this.#parameters, input) : error;
     }

@@ -1,0 +1,119 @@
+import type { Clock } from '../../base/clock.ts';
+import type { ConsoleChannel, ConsoleEnd } from '../../messages/console.ts';
+import { splitTyped, type ConsoleKeys } from './console-keys.ts';
+import { TerminalAftercare } from './terminal-aftercare.ts';
+
+/** Of a paste that the guest does not take; more is dropped, with a bell. */
+const TYPED_MAX_BYTES = 1024 * 1024;
+
+export interface Terminal {
+  readonly stdin: NodeJS.ReadStream;
+  readonly stdout: NodeJS.WriteStream;
+  readonly stderr: NodeJS.WriteStream;
+}
+
+export type ConsoleOutcome = { readonly kind: 'detached' } | ({ readonly kind: 'ended' } & ConsoleEnd);
+
+async function print(stdout: NodeJS.WriteStream, bytes: Uint8Array): Promise<void> {
+  if (stdout.write(bytes)) return;
+  await new Promise<void>((resolve) => stdout.once('drain', resolve));
+}
+
+/** Prints until the console ends; undefined when it was closed here. */
+async function output(
+  channel: ConsoleChannel,
+  { stdout, stderr }: Terminal,
+  seen: (bytes: Uint8Array) => void,
+): Promise<ConsoleEnd | undefined> {
+  for await (const item of channel.read()) {
+    if (item.kind === 'ended') return { reason: item.reason, message: item.message };
+    if (item.kind === 'skipped') stderr.write(`\r\n[${item.byteCount} bytes came too fast; they are in the log]\r\n`);
+    else {
+      seen(item.bytes);
+      await print(stdout, item.bytes);
+    }
+  }
+  return undefined;
+}
+
+/** What a shell on the serial line has to be told, since the line has no way to say it. */
+const sizeCommand = ({ rows, columns }: NodeJS.WriteStream): string => ` stty rows ${rows} columns ${columns}\r`;
+
+/** Keys to the console, from a terminal in raw mode. Resolves at the detach key. */
+function typing(channel: ConsoleChannel, { stdin, stdout }: Terminal, keys: ConsoleKeys): Promise<void> {
+  return new Promise((resolve) => {
+    let waiting = 0;
+    const send = (bytes: Buffer): void => {
+      if (waiting + bytes.length > TYPED_MAX_BYTES) {
+        stdout.write('\x07');
+        return;
+      }
+      waiting += bytes.length;
+      void channel.write(bytes).finally(() => (waiting -= bytes.length));
+    };
+    // The keyboard is always read: who waits for a guest that takes nothing must be able to leave.
+    stdin.on('data', (chunk: Buffer) => {
+      for (const typed of splitTyped(chunk, keys)) {
+        if (typed.kind === 'detach') resolve();
+        else send(typed.kind === 'size' ? Buffer.from(sizeCommand(stdout)) : typed.bytes);
+      }
+    });
+    stdin.once('end', () => resolve());
+  });
+}
+
+/** One person's terminal and a console, until the detach key or the console's end. The terminal is given back whatever happens. */
+export async function attachTerminal(
+  channel: ConsoleChannel,
+  terminal: Terminal,
+  options: { readonly keys: ConsoleKeys; readonly signal: AbortSignal },
+): Promise<ConsoleOutcome> {
+  const { stdin, stdout } = terminal;
+  const { signal, keys } = options;
+  const aftercare = new TerminalAftercare();
+  stdin.setRawMode(true);
+  try {
+    const ended = output(channel, terminal, (bytes) => aftercare.see(bytes));
+    const detached = typing(channel, terminal, keys);
+    const stopped = aborted(signal);
+    const how = await Promise.race([ended, detached.then(() => 'detached' as const), stopped]);
+    signal.throwIfAborted();
+    return how === undefined || how === 'detached' ? { kind: 'detached' } : { kind: 'ended', ...how };
+  } finally {
+    stdin.removeAllListeners('data');
+    stdin.setRawMode(false);
+    stdin.pause();
+    stdout.write(`${aftercare.restore()}\r\n`);
+    await channel.close();
+  }
+}
+
+/** Input that is no terminal: it is sent, and what comes until lingerMs after its end is printed. */
+export async function attachPipe(
+  channel: ConsoleChannel,
+  terminal: Terminal,
+  options: { readonly lingerMs: number; readonly clock: Clock; readonly signal: AbortSignal },
+): Promise<ConsoleOutcome> {
+  const { lingerMs, clock, signal } = options;
+  const sent = async (): Promise<'detached'> => {
+    for await (const chunk of terminal.stdin as AsyncIterable<Buffer>) await channel.write(chunk);
+    await clock.sleep(lingerMs, signal);
+    return 'detached';
+  };
+  try {
+    const ended = output(channel, terminal, () => undefined);
+    const how = await Promise.race([ended, sent(), aborted(signal)]);
+    signal.throwIfAborted();
+    return how === undefined || how === 'detached' ? { kind: 'detached' } : { kind: 'ended', ...how };
+  } finally {
+    terminal.stdin.destroy();
+    await channel.close();
+  }
+}
+
+function aborted(signal: AbortSignal): Promise<undefined> {
+  return new Promise((resolve) => {
+    if (signal.aborted) resolve(undefined);
+    else signal.addEventListener('abort', () => resolve(undefined), { once: true });
+  });
+}
