@@ -7,6 +7,8 @@ export interface SocketsSeen {
   readonly lines: readonly string[];
 }
 
+const INSTALL = 'apt-get install libvirt-daemon-system qemu-system-x86, then: systemctl start libvirtd';
+
 /** What to type on the host, so that its user gets into libvirt. sudo is of no help with a socket: the SSH server opens it as the user. */
 export const joinLibvirt = (user: string): string => `usermod -aG libvirt ${user}`;
 
@@ -22,22 +24,22 @@ export function explainLibvirt(error: unknown, user: string | undefined, seen: S
     return new CloudError(
       'OperationNotPermitted',
       `libvirt does not let ${user} in; on the host, as root: ${joinLibvirt(user)} (it holds from the next login on)`,
-      { cause: error, ...(error.details === undefined ? {} : { details: error.details }) },
+      { cause: error, details: { ...error.details, mend: joinLibvirt(user) } },
     );
   }
   if (!isCode(error, 'Unavailable')) return error;
   if (line === undefined) {
     return new CloudError(
       'Unavailable',
-      `libvirt has no socket (${libvirtSocketCandidates.join(', ')}) there: apt-get install libvirt-daemon-system qemu-system-x86, then systemctl start libvirtd`,
-      { cause: error },
+      `libvirt has no socket (${libvirtSocketCandidates.join(', ')}) there: ${INSTALL}`,
+      { cause: error, details: { ...error.details, mend: INSTALL } },
     );
   }
   if (user !== undefined && user !== 'root') {
     return new CloudError(
       'OperationNotPermitted',
       `${user} can not open libvirt's socket (${line.split(/\s+/).slice(0, 4).join(' ')}), and sudo is of no help there; on the host, as root: ${joinLibvirt(user)}`,
-      { cause: error },
+      { cause: error, details: { mend: joinLibvirt(user) } },
     );
   }
   return error;

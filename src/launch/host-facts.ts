@@ -1,6 +1,6 @@
 import { CloudError } from '../base/errors.ts';
-import { parseCidr } from '../domain/addressing.ts';
 import type { HostShell } from '../ports/host-shell.ts';
+import { parseRoutes, ROUTES_ARGV } from '../workers/drivers/host-check/network-facts.ts';
 
 /** Free space where disks will live, in whole GiB; looks at the nearest folder that exists, and makes none. */
 export async function freeDiskGib(shell: HostShell, path: string): Promise<number> {
@@ -20,31 +20,9 @@ export async function totalMemoryMib(shell: HostShell): Promise<number> {
   return Math.floor(Number(kib) / 1024);
 }
 
-interface RouteRow {
-  readonly dst?: string;
-  readonly dev?: string;
-}
-
 /** IPv4 networks that the host routes, without its default route and without ours (bridges nvb*). */
 export async function hostRoutes(shell: HostShell): Promise<string[]> {
-  const { exitCode, stdout, stderr } = await shell.exec(['ip', '-j', '-4', 'route', 'show', 'table', 'main']);
+  const { exitCode, stdout, stderr } = await shell.exec(ROUTES_ARGV);
   if (exitCode !== 0) throw new CloudError('HostError', `ip route failed on ${shell.name}: ${stderr.trim()}`);
-  return parseRoutes(stdout);
-}
-
-export function parseRoutes(json: string): string[] {
-  const rows = (json.trim() === '' ? [] : JSON.parse(json)) as RouteRow[];
-  return rows
-    .filter((row) => row.dst !== undefined && row.dst !== 'default' && row.dev?.startsWith('nvb') !== true)
-    .map((row) => (row.dst?.includes('/') === true ? row.dst : `${row.dst ?? ''}/32`))
-    .filter((cidr) => isCidr(cidr));
-}
-
-function isCidr(text: string): boolean {
-  try {
-    parseCidr(text);
-    return true;
-  } catch {
-    return false;
-  }
+  return parseRoutes(stdout).map(({ cidr }) => cidr);
 }

@@ -39,6 +39,6 @@ export function workerDrivers(parts: WorkerDriversParts): WorkerDrivers {
     acceptMetadata === undefined ? {} : { metadata: { port: config.metadata.port, accept: acceptMetadata } };
   return {
     openDrivers: (blobs) => realHosts({ ...common, ...metadata, blobs }),
-    reach: createHostReach(common),
+    reach: createHostReach({ ...common, metadataPort: config.metadata.port }),
   };
 }

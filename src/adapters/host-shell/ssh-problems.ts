@@ -74,7 +74,7 @@ export function changedHostKey(place: string, pin: HostKeyPin, offered: HostKey)
     'host-key',
     `refused ${place}: its host key is ${hostKeyText(offered)}, but ${hostKeyText(pin)} was pinned. ` +
       'If the host was installed anew, compare with `ssh-keygen -l -f` of its /etc/ssh/ssh_host_*_key.pub on its own console ' +
-      'and pin the new key; if not, somebody may stand in between: do not go on',
+      'and pin the new key ("novactl host set-key"); if not, somebody may stand in between: do not go on',
   );
   const details = { ...error.details, pinned: hostKeyText(pin), offered: hostKeyText(offered) };
   return new CloudError('Unavailable', error.message, { details });
@@ -98,7 +98,8 @@ export function refusedLogin(place: string, user: string, refusal: LoginRefusal)
   else if (methods !== undefined && !methods.includes('publickey')) {
     advice = `it takes only ${methods.join(', ') || 'no'} logins: set \`PubkeyAuthentication yes\` in its sshd_config`;
   } else if (user === 'root') advice += '; its sshd_config must not say `PermitRootLogin no`';
-  return noConnection('login', `${place} refuses the login of ${user}: ${advice}`);
+  const error = noConnection('login', `${place} refuses the login of ${user}: ${advice}`);
+  return new CloudError(error.code, error.message, { details: { ...error.details, mend: advice } });
 }
 
 const PROTOCOL: readonly { pattern: RegExp; reason: SshReason; text: string }[] = [

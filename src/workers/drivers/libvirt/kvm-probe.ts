@@ -46,10 +46,10 @@ export function kvmProbeArgv(path: string, accelerator: 'kvm' | 'tcg'): string[]
 }
 
 /** What the exit status and the last words of QEMU mean. */
-export function kvmVerdict(exitCode: number, stderr: string): KvmVerdict {
-  if (exitCode === GUEST_RAN) return { works: true, why: 'a guest ran under KVM' };
+export function kvmVerdict(exitCode: number, stderr: string, under = 'KVM'): KvmVerdict {
+  if (exitCode === GUEST_RAN) return { works: true, why: `a guest ran under ${under}` };
   if (exitCode === KILLED) {
-    return { works: false, why: `a guest that needs milliseconds did not end in ${PROBE_SECONDS} s under KVM` };
+    return { works: false, why: `a guest that needs milliseconds did not end in ${PROBE_SECONDS} s under ${under}` };
   }
   if (exitCode === NOT_INSTALLED) return { works: false, why: 'qemu-system-x86_64 is not installed' };
   const lines = stderr.split('\n').filter((line) => line.trim() !== '');
@@ -57,25 +57,37 @@ export function kvmVerdict(exitCode: number, stderr: string): KvmVerdict {
   return { works: false, why: `QEMU ended with status ${exitCode}: ${said.slice(0, 200)}` };
 }
 
-/**
- * Really boots a guest under KVM, as root or as `owner` (whom libvirt runs QEMU as: HypervisorFacts.qemuUid). x86-64 only.
- * Never throws for a host without KVM; HostShell's own errors pass through.
- */
-export async function kvmBootsGuest(
-  shell: HostShell,
-  options: { readonly random: Random; readonly owner?: { readonly uid: number; readonly gid: number } },
-): Promise<KvmVerdict> {
+interface ProbeOptions {
+  readonly random: Random;
+  /** Whom libvirt runs QEMU as (HypervisorFacts.qemuUid); absent: whoever our commands run as. */
+  readonly owner?: { readonly uid: number; readonly gid: number };
+}
+
+/** Really boots a guest under KVM. x86-64 only. Never throws for a host without KVM; HostShell's own errors pass through. */
+export async function kvmBootsGuest(shell: HostShell, options: ProbeOptions): Promise<KvmVerdict> {
   const device = await shell.exec(['test', '-c', '/dev/kvm']);
   if (device.exitCode !== 0) return { works: false, why: 'there is no /dev/kvm on that host' };
-  const path = `/tmp/novactl-kvm-${randomHex(options.random, 16)}.img`;
-  const { owner } = options;
+  return bootsGuest(shell, 'kvm', options);
+}
+
+/** The same under software emulation. */
+export function tcgBootsGuest(shell: HostShell, options: ProbeOptions): Promise<KvmVerdict> {
+  return bootsGuest(shell, 'tcg', options);
+}
+
+async function bootsGuest(
+  shell: HostShell,
+  accelerator: 'kvm' | 'tcg',
+  { random, owner }: ProbeOptions,
+): Promise<KvmVerdict> {
+  const path = `/tmp/novactl-kvm-${randomHex(random, 16)}.img`;
   const asOwner =
     owner === undefined ? [] : ['setpriv', `--reuid=${owner.uid}`, `--regid=${owner.gid}`, '--init-groups'];
   await shell.writeFile(path, kvmProbeSector(), { mode: 0o644 });
   try {
-    const argv = [...asOwner, ...kvmProbeArgv(path, 'kvm')];
+    const argv = [...asOwner, ...kvmProbeArgv(path, accelerator)];
     const { exitCode, stderr } = await shell.exec(argv, { timeoutMs: SHELL_TIMEOUT_MS });
-    return kvmVerdict(exitCode, stderr);
+    return kvmVerdict(exitCode, stderr, accelerator === 'kvm' ? 'KVM' : 'software emulation');
   } finally {
     await shell.exec(['rm', '-f', path]);
   }
