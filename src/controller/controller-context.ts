@@ -5,9 +5,11 @@ import type { PlacementPolicy } from '../domain/placement.ts';
 import type { Blobs } from '../ports/blobs.ts';
 import type { Bus } from '../ports/bus.ts';
 import type { Sealer } from '../ports/sealer.ts';
+import type { StateArchives } from '../ports/state-archive.ts';
 import type { Store } from '../ports/store.ts';
 import type { Observations } from './hosts/observations.ts';
 import type { WorkerDirectory } from './hosts/worker-directory.ts';
+import type { MaintenanceRuns } from './maintenance/maintenance-runs.ts';
 
 /** Settings that the controller's parts need, all defaults filled (compiled from the configuration). */
 export interface ControllerPolicy {
@@ -24,6 +26,12 @@ export interface ControllerPolicy {
   readonly terminatedKeepMs: number;
   readonly maxAttempts: number;
   readonly operationsKeepMs: number;
+  /** Bytes that were sent and became no image are kept so long. */
+  readonly uploadKeepMs: number;
+  /** Image files on hosts that no image has any more are kept so long. */
+  readonly imageCacheKeepMs: number;
+  /** Backups that are kept. */
+  readonly backupKeep: number;
   /** Hosts are simulated: AddHost takes the transport of that name. */
   readonly simulatedHosts: boolean;
 }
@@ -53,6 +61,8 @@ export interface ControllerContext {
   readonly process: ProcessFacts;
   readonly observations: Observations;
   readonly workers: WorkerDirectory;
+  readonly archives: StateArchives;
+  readonly maintenance: MaintenanceRuns;
   /** False: this process does not look at the host, so that its silence means nothing. Absent: it looks at all. */
   readonly looksAt?: (hostId: string) => boolean;
 }

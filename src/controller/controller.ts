@@ -29,6 +29,7 @@ export class Controller {
     this.#context = context;
     this.executor = new Executor(context);
     this.instances = new InstanceLoop(context);
+    context.maintenance.attach(this.instances);
   }
 
   async start(): Promise<void> {
@@ -41,6 +42,7 @@ export class Controller {
 
   async close(): Promise<void> {
     this.#housekeeping?.cancel();
+    await this.#context.maintenance.close();
     await this.#subscription?.close();
     await this.instances.close();
     await this.#keepingHouse;

@@ -33,6 +33,8 @@ export const KEYS = {
   instance: (id: string) => `instance/${id}`,
   userData: (instanceId: string) => `userdata/${instanceId}`,
   operation: (id: string) => `operation/${newestFirst(id)}`,
+  maintenance: (job: string) => `maintain/job/${job}`,
+  maintenancePause: 'maintain/pause',
   token: (projectId: string, name: string, token: string) => `token/${projectId}/${name}/${token}`,
 } as const;
 

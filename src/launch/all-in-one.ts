@@ -93,7 +93,7 @@ export function controllerContext(
     archives: createFileArchives({
       stateDir: config.stateDir,
       dir: config.backup.dir || join(config.stateDir, 'backups'),
-      blobs,
+      blobs: parts.blobs,
       random,
     }),
     maintenance: new MaintenanceRuns({ random, clock }),

@@ -24,6 +24,9 @@ export function controllerPolicy(config: Config): ControllerPolicy {
     terminatedKeepMs: instances.terminatedKeepMs,
     maxAttempts: instances.maxAttempts,
     operationsKeepMs: config.operations.keepMs,
+    uploadKeepMs: config.collect.uploadKeepMs,
+    imageCacheKeepMs: config.collect.imageCacheKeepMs,
+    backupKeep: config.backup.keep,
     simulatedHosts: config.drivers === 'simulated',
   });
 }

@@ -39,6 +39,16 @@ export const InstanceSpec = z.object({
 });
 export type InstanceSpec = z.output<typeof InstanceSpec>;
 
+/** What an instance learns of itself beside what its specification says. The user data may be a secret. */
+export const InstanceSeed = z.object({
+  instanceType: z.string(),
+  /** OpenSSH lines. */
+  publicKeys: z.array(z.string()),
+  /** Base64. */
+  userData: z.string().optional(),
+});
+export type InstanceSeed = z.output<typeof InstanceSeed>;
+
 const base = {
   v: z.literal(1),
   commandId: z.string(),
@@ -55,6 +65,8 @@ export const InstanceCommand = z.discriminatedUnion('verb', [
     verb: z.literal('run'),
     /** The instance has run before: a missing disk is then a loss, not something to make anew. */
     hasRun: z.boolean(),
+    /** What the guest finds on its seed disk. Absent: it gets none. */
+    seed: InstanceSeed.optional(),
   }),
   z.object({ ...base, verb: z.literal('stop'), force: z.boolean(), timeoutMs: z.int() }),
   z.object({ ...base, verb: z.literal('reboot'), force: z.boolean(), timeoutMs: z.int() }),

@@ -5,6 +5,8 @@ export interface BlobInfo {
   readonly sizeBytes: number;
   /** Lower-case hex. */
   readonly sha256: string;
+  /** When it came, where that is known. Only `list` says it. */
+  readonly storedAtMs?: number;
 }
 
 /** Image bytes and other large things. Keys are ours ([A-Za-z0-9._/-], no `..`); what is visible is whole and synced. */

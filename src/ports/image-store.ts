@@ -28,8 +28,16 @@ export interface ImageStore {
   ensureImage(image: ImageFile): Promise<string>;
   /** The path of the instance's root disk; one that exists is kept whatever the spec says. */
   ensureOverlay(spec: OverlaySpec): Promise<string>;
+  /** Writes the disk that tells the guest who it is, readable by its owner alone; its path. The instance's folder is there. */
+  writeSeed(instanceId: string, image: Buffer, owner: { readonly uid: number; readonly gid: number }): Promise<string>;
   /** Disk and all. Absent is success. */
   removeInstanceDir(instanceId: string): Promise<void>;
   /** Ids of the instances that have a folder. */
   listInstanceDirs(): Promise<string[]>;
+  /** Image files whose digest is not to be kept and that are old enough, and halves of uploads; their paths. Without `remove` they stay. */
+  collect(order: {
+    readonly keepSha256: readonly string[];
+    readonly minAgeMs: number;
+    readonly remove: boolean;
+  }): Promise<string[]>;
 }

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { mkdir, open, readFile, readdir, unlink } from 'node:fs/promises';
+import { mkdir, open, readFile, readdir, stat, unlink } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { Readable } from 'node:stream';
 import { syncFolder, writeDurably } from '../../base/durable-file.ts';
@@ -107,9 +107,15 @@ class BlobFolder {
     return entry;
   }
 
-  list(prefix: string): BlobInfo[] {
+  async list(prefix: string): Promise<BlobInfo[]> {
     const found = [...this.#index.values()].filter((entry) => entry.key.startsWith(prefix));
-    return found.sort((a, b) => (a.key < b.key ? -1 : 1)).map(infoOf);
+    found.sort((a, b) => (a.key < b.key ? -1 : 1));
+    const infos: BlobInfo[] = [];
+    for (const entry of found) {
+      const file = await stat(this.dataPath(entry)).catch(() => undefined);
+      infos.push({ ...infoOf(entry), ...(file === undefined ? {} : { storedAtMs: file.mtimeMs }) });
+    }
+    return infos;
   }
 
   dataPath(entry: Entry): string {

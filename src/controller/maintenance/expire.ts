@@ -63,6 +63,14 @@ export async function expireRecords({ store, clock, policy }: Context): Promise<
   return deleted;
 }
 
+/** How many `expireRecords` would delete now. */
+export function countExpired({ store, clock, policy }: Context): number {
+  const parts = { nowMs: clock.nowMs(), operationsKeepMs: policy.operationsKeepMs, replica: store };
+  const isOver = ({ prefix, isOver: over }: Rule): number =>
+    store.range<unknown>(prefix).filter(({ value }) => over(value, parts)).length;
+  return RULES.reduce((total, rule) => total + isOver(rule), 0);
+}
+
 /** Each as it was seen: one that somebody changed meanwhile stays, with those of its transaction, until the next time. */
 async function deleteAll(store: Context['store'], entries: readonly Entry<unknown>[]): Promise<number> {
   let deleted = 0;

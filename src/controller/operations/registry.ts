@@ -11,6 +11,13 @@ import { addHost, describeHosts } from './hosts.ts';
 import { deregisterImage, describeImages, registerImage } from './images.ts';
 import { createKeyPair, deleteKeyPair, describeKeyPairs, importKeyPair } from './keys.ts';
 import { checkHost, getCloudKey, getHostKey } from './look-at-host.ts';
+import {
+  describeMaintenance,
+  pauseMaintenance,
+  planMaintenance,
+  resumeMaintenance,
+  startMaintenance,
+} from './maintenance.ts';
 import { openConsole } from './open-console.ts';
 import { describeOperations, watchOperation } from './operations.ts';
 import { removeHost } from './remove-host.ts';
@@ -33,6 +40,7 @@ export const READS: { readonly [N in ReadName]: ReadHandler<N> } = {
   DescribeInstanceTypes: describeInstanceTypes,
   DescribeInstances: describeInstances,
   DescribeKeyPairs: describeKeyPairs,
+  DescribeMaintenance: describeMaintenance,
   DescribeOperations: describeOperations,
   ExplainInstance: explainInstance,
   ExplainPlacement: explainPlacement,
@@ -40,6 +48,7 @@ export const READS: { readonly [N in ReadName]: ReadHandler<N> } = {
   GetConsoleOutput: getConsoleOutput,
   GetHostKey: getHostKey,
   PlanInstances: planInstances,
+  PlanMaintenance: planMaintenance,
 };
 
 export const CHANGES: { readonly [N in ChangeName]: ChangeHandler<N, unknown> } = {
@@ -50,13 +59,16 @@ export const CHANGES: { readonly [N in ChangeName]: ChangeHandler<N, unknown> } 
   DeleteKeyPair: deleteKeyPair,
   DeregisterImage: deregisterImage,
   ImportKeyPair: importKeyPair,
+  PauseMaintenance: pauseMaintenance,
   RebootInstances: rebootInstances,
   RegisterImage: registerImage,
   RemoveHost: removeHost,
+  ResumeMaintenance: resumeMaintenance,
   RunInstances: runInstances,
   SetHostKey: setHostKey,
   SetHostState: setHostState,
   StartInstances: startInstances,
+  StartMaintenance: startMaintenance,
   StopInstances: stopInstances,
   TerminateInstances: terminateInstances,
 };

@@ -27,6 +27,13 @@ import {
   WatchInstances,
 } from './instances.ts';
 import { CreateKeyPair, DeleteKeyPair, DescribeKeyPairs, ImportKeyPair } from './keys.ts';
+import {
+  DescribeMaintenance,
+  PauseMaintenance,
+  PlanMaintenance,
+  ResumeMaintenance,
+  StartMaintenance,
+} from './maintenance.ts';
 
 /** Every operation there is. An action that is not here is answered with InvalidAction. */
 export const OPERATIONS = {
@@ -44,6 +51,7 @@ export const OPERATIONS = {
   DescribeInstanceTypes,
   DescribeInstances,
   DescribeKeyPairs,
+  DescribeMaintenance,
   DescribeOperations,
   ExplainInstance,
   ExplainPlacement,
@@ -52,14 +60,18 @@ export const OPERATIONS = {
   GetHostKey,
   ImportKeyPair,
   OpenConsole,
+  PauseMaintenance,
   PlanInstances,
+  PlanMaintenance,
   RebootInstances,
   RegisterImage,
   RemoveHost,
+  ResumeMaintenance,
   RunInstances,
   SetHostKey,
   SetHostState,
   StartInstances,
+  StartMaintenance,
   StopInstances,
   TerminateInstances,
   WatchCloud,

@@ -56,6 +56,21 @@ export function removeStaleTmpArgv(path: string, olderThanMin: number): string[]
   return ['find', path, '-maxdepth', '1', '-type', 'f', '-name', name, '-mmin', `+${olderThanMin}`, '-delete'];
 }
 
+/** Names of image files that nobody touched for longer, by the host's own clock. */
+export function listOldImagesArgv(imagesDir: string, olderThanMin: number): string[] {
+  const name = ['-regextype', 'posix-extended', '-regex', '.*/[0-9a-f]{64}'];
+  return ['find', imagesDir, '-maxdepth', '1', ...name, '-type', 'f', '-mmin', `+${olderThanMin}`, '-printf', '%f\\n'];
+}
+
+/** Paths of what uploads that were cut off left. */
+export function listStaleTmpArgv(path: string, olderThanMin: number): string[] {
+  return [...removeStaleTmpArgv(path, olderThanMin).slice(0, -1), '-printf', '%p\\n'];
+}
+
+export function removeFilesArgv(paths: readonly string[]): string[] {
+  return ['rm', '-f', '--', ...paths];
+}
+
 /** Free bytes for files in the folder, on a line after a heading. */
 export function freeBytesArgv(path: string): string[] {
   return ['df', '-B1', '--output=avail', '--', path];

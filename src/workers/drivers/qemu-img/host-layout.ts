@@ -18,6 +18,7 @@ export interface HostLayout {
   diskPath(instanceId: string): string;
   /** Where the disk is made, before it gets its name. */
   diskTmpPath(instanceId: string): string;
+  seedPath(instanceId: string): string;
 }
 
 function checkedId(instanceId: string): string {
@@ -44,5 +45,6 @@ export function hostLayout(baseDir: string): HostLayout {
     instanceDir,
     diskPath: (instanceId) => `${instanceDir(instanceId)}/disk.qcow2`,
     diskTmpPath: (instanceId) => `${instanceDir(instanceId)}/disk.qcow2.tmp`,
+    seedPath: (instanceId) => `${instanceDir(instanceId)}/seed.iso`,
   };
 }

@@ -8,6 +8,9 @@ import type { ImageFile, ImageStore, OverlaySpec } from '../../../ports/image-st
 import * as commands from './commands.ts';
 import { FOLDER_MODE, hostLayout, IMAGE_MODE, type HostLayout } from './host-layout.ts';
 
+/** It holds user data. */
+const SEED_MODE = 0o600;
+
 interface Marker {
   readonly v: 1;
   readonly sha256: string;
@@ -84,6 +87,12 @@ class HostImages implements ImageStore {
     });
   }
 
+  async writeSeed(instanceId: string, image: Buffer, owner: { uid: number; gid: number }): Promise<string> {
+    const path = this.#at.seedPath(instanceId);
+    await this.#shell.writeFile(path, image, { mode: SEED_MODE, uid: owner.uid, gid: owner.gid });
+    return path;
+  }
+
   async removeInstanceDir(instanceId: string): Promise<void> {
     await this.#run(commands.removeTreeArgv(this.#at.instanceDir(instanceId)));
   }
@@ -95,6 +104,23 @@ class HostImages implements ImageStore {
       .split('\n')
       .filter((name) => isId('instance', name))
       .sort();
+  }
+
+  async collect(order: Parameters<ImageStore['collect']>[0]): Promise<string[]> {
+    const { imagesDir } = this.#at;
+    if (!(await this.#succeeds(commands.isFolderArgv(imagesDir)))) return [];
+    const linesOf = async (argv: readonly string[]): Promise<string[]> =>
+      (await this.#run(argv)).stdout.split('\n').filter((line) => line !== '');
+    const keep = new Set(order.keepSha256);
+    const old = await linesOf(commands.listOldImagesArgv(imagesDir, Math.ceil(order.minAgeMs / 60_000)));
+    const surplus = old.filter((digest) => !keep.has(digest) && !this.#imageRuns.has(digest));
+    const stale = await linesOf(commands.listStaleTmpArgv(imagesDir, STALE_TMP_MIN));
+    if (order.remove && stale.length > 0) await this.#run(commands.removeFilesArgv(stale));
+    for (const digest of order.remove ? surplus : []) {
+      // The marker goes first: a file without one is not trusted, should this be cut short.
+      await this.#run(commands.removeFilesArgv([this.#at.markerPath(digest), this.#at.imagePath(digest)]));
+    }
+    return [...surplus.map((digest) => this.#at.imagePath(digest)), ...stale];
   }
 
   async #isThere(path: string): Promise<boolean> {

@@ -251,9 +251,15 @@ function simulatedImages(host: SimHost, session: SimSession, blobs: Pick<Blobs, 
         disks.set(spec.instanceId, spec.virtualSizeBytes);
         return path;
       }),
+    writeSeed: (instanceId, image) =>
+      calls.run(session, 'writeSeed', () => {
+        host.seeds.set(instanceId, image);
+        return `${host.folder(instanceId)}/seed`;
+      }),
     removeInstanceDir: (instanceId) =>
       calls.run(session, 'removeInstanceDir', () => {
         disks.delete(instanceId);
+        host.seeds.delete(instanceId);
         host.consoles.delete(instanceId);
       }),
     listInstanceDirs: () => calls.run(session, 'listInstanceDirs', () => [...disks.keys()].sort()),

@@ -22,6 +22,7 @@ export type SimCall =
   | 'networkInventory'
   | 'ensureImage'
   | 'ensureOverlay'
+  | 'writeSeed'
   | 'removeInstanceDir'
   | 'listInstanceDirs'
   | 'collect'

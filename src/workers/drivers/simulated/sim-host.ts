@@ -40,6 +40,8 @@ export class SimHost {
   readonly images = new Set<string>();
   /** Instance id -> the bytes of its disk. */
   readonly disks = new Map<string, number>();
+  /** Instance id -> its seed disk. */
+  readonly seeds = new Map<string, Buffer>();
   /** Instance id -> its console log. */
   readonly consoles = new Map<string, string>();
   /** Serial lines that somebody is connected to. */
@@ -190,8 +192,8 @@ export class SimHost {
   }
 
   #hasFile(path: string): boolean {
-    const id = /\/instances\/([^/]+)\/disk$/.exec(path)?.[1];
-    return id !== undefined && this.disks.has(id);
+    const [, id = '', file] = /\/instances\/([^/]+)\/(disk|seed)$/.exec(path) ?? [];
+    return file === 'disk' ? this.disks.has(id) : this.seeds.has(id);
   }
 
   /** Called again at a reset: the domain is on already, its guest begins anew. */

@@ -1,0 +1,183 @@
+import type { Clock } from '../../base/clock.ts';
+import { asCloudError, CloudError, errorText } from '../../base/errors.ts';
+import type { Random } from '../../base/random.ts';
+import { randomHex } from '../../base/random.ts';
+import { KEYS } from '../../domain/keys.ts';
+import type { MaintenanceJob, MaintenanceRecord, MaintenanceResult } from '../../domain/maintenance.ts';
+import { keptLines, outcomeOf } from '../../domain/maintenance.ts';
+import type { OperationRecord } from '../../domain/records.ts';
+import type { ControllerContext } from '../controller-context.ts';
+import type { Principal } from '../operations/handler.ts';
+import type { Draft } from '../state/draft.ts';
+import { transact } from '../state/draft.ts';
+import { backupJob } from './backup.ts';
+import { collectJob } from './collect.ts';
+import type { Job, JobInput, JobReport, Reconcilers } from './job.ts';
+import { emptyReport } from './job.ts';
+import { reconcileJob, watchJob } from './settle.ts';
+import { verifyJob } from './verify.ts';
+
+const JOBS: Readonly<Record<MaintenanceJob, Job>> = {
+  reconcile: reconcileJob,
+  watch: watchJob,
+  collect: collectJob,
+  verify: verifyJob,
+  backup: backupJob,
+};
+
+const NO_RECONCILERS: Reconcilers = { sweep: () => undefined, depth: 0 };
+/** How often the end of a run is written again when the store can't take it now. */
+const END_ATTEMPTS = 5;
+const END_RETRY_MS = 1000;
+
+/** The runs of this process. That one is under way is in its job's record, with this session: another process's is no more when that is gone. */
+export class MaintenanceRuns {
+  readonly session: string;
+  readonly #clock: Clock;
+  readonly #abort = new AbortController();
+  readonly #running = new Map<MaintenanceJob, Promise<void>>();
+  #reconcilers = NO_RECONCILERS;
+
+  constructor({ random, clock }: { random: Random; clock: Clock }) {
+    this.session = randomHex(random, 16);
+    this.#clock = clock;
+  }
+
+  attach(reconcilers: Reconcilers): void {
+    this.#reconcilers = reconcilers;
+  }
+
+  /** Whether the run of the record is going on somewhere. The state belongs to one process: another session's is over. */
+  isLive(running: MaintenanceRecord['running']): boolean {
+    return running?.session === this.session;
+  }
+
+  /** Something is under way in this process. */
+  get isBusy(): boolean {
+    return this.#running.size > 0;
+  }
+
+  plan(cloud: ControllerContext, input: JobInput, principal: Principal): Promise<JobReport> {
+    return this.#do(cloud, input, principal, { plan: true });
+  }
+
+  /** Goes on after the answer; its end is written with its operation's. */
+  begin(cloud: ControllerContext, input: JobInput, principal: Principal, operationId: string): void {
+    const run = this.#do(cloud, input, principal, { plan: false, operationId })
+      .then(
+        (report) => ({ report, error: undefined }),
+        (error: unknown) => ({ report: emptyReport(), error: asCloudError(error).flatten() }),
+      )
+      .then(({ report, error }) => this.#end(cloud, input.Job, operationId, report, error))
+      .catch((error: unknown) => {
+        cloud.logger.error('the end of a maintenance job can not be recorded', {
+          job: input.Job,
+          operationId,
+          error: errorText(error),
+        });
+      })
+      .finally(() => this.#running.delete(input.Job));
+    this.#running.set(input.Job, run);
+  }
+
+  /** What runs is told to stop, and its end is written. */
+  async close(): Promise<void> {
+    this.#abort.abort(new Error('the cloud goes down'));
+    await Promise.all(this.#running.values());
+  }
+
+  async #do(
+    cloud: ControllerContext,
+    input: JobInput,
+    principal: Principal,
+    how: { readonly plan: boolean; readonly operationId?: string },
+  ): Promise<JobReport> {
+    const downHosts = cloud.store.get<MaintenanceRecord>(KEYS.maintenance(input.Job))?.value.downHosts ?? [];
+    const reconcilers = this.#reconcilers;
+    const { signal } = this.#abort;
+    const job = JOBS[input.Job]({ cloud, reconcilers, input, principal, downHosts, signal, ...how });
+    // A host that hangs must not hold up the end of the process.
+    return Promise.race([job, rejectedBy(signal)]);
+  }
+
+  async #end(
+    cloud: ControllerContext,
+    job: MaintenanceJob,
+    operationId: string,
+    report: JobReport,
+    error: { code: string; message: string } | undefined,
+  ): Promise<void> {
+    const outcome = error === undefined ? outcomeOf(report) : 'failed';
+    const { changes, findings } = report;
+    const counts = { changes: changes.length, findings: findings.length };
+    cloud.logger.info('maintenance job ended', { job, operationId, outcome, ...counts, error: error?.message });
+    for (let attempt = 1; ; attempt += 1) {
+      try {
+        await transact(cloud.store, (draft) => endRun(draft, job, operationId, report, error, this.#clock.nowMs()));
+        return;
+      } catch (thrown) {
+        if (attempt >= END_ATTEMPTS || this.#abort.signal.aborted) throw thrown;
+        await this.#clock.sleep(END_RETRY_MS);
+      }
+    }
+  }
+}
+
+function rejectedBy(signal: AbortSignal): Promise<never> {
+  return new Promise((_resolve, reject) => {
+    const stop = (): void => reject(new CloudError('Unavailable', 'the cloud went down before it ended'));
+    if (signal.aborted) stop();
+    else signal.addEventListener('abort', stop, { once: true });
+  });
+}
+
+/** Writes how a run ended into its job's record and its operation's. */
+function endRun(
+  draft: Draft,
+  job: MaintenanceJob,
+  operationId: string,
+  report: JobReport,
+  error: { code: string; message: string } | undefined,
+  nowMs: number,
+): void {
+  const record = draft.get<MaintenanceRecord>(KEYS.maintenance(job));
+  if (record?.running?.operationId !== operationId) return;
+  const { running, ...rest } = record;
+  const { changes, findings, notes, downHosts } = report;
+  const short = error === undefined ? undefined : { code: error.code, message: error.message.slice(0, 1000) };
+  const last: MaintenanceResult = {
+    operationId,
+    startedAtMs: running.startedAtMs,
+    endedAtMs: nowMs,
+    outcome: short === undefined ? outcomeOf(report) : 'failed',
+    changes: keptLines(changes),
+    changeCount: changes.length,
+    findings: keptLines(findings),
+    findingCount: findings.length,
+    notes: keptLines(notes),
+    ...(short === undefined ? {} : { error: short }),
+  };
+  draft.put(KEYS.maintenance(job), { ...rest, last, ...(downHosts === undefined ? {} : { downHosts }) });
+  endOperation(draft, job, last, nowMs);
+}
+
+/** The same as steps of the operation, so that `op show` has it after the next run too. */
+export function endOperation(draft: Draft, job: MaintenanceJob, last: MaintenanceResult, nowMs: number): void {
+  const key = KEYS.operation(last.operationId);
+  const operation = draft.get<OperationRecord>(key);
+  if (operation?.status !== 'running') return;
+  const { changes, findings, notes, error } = last;
+  const lines = [...notes, ...changes, ...findings.map((text) => `to look at: ${text}`)];
+  const tookMs = Math.max(0, nowMs - last.startedAtMs);
+  draft.put(key, {
+    ...operation,
+    pending: [],
+    steps: [
+      ...lines.map((step) => ({ target: job, step, atMs: nowMs })),
+      { target: job, step: last.outcome, atMs: nowMs, tookMs },
+    ],
+    status: error === undefined ? 'succeeded' : 'failed',
+    endedAtMs: nowMs,
+    ...(error === undefined ? {} : { error }),
+  } satisfies OperationRecord);
+}

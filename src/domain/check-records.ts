@@ -1,0 +1,182 @@
+import type { InstanceRecord } from './instance.ts';
+import { KEYS, PREFIX } from './keys.ts';
+import type {
+  CapacityRecord,
+  ClaimRecord,
+  HostRecord,
+  ImageRecord,
+  NetworkRecord,
+  ReservationRecord,
+} from './records.ts';
+import { NO_CAPACITY } from './records.ts';
+
+/** A record under its key, whatever it is. */
+export interface StoredRecord {
+  readonly key: string;
+  readonly value: unknown;
+}
+
+interface Records {
+  readonly byKey: ReadonlyMap<string, unknown>;
+  readonly instances: readonly InstanceRecord[];
+  readonly live: readonly InstanceRecord[];
+}
+
+type Found = (text: string) => void;
+
+/**
+ * What does not add up in the state: records that are none, claims without their owner and owners without their claim, capacities that are not the
+ * sum of what claims them, references to nothing. Each as a sentence that names the key.
+ */
+export function checkRecords(records: readonly StoredRecord[]): string[] {
+  const problems: string[] = [];
+  const found: Found = (text) => problems.push(text);
+  const sound = records.filter((record) => isRecord(record, found));
+  const byKey = new Map(sound.map(({ key, value }) => [key, value]));
+  const instances = valuesOf<InstanceRecord>(sound, PREFIX.instance);
+  const all: Records = { byKey, instances, live: instances.filter(({ state }) => state !== 'terminated') };
+  for (const instance of all.live) checkInstance(all, instance, found);
+  checkClaims(sound, all, found);
+  checkHosts(
+    valuesOf<HostRecord>(sound, PREFIX.host),
+    all,
+    valuesOf<ReservationRecord>(sound, PREFIX.reservation),
+    found,
+  );
+  checkImages(valuesOf<ImageRecord>(sound, PREFIX.image), all, found);
+  checkNetworks(valuesOf<NetworkRecord>(sound, PREFIX.network), all, found);
+  return problems;
+}
+
+function valuesOf<T>(records: readonly StoredRecord[], prefix: string): T[] {
+  return records.filter(({ key }) => key.startsWith(prefix)).map(({ value }) => value as T);
+}
+
+/** Fields without which nothing can be said of a record, by the prefix of its key. */
+const NEEDED: Readonly<Record<string, readonly string[]>> = {
+  [PREFIX.instance]: [
+    'id',
+    'hostId',
+    'projectId',
+    'state',
+    'desired',
+    'generation',
+    'nic',
+    'imageId',
+    'vcpus',
+    'memoryMib',
+  ],
+  [PREFIX.host]: ['id', 'name', 'transport', 'state', 'facts'],
+  [PREFIX.image]: ['id', 'name', 'blobKey', 'sha256', 'sizeBytes', 'kind'],
+  [PREFIX.network]: ['id', 'projectId', 'cidr', 'gateway', 'bridge', 'bridgeMac'],
+  [PREFIX.capacity]: ['instances', 'vcpus', 'memoryMib', 'diskGib'],
+  [PREFIX.address]: ['owner'],
+  'mac/': ['owner'],
+  'ifname/': ['owner'],
+  'subnet/': ['owner'],
+  [PREFIX.operation]: ['id', 'name', 'status', 'startedAtMs'],
+  [PREFIX.reservation]: ['id', 'instanceIds'],
+};
+
+function isRecord({ key, value }: StoredRecord, found: Found): boolean {
+  if (value === null || typeof value !== 'object' || !('v' in value) || typeof value.v !== 'number') {
+    found(`${key} is no record: it has no schema version`);
+    return false;
+  }
+  const prefix = key.slice(0, key.indexOf('/') + 1);
+  const missing = (NEEDED[prefix] ?? []).filter((field) => !(field in value));
+  if (missing.length > 0) found(`${key} lacks ${missing.join(', ')}`);
+  return missing.length === 0;
+}
+
+function checkInstance({ byKey }: Records, instance: InstanceRecord, found: Found): void {
+  const { id, hostId, nic, projectId, imageId, kernelId, ramdiskId, hasUserData } = instance;
+  const needs: readonly (readonly [string, string])[] = [
+    [KEYS.host(hostId), 'its host'],
+    [KEYS.network(projectId), 'its network'],
+    [KEYS.capacity(hostId), 'the capacity that it takes'],
+    [KEYS.image(imageId), 'its image'],
+    ...(kernelId === undefined ? [] : [[KEYS.image(kernelId), 'its kernel'] as const]),
+    ...(ramdiskId === undefined ? [] : [[KEYS.image(ramdiskId), 'its ramdisk'] as const]),
+    ...(hasUserData === true ? [[KEYS.userData(id), 'its user data'] as const] : []),
+  ];
+  for (const [key, what] of needs) if (!byKey.has(key)) found(`instance/${id}: ${what}, ${key}, is not there`);
+  for (const key of claimsOf(nic)) {
+    const claim = byKey.get(key) as ClaimRecord | undefined;
+    if (claim === undefined) found(`instance/${id}: it has no claim on ${key}`);
+    else if (claim.owner !== id) found(`instance/${id}: ${key} belongs to ${claim.owner}`);
+    else if (claim.releasedAtMs !== undefined) found(`instance/${id}: ${key} was given back while it has it`);
+  }
+}
+
+function claimsOf({ networkId, address, mac, tap }: InstanceRecord['nic']): string[] {
+  return [KEYS.address(networkId, address), KEYS.mac(mac), KEYS.interfaceName(tap)];
+}
+
+/** The reverse: what is claimed for an instance is what a live one has. */
+function checkClaims(records: readonly StoredRecord[], { live }: Records, found: Found): void {
+  const held = new Map(live.flatMap((instance) => claimsOf(instance.nic).map((key) => [key, instance.id])));
+  for (const { key, value } of records) {
+    if (!/^(address|mac|ifname)\//.test(key)) continue;
+    const { owner, releasedAtMs } = value as ClaimRecord;
+    if (releasedAtMs !== undefined || !owner.startsWith('i-') || held.get(key) === owner) continue;
+    found(`${key} is claimed for ${owner}, which does not have it`);
+  }
+  const withData = new Set(live.filter(({ hasUserData }) => hasUserData === true).map(({ id }) => KEYS.userData(id)));
+  for (const { key } of records) {
+    if (key.startsWith('userdata/') && !withData.has(key)) found(`${key} belongs to no instance`);
+  }
+}
+
+const CAPACITY = ['vcpus', 'memoryMib', 'diskGib'] as const;
+
+function checkHosts(
+  hosts: readonly HostRecord[],
+  { byKey, live }: Records,
+  reservations: readonly ReservationRecord[],
+  found: Found,
+): void {
+  const coming = reservations.flatMap(({ remaining }) =>
+    (remaining?.placements ?? []).flatMap(({ hostId }) => (remaining ? [{ ...remaining.template, hostId }] : [])),
+  );
+  const known = new Set(hosts.map(({ id }) => id));
+  for (const host of hosts) {
+    const { id, name, transport } = host;
+    for (const key of [KEYS.hostName(name), KEYS.hostTransport(transport), KEYS.assign('compute', id)]) {
+      if (!byKey.has(key)) found(`host/${id}: ${key} is not there`);
+    }
+    const takers = [...live, ...coming].filter(({ hostId }) => hostId === id);
+    const used = (byKey.get(KEYS.capacity(id)) as CapacityRecord | undefined) ?? NO_CAPACITY;
+    if (used.instances !== takers.length) {
+      found(`capacity/${id} says ${used.instances} instances, the records say ${takers.length}`);
+    }
+    for (const field of CAPACITY) {
+      const sum = takers.reduce((total, one) => total + one[field], 0);
+      if (used[field] !== sum) found(`capacity/${id} says ${used[field]} ${field}, the records say ${sum}`);
+    }
+  }
+  for (const key of byKey.keys()) {
+    if (key.startsWith(PREFIX.capacity) && !known.has(key.slice(PREFIX.capacity.length))) {
+      found(`${key} is of a host that is not there`);
+    }
+  }
+}
+
+function checkImages(images: readonly ImageRecord[], { byKey }: Records, found: Found): void {
+  for (const { id, projectId, name, kernelId, ramdiskId } of images) {
+    const named = byKey.get(KEYS.imageName(projectId, name)) as { imageId?: string } | undefined;
+    if (named?.imageId !== id) found(`image/${id}: its name ${name} leads to ${named?.imageId ?? 'nothing'}`);
+    for (const part of [kernelId, ramdiskId]) {
+      if (part !== undefined && !byKey.has(KEYS.image(part))) found(`image/${id}: its part ${part} is not there`);
+    }
+  }
+}
+
+function checkNetworks(networks: readonly NetworkRecord[], { byKey }: Records, found: Found): void {
+  for (const { id, projectId, cidr, bridge, bridgeMac } of networks) {
+    for (const key of [KEYS.subnet(cidr), KEYS.interfaceName(bridge), KEYS.mac(bridgeMac)]) {
+      const owner = (byKey.get(key) as ClaimRecord | undefined)?.owner;
+      if (owner !== projectId) found(`network/${projectId} (${id}): ${key} belongs to ${owner ?? 'nobody'}`);
+    }
+  }
+}
