@@ -10,7 +10,9 @@ const RECORDS_ONLY: ReadonlySet<string> = new Set([
   'DeleteKeyPair',
   'DeregisterImage',
   'ImportKeyPair',
+  'PauseMaintenance',
   'RegisterImage',
+  'ResumeMaintenance',
   'upload',
 ]);
 
@@ -22,6 +24,7 @@ const LOOKS_AT_HOSTS: ReadonlySet<string> = new Set([
   'GetConsoleOutput',
   'OpenConsole',
   'PlanInstances',
+  'PlanMaintenance',
   'WatchConsole',
 ]);
 
@@ -30,6 +33,7 @@ interface Named {
   readonly InstanceId?: string;
   readonly Host?: string;
   readonly Hosts?: readonly string[];
+  readonly Job?: string;
 }
 
 /** The hosts that the input names, itself or by its instances; undefined when it names none. */
@@ -53,7 +57,7 @@ export function allHosts(replica: Replica): string[] {
 
 /** Ids of the hosts that a change has to work with: where that can't be told from its input, all. What is wrong with the input is said later. */
 export function hostsToServe(replica: Replica, operation: string, input: unknown): string[] {
-  if (RECORDS_ONLY.has(operation)) return [];
+  if (RECORDS_ONLY.has(operation) || (input as Named | undefined)?.Job === 'backup') return [];
   return namedHosts(replica, (input ?? {}) as Named) ?? allHosts(replica);
 }
 

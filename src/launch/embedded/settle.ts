@@ -29,7 +29,7 @@ const OTHERS_MS = 60_000;
 
 /** Resolves when the instances of the operations have come to rest, or when it is no use to wait longer. */
 export async function settle(context: ControllerContext, options: SettleOptions): Promise<Settled> {
-  const { store, clock } = context;
+  const { store, clock, maintenance } = context;
   const { operationIds, timeoutMs, signal, interrupted, onProgress } = options;
   const startMs = clock.monotonicMs();
   let answeredMs = startMs;
@@ -42,12 +42,12 @@ export async function settle(context: ControllerContext, options: SettleOptions)
       const { own, others } = unfinishedWork(context, operationIds);
       const done = (end: Settled['end']): Settled => ({ end, own });
       const help = nowMs - startMs < OTHERS_MS ? others.filter((item) => item.hostProblem === undefined) : [];
-      if (own.length === 0 && help.length === 0) return done('settled');
+      if (own.length === 0 && help.length === 0 && !maintenance.isBusy) return done('settled');
       if (signal.aborted) return done('aborted');
       if (interrupted()) return done('called');
-      if (nowMs - startMs >= timeoutMs) return done(own.length === 0 ? 'settled' : 'timeout');
+      if (nowMs - startMs >= timeoutMs && !maintenance.isBusy) return done(own.length === 0 ? 'settled' : 'timeout');
       if (own.length === 0 || own.some((item) => item.hostProblem === undefined)) answeredMs = nowMs;
-      if (nowMs - answeredMs >= NO_HOST_MS) return done('no-host');
+      if (nowMs - answeredMs >= NO_HOST_MS && !maintenance.isBusy) return done('no-host');
       onProgress([...own, ...help]);
       const changed = new Promise<void>((resolve) => (wake = resolve));
       const nap = new AbortController();

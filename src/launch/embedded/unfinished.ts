@@ -63,7 +63,8 @@ export function failedOperation(
 ): CloudError | undefined {
   for (const id of operationIds) {
     const record = context.store.get<OperationRecord>(KEYS.operation(id))?.value;
-    if (record?.status !== 'failed') continue;
+    // How a maintenance job ended is told by the command that began it, in its own exit codes.
+    if (record?.status !== 'failed' || record.name === 'StartMaintenance') continue;
     const { code = 'InternalError', message = 'it failed without saying why' } = record.error ?? {};
     const known = CloudError.unflatten({ code: code as ErrorCode, message: `${id} failed: ${message}` });
     return new CloudError(known.code, known.message, { details: { operationId: id } });
