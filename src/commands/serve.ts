@@ -13,6 +13,7 @@ export class Serve extends BaseCommand {
   async run(): Promise<number> {
     const { flags } = await this.parse(Serve);
     const session = this.open(flags);
+    await session.mustBeLocal('novactl serve');
     const { config, warnings } = await loadWholeConfig(this.io, flags);
     for (const warning of warnings) session.output.warn(warning);
     const { serve } = await import('../launch/serve.ts');

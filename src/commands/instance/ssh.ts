@@ -12,6 +12,8 @@ import { sshArgv } from '../support/ssh-argv.ts';
 import { wayToGuests } from '../support/way-to-guests.ts';
 
 const TINY = 'tiny';
+const SSH_PORT = 22;
+const REACH_MS = 3000;
 
 export class InstanceSsh extends BaseCommand {
   static override summary = 'log in to an instance, or run a command there';
@@ -44,6 +46,7 @@ export class InstanceSsh extends BaseCommand {
     const { args, flags } = await this.parse(InstanceSsh, end < 0 ? this.argv : this.argv.slice(0, end));
     const session = this.open(flags);
     const instance = await running(session, args.id);
+    await mustReach(session, instance.privateIpAddress);
     const identity = flags.identity ?? this.#ownKey(instance);
     const login = flags.login ?? (await loginFor(session, instance.imageId));
     const knownHostsFile = await pinnedHostKeys(session, instance.instanceId, flags.timeout);
@@ -74,6 +77,18 @@ export class InstanceSsh extends BaseCommand {
     const path = keyPath(this.io.env, keyName);
     return existsSync(path) ? path : undefined;
   }
+}
+
+/** Instances have addresses of their host's networks: from another machine there is a way only where somebody made one. */
+async function mustReach(session: Session, address: string): Promise<void> {
+  const elsewhere = await session.elsewhere();
+  if (elsewhere === undefined) return;
+  const { canConnect } = await import('../support/can-connect.ts');
+  if (await canConnect(address, SSH_PORT, REACH_MS)) return;
+  throw new CloudError(
+    'Unavailable',
+    `${address} can't be reached from this machine: instances' addresses are known on their host alone; log in there, route to them, or use: novactl instance console`,
+  );
 }
 
 async function running(session: Session, id: string): Promise<InstanceView> {

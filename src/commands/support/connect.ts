@@ -1,8 +1,9 @@
 import type { CloudClient } from '../../client/cloud-client.ts';
 import type { Output } from '../../views/output.ts';
+import { chosenCloud, type CloudContext } from './contexts.ts';
 import { socketPathIn, type CloudDirs } from './dirs.ts';
 import type { Io } from './io.ts';
-import type { GlobalFlags } from './session.ts';
+import { settings, type GlobalFlags } from './session.ts';
 
 export interface ConnectOptions {
   readonly io: Io;
@@ -17,6 +18,11 @@ export interface ConnectOptions {
 /** How long a change waits for others and for its own work, where the command has no --timeout. */
 const TIMEOUT_MS = 600_000;
 
+/** The cloud elsewhere that the context says; undefined: this machine. */
+export function cloudElsewhere({ io, flags }: Pick<ConnectOptions, 'io' | 'flags'>): Promise<CloudContext | undefined> {
+  return chosenCloud({ env: io.env, context: flags.context, set: settings(flags.set) });
+}
+
 /** The daemon of this machine alone. */
 export async function connectDaemon({ io, output, dirs }: ConnectOptions): Promise<CloudClient> {
   const { SocketClient } = await import('../../client/socket-client.ts');
@@ -28,8 +34,12 @@ export async function connectDaemon({ io, output, dirs }: ConnectOptions): Promi
   });
 }
 
-/** The cloud that a command works with: the daemon where one answers at the socket, else this process. */
+/** The cloud that a command works with: the one of the context, else the daemon where one answers at the socket, else this process. */
 export async function connect(options: ConnectOptions): Promise<CloudClient> {
+  const elsewhere = await cloudElsewhere(options);
+  if (elsewhere !== undefined) {
+    return (await import('./https-client-of.ts')).httpsClientOf(elsewhere, options.io, options.output);
+  }
   const [daemon, { LocalClient }] = await Promise.all([connectDaemon(options), import('../../client/local-client.ts')]);
   const socketPath = socketPathIn(options.dirs);
   const daemonAnswers = async (): Promise<boolean> =>

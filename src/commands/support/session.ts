@@ -19,7 +19,8 @@ import {
 } from '../../views/listing.ts';
 import type { Output } from '../../views/output.ts';
 import { cutMark, wantsColor } from '../../views/paint.ts';
-import { connect, connectDaemon, type ConnectOptions } from './connect.ts';
+import { cloudElsewhere, connect, connectDaemon, type ConnectOptions } from './connect.ts';
+import type { CloudContext } from './contexts.ts';
 import { cloudDirs, type CloudDirs } from './dirs.ts';
 import type { Io } from './io.ts';
 import { inCommandWords, type ParameterNames } from './parameter-text.ts';
@@ -105,8 +106,24 @@ export class Session {
     return this.#client;
   }
 
+  /** The cloud elsewhere that this command works with; undefined: it is on this machine. */
+  elsewhere(): Promise<CloudContext | undefined> {
+    return cloudElsewhere(this);
+  }
+
+  /** For what is done on this machine alone: UnsupportedOperation when a cloud elsewhere is chosen. */
+  async mustBeLocal(what: string): Promise<void> {
+    const cloud = await this.elsewhere();
+    if (cloud === undefined) return;
+    throw new CloudError(
+      'UnsupportedOperation',
+      `${what} acts on this machine, and the context ${cloud.name} is ${cloud.url}; log in there, or say --context local`,
+    );
+  }
+
   /** The daemon of this machine, and nobody in its place. */
   async daemon(): Promise<CloudClient> {
+    await this.mustBeLocal(this.#command);
     return connectDaemon(await this.#connecting());
   }
 

@@ -112,6 +112,11 @@ function fileLayer(options: LoadConfigOptions, problems: Problems): Layer {
 const namedBy = (options: LoadConfigOptions): string =>
   options.configPath === undefined ? 'NOVACTL_CONFIG' : '--config';
 
+/** The context of this machine, which is no entry. */
+const LOCAL = 'local';
+/** What a context of a cloud elsewhere holds for the client, and is no configuration. */
+const OF_THE_CLIENT = new Set(['url', 'ca', 'accessKeyId', 'secretAccessKey', 'region']);
+
 /** contexts.yaml: `current: NAME` and `contexts: {NAME: {key: value}}`. */
 function contextLayer(options: LoadConfigOptions, problems: Problems): Layer {
   const path = `${userDirs(options.env).configDir}/contexts.yaml`;
@@ -119,13 +124,15 @@ function contextLayer(options: LoadConfigOptions, problems: Problems): Layer {
   const contexts = isRecord(file['contexts']) ? file['contexts'] : {};
   const asked = options.context ?? options.env['NOVACTL_CONTEXT'];
   const name = asked === undefined || asked === '' ? file['current'] : asked;
-  if (name === undefined || name === null) return { origin: () => 'context', values: new Map() };
+  if (name === undefined || name === null || name === LOCAL) return { origin: () => 'context', values: new Map() };
   const values = contexts[String(name)];
   if (!isRecord(values)) {
     const known = Object.keys(contexts).join(', ');
     throw new CloudError('InvalidParameterValue', `${path}: no context ${String(name)}; there is ${known || 'none'}`);
   }
-  return { origin: () => `context ${String(name)}`, values: flatten(values, `${path}: ${String(name)}`, problems) };
+  const isElsewhere = values['url'] !== undefined;
+  const own = Object.fromEntries(Object.entries(values).filter(([key]) => !isElsewhere || !OF_THE_CLIENT.has(key)));
+  return { origin: () => `context ${String(name)}`, values: flatten(own, `${path}: ${String(name)}`, problems) };
 }
 
 /** Text of a variable or flag as the key's kind of value; what is no number stays text, for the schema to refuse. */
