@@ -1,5 +1,6 @@
 import { toJson } from '../../base/json.ts';
 import { CloudError } from '../../base/errors.ts';
+import { randomHex } from '../../base/random.ts';
 import type { ConsoleChannel } from '../../messages/console.ts';
 import { TOPIC } from '../../messages/worker.ts';
 import type { ControllerContext } from '../controller-context.ts';
@@ -25,8 +26,10 @@ export class Gateway {
 
   async unary(name: string, input: unknown, meta: CallMeta): Promise<unknown> {
     if (!definitionOf(name).changes) return this.#executor.read(name, input, meta);
-    const { bus, store } = this.#context;
-    const body = toJson({ name, input: toJson((input ?? {}) as object), meta });
+    const { bus, store, random } = this.#context;
+    // The bus may deliver a call twice; without a token it would be done twice.
+    const clientToken = meta.clientToken ?? `call-${randomHex(random, 32)}`;
+    const body = toJson({ name, input: toJson((input ?? {}) as object), meta: { ...meta, clientToken } });
     const answer = await bus.call(TOPIC.controller, 'operation', body, { timeoutMs: CHANGE_TIMEOUT_MS });
     const { output, rev } = answer as unknown as { output: unknown; rev: number };
     await store.waitApplied(rev, REPLICA_TIMEOUT_MS);

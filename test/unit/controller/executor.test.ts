@@ -182,14 +182,31 @@ describe('the operation record', () => {
     await until(() => sim.records().every((record) => record.work === undefined), { what: 'nothing is under way' });
     const changes: string[][] = [];
     const watch = sim.store.watch('', sim.store.rev + 1, (change) => changes.push(change.ops.map((op) => op.key)));
-    const { operationId, keyPair } = await sim.call('CreateKeyPair', { KeyName: 'audited' }, { reason: 'because' });
+    const { operationId, keyPair } = await sim.call(
+      'CreateKeyPair',
+      { KeyName: 'audited' },
+      { reason: 'because', clientToken: 'once' },
+    );
     watch.close();
     expect(changes).toHaveLength(1);
-    expect(changes[0]?.sort()).toEqual([KEYS.keyPair('admin', 'audited'), KEYS.operation(operationId)].sort());
+    const keys = [
+      KEYS.keyPair('admin', 'audited'),
+      KEYS.operation(operationId),
+      KEYS.token('admin', 'CreateKeyPair', 'once'),
+    ];
+    expect(changes[0]?.sort()).toEqual(keys.sort());
     expect(operation(operationId)).toMatchObject({
       ...{ name: 'CreateKeyPair', status: 'succeeded', principal: 'admin', projectId: 'admin', from: 'test' },
       ...{ reason: 'because', targets: [keyPair.keyPairId], pending: [] },
     });
+  });
+
+  it('[sim] is one for a call without a token that the bus delivers twice', async () => {
+    const lossy = await startSimCloud({ faults: { double: 1, applies: ({ type }) => type === 'operation' } });
+    const { instances } = await lossy.run();
+    await lossy.settled('running');
+    expect(lossy.records().map(({ id }) => id)).toEqual(instances.map(({ instanceId }) => instanceId));
+    await lossy.close();
   });
 
   it('[sim] of a longer work ends when the last target is done', async () => {
