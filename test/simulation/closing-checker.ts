@@ -38,7 +38,7 @@ function worldProblem({ model, world, replaced, records }: Simulation): string |
     }
     if (record.state === 'stopped' && domain?.power === 'running')
       return `${record.id} is stopped, and its domain runs`;
-    if (record.state === 'running' && host?.guarded.has(record.nic.tap) !== true)
+    if (record.state === 'running' && !replaced && host?.guarded.has(record.nic.tap) !== true)
       return `the tap of ${record.id} is not guarded`;
     const lease = [...(host?.networks.values() ?? [])].flatMap(({ leases }) => [...leases.values()]);
     const right = lease.some(({ mac, address }) => mac === record.nic.mac && address === record.nic.address);

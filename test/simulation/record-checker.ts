@@ -52,6 +52,7 @@ export class RecordChecker {
   forget(model: StoreModel): void {
     this.#texts.clear();
     this.#deletedAtMs.clear();
+    for (const past of this.past.values()) past.launched = false;
     for (const { key, value } of model.range('')) this.#texts.set(key, JSON.stringify(value));
     for (const { value } of model.range<InstanceRecord>('instance/')) this.#note(value);
   }

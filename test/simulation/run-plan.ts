@@ -3,6 +3,7 @@ import type { BusFaults } from '../../src/adapters/bus/bus-faults.ts';
 import { sha256Hex } from '../../src/base/ids.ts';
 import { createSimulatedHosts } from '../../src/workers/drivers/simulated/create-simulated-hosts.ts';
 import type { SimulatedHosts } from '../../src/workers/drivers/simulated/create-simulated-hosts.ts';
+import type { SimHostOptions } from '../../src/workers/drivers/simulated/sim-options.ts';
 import { SIM_HOST_DEFAULTS } from '../../src/workers/drivers/simulated/sim-options.ts';
 import { bootSector } from '../support/sim-cloud.ts';
 import { closingProblem, restingProblem } from './closing-checker.ts';
@@ -88,17 +89,12 @@ function build(plan: Plan, fail: (violation: Violation) => void): Simulation {
   const { seed, profile } = plan;
   const scheduler = new Scheduler();
   const history = new History(() => scheduler.nowMs);
+  const world = createSimulatedHosts({ clock: new SimClock(scheduler, () => scheduler.nowMs) });
   const latency = chanceFor(seed, 'host latency');
-  const options = {
-    ...SIM_HOST_DEFAULTS,
-    guest: profile.guest,
-    memoryMib: 4096,
-    // Each call takes its own time, so that what was asked later may be done earlier.
-    get latencyMs() {
-      return Math.round(latency.unit() * 2 * profile.hostLatencyMs);
-    },
-  };
-  const world = createSimulatedHosts({ clock: new SimClock(scheduler, () => scheduler.nowMs), options });
+  for (const name of ['node1', 'node2', 'node3', 'node4']) {
+    const options = { ...SIM_HOST_DEFAULTS, guest: profile.guest, memoryMib: 4096 };
+    world.host(name).options = withLatency(options, () => Math.round(latency.unit() * 2 * profile.hostLatencyMs));
+  }
   const faults: BusFaults = {};
   const records = new RecordChecker(() => node.wallMs());
   const model = new StoreModel((change) => records.check(change, model));
@@ -121,6 +117,11 @@ function build(plan: Plan, fail: (violation: Violation) => void): Simulation {
     ...{ plan, scheduler, history, world, faults, model, records, checker, node, users },
     ...{ replaced: false, daysSkipped: false },
   };
+}
+
+/** Each call takes its own time, so that what was asked later may be done earlier. */
+export function withLatency(options: SimHostOptions, latencyMs: () => number): SimHostOptions {
+  return Object.defineProperty({ ...options }, 'latencyMs', { get: latencyMs, enumerable: true });
 }
 
 /** Hosts and an image, in a world where nothing goes wrong yet. */
