@@ -1,5 +1,5 @@
 import type { InstanceSpec } from '../messages/worker.ts';
-import type { DomainSpec } from '../ports/hypervisor.ts';
+import type { DomainDisk, DomainSpec } from '../ports/hypervisor.ts';
 
 /** What the worker adds to the controller's specification: where things are on this host. */
 export interface HostChoices {
@@ -8,8 +8,22 @@ export interface HostChoices {
   readonly consoleLogPath: string;
   readonly diskPath: string;
   readonly basePath: string;
+  readonly seedPath?: string;
   readonly kernelPath?: string;
   readonly ramdiskPath?: string;
+}
+
+/** A disk and no CD-ROM: every guest that finds its root disk has the driver for this one too, and cloud-init looks for the label alone. */
+function seedDisk(path: string): DomainDisk {
+  return {
+    source: { kind: 'file', path },
+    format: 'raw',
+    target: 'vdb',
+    bus: 'virtio',
+    serial: 'novactl-seed',
+    cache: 'writeback',
+    readOnly: true,
+  };
 }
 
 /** Policy: which bus, cache mode and boot an instance gets. Rendering it is the driver's. */
@@ -38,6 +52,7 @@ export function designDomain(spec: InstanceSpec, choices: HostChoices): DomainSp
         cache: 'none',
         backing: { path: choices.basePath, format: spec.image.format === 'qcow2' ? 'qcow2' : 'raw' },
       },
+      ...(choices.seedPath === undefined ? [] : [seedDisk(choices.seedPath)]),
     ],
     nics: [{ mac: spec.port.mac, bridge: spec.network.bridge, tap: spec.port.tap, mtu: spec.network.mtu }],
     consoleLogPath: choices.consoleLogPath,

@@ -6,6 +6,7 @@ import type { HostDrivers } from '../ports/host-drivers.ts';
 import type { NetworkSpec, PortSpec } from '../ports/network-backend.ts';
 import { designDomain } from './design-domain.ts';
 import type { KeyedLock } from '../base/keyed-lock.ts';
+import { seedImage } from './seed-image.ts';
 import type { StepLog } from './step-log.ts';
 
 /** Software emulation is slower by about this much; every deadline of a guest is stretched by it. */
@@ -88,6 +89,7 @@ async function allSettled<const T extends readonly unknown[]>(
 interface HostPaths {
   readonly diskPath: string;
   readonly basePath: string;
+  readonly seedPath?: string;
   readonly kernelPath?: string;
   readonly ramdiskPath?: string;
 }
@@ -95,7 +97,7 @@ interface HostPaths {
 /** Image, kernel and ramdisk in the host's cache, and the instance's own disk over the image. */
 async function ensureFiles(
   { drivers, log }: WorkContext,
-  { spec, hasRun }: Extract<InstanceCommand, { verb: 'run' }>,
+  { spec, hasRun, seed }: Extract<InstanceCommand, { verb: 'run' }>,
 ): Promise<HostPaths> {
   const fetch = (image: ImageRef, kind: 'machine' | 'kernel' | 'ramdisk'): Promise<string> =>
     log.run(kind === 'machine' ? 'image' : kind, () => drivers.images.ensureImage({ ...image, kind }));
@@ -119,9 +121,12 @@ async function ensureFiles(
       mustExist: hasRun,
     }),
   );
+  const seedPath =
+    seed && (await log.run('seed', () => drivers.images.writeSeed(spec.instanceId, seedImage(spec, seed), owner)));
   return {
     diskPath,
     basePath,
+    ...(seedPath === undefined ? {} : { seedPath }),
     ...(kernelPath === undefined ? {} : { kernelPath }),
     ...(ramdiskPath === undefined ? {} : { ramdiskPath }),
   };

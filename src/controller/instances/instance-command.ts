@@ -3,8 +3,8 @@ import { uuidFrom } from '../../base/ids.ts';
 import { hostnameOf } from '../../domain/addressing.ts';
 import type { InstanceRecord, InstanceWork } from '../../domain/instance.ts';
 import { KEYS } from '../../domain/keys.ts';
-import type { ImageRecord, NetworkRecord } from '../../domain/records.ts';
-import type { ImageRef, InstanceCommand, InstanceSpec } from '../../messages/worker.ts';
+import type { ImageRecord, NetworkRecord, UserDataRecord } from '../../domain/records.ts';
+import type { ImageRef, InstanceCommand, InstanceSeed, InstanceSpec } from '../../messages/worker.ts';
 import type { ControllerContext } from '../controller-context.ts';
 
 type Context = Pick<ControllerContext, 'store' | 'policy' | 'cloudId'>;
@@ -25,7 +25,8 @@ export function instanceCommand(
     spec: instanceSpec(context, record),
   };
   const { verb } = work;
-  if (verb === 'run') return { ...base, verb, hasRun: record.launchedAtMs !== undefined };
+  if (verb === 'run')
+    return { ...base, verb, hasRun: record.launchedAtMs !== undefined, seed: instanceSeed(context, record) };
   if (verb === 'remove') return { ...base, verb };
   return { ...base, verb, force: work.force === true, timeoutMs: context.policy.stopTimeoutMs };
 }
@@ -33,6 +34,16 @@ export function instanceCommand(
 /** The same for the same cloud and instance for ever: what makes "define" idempotent and a foreign domain recognisable. */
 export function domainUuid(cloudId: string, instanceId: string): string {
   return uuidFrom(cloudId, instanceId);
+}
+
+function instanceSeed({ store }: Context, record: InstanceRecord): InstanceSeed {
+  const { typeName, publicKey, hasUserData, id } = record;
+  const userData = hasUserData === true ? store.get<UserDataRecord>(KEYS.userData(id))?.value.data : undefined;
+  return {
+    instanceType: typeName,
+    publicKeys: publicKey === undefined ? [] : [publicKey],
+    ...(userData === undefined ? {} : { userData }),
+  };
 }
 
 function instanceSpec(context: Context, record: InstanceRecord): InstanceSpec {

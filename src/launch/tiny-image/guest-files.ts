@@ -55,6 +55,7 @@ export const WANTED_MODULES = [
   'virtio_scsi',
   'sd_mod',
   'virtio_rng',
+  'isofs',
 ] as const;
 /** Loaded where there is such a thing: the power button of arm64 guests that boot without firmware. */
 const WELCOME_MODULES = ['gpio_keys'] as const;

@@ -253,7 +253,7 @@ function simulatedImages(host: SimHost, session: SimSession, blobs: Pick<Blobs, 
       }),
     writeSeed: (instanceId, image) =>
       calls.run(session, 'writeSeed', () => {
-        host.seeds.set(instanceId, image);
+        host.seeds.set(instanceId, image.length);
         return `${host.folder(instanceId)}/seed`;
       }),
     removeInstanceDir: (instanceId) =>

@@ -40,8 +40,8 @@ export class SimHost {
   readonly images = new Set<string>();
   /** Instance id -> the bytes of its disk. */
   readonly disks = new Map<string, number>();
-  /** Instance id -> its seed disk. */
-  readonly seeds = new Map<string, Buffer>();
+  /** Instance id -> the bytes of its seed disk. */
+  readonly seeds = new Map<string, number>();
   /** Instance id -> its console log. */
   readonly consoles = new Map<string, string>();
   /** Serial lines that somebody is connected to. */
