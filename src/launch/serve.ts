@@ -93,7 +93,7 @@ function startServers(
   });
   return {
     async start() {
-      if (config.metadata.local) await metadata.start();
+      if (config.metadata.listen === 'loopback') await metadata.start();
       door.accept = (socket, address, hostId) => metadata.accept(socket, address, hostId);
       // First, so that whoever finds the socket finds all.
       await https.start();

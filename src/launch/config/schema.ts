@@ -132,11 +132,10 @@ export const ConfigSchema = z.strictObject({
   metadata: z
     .strictObject({
       port: whole(1, 65_535).default(8775).describe('TCP port of the metadata service, here and on each host'),
-      local: z
-        .boolean('must be true or false')
-        .default(true)
+      listen: oneOf('loopback', 'none')
+        .default('loopback')
         .describe(
-          'whether it listens on this machine too, for guests of this machine; hosts elsewhere hand it over SSH',
+          'where it listens on this machine: loopback, for guests of this machine, or none; hosts elsewhere hand it over SSH',
         ),
     })
     .prefault({}),
