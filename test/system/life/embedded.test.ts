@@ -1,0 +1,3 @@
+import { describeLifeOfGuests } from './life-of-guests.ts';
+
+describeLifeOfGuests('embedded');
