@@ -49,7 +49,7 @@ export class ContextExport extends BaseCommand {
       `the access key ${accessKeyId} goes out (${made.operationId}); what follows on stdout is a secret`,
     );
     const entry = { url, region: made.region, accessKeyId, secretAccessKey: made.secretAccessKey, ca };
-    const { stringify } = await import('yaml');
+    const { stringify } = await import('../support/yaml.ts');
     session.output.data(session.format === 'json' ? JSON.stringify(entry, undefined, 2) : stringify(entry));
   }
 }

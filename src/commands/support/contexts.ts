@@ -51,7 +51,7 @@ export async function readContexts(env: Env): Promise<ContextsFile> {
   const text = readIfThere(path);
   if (text === undefined) return { contexts: {} };
   if (text.includes('secretAccessKey')) refuseReadable(path);
-  const { parse } = await import('yaml');
+  const { parse } = await import('./yaml.ts');
   let file: unknown;
   try {
     file = parse(text) as unknown;

@@ -43,7 +43,7 @@ function pick(value: unknown): Found {
 /** The YAML library is loaded only for a file that speaks of the folders. */
 async function parsed(text: string | undefined): Promise<unknown> {
   if (text === undefined || !/stateDir|runDir/.test(text)) return undefined;
-  const { parse } = await import('yaml');
+  const { parse } = await import('./yaml.ts');
   try {
     return parse(text) as unknown;
   } catch {

@@ -45,7 +45,7 @@ function fileText(path: string, flag: string): string {
 
 async function fromExport(io: Io, name: string, path: string): Promise<CloudContext> {
   const text = path === '-' ? await stdinText(io, '--from') : fileText(path, '--from');
-  const { parse } = await import('yaml');
+  const { parse } = await import('./yaml.ts');
   const wrong = new CloudError('InvalidParameterValue', `--from: ${path} is not what novactl context export prints`);
   let entry: unknown;
   try {

@@ -242,7 +242,7 @@ export class Session {
       width: stdout.isTty ? (stdout.columns ?? 80) : undefined,
       color: wantsColor({ isTty: stdout.isTty, env, noColor: this.flags['no-color'] }),
       cutMark: cutMark(env),
-      yaml: this.format === 'yaml' ? (await import('yaml')).stringify : JSON.stringify,
+      yaml: this.format === 'yaml' ? (await import('./yaml.ts')).stringify : JSON.stringify,
     };
   }
 }
