@@ -73,7 +73,7 @@ export async function readContexts(env: Env): Promise<ContextsFile> {
 export async function writeContexts(env: Env, file: ContextsFile, unique: () => Promise<string>): Promise<void> {
   const path = contextsPath(env);
   const [{ stringify }, { writeDurably }, id] = await Promise.all([
-    import('yaml'),
+    import('./yaml.ts'),
     import('../../base/durable-file.ts'),
     unique(),
   ]);
