@@ -2,7 +2,7 @@ import type { Clock } from '../../../base/clock.ts';
 import { CloudError } from '../../../base/errors.ts';
 import { sha256Hex } from '../../../base/ids.ts';
 import type { Logger } from '../../../base/logger.ts';
-import type { HostShell } from '../../../ports/host-shell.ts';
+import { GUARD_VARIABLE, type HostShell } from '../../../ports/host-shell.ts';
 import type { NetworkSpec } from '../../../ports/network-backend.ts';
 import type { BridgePaths, HostPaths } from './names.ts';
 import { bridgePaths } from './names.ts';
@@ -153,8 +153,10 @@ export class DnsmasqServers {
   async #launchPrefix(): Promise<readonly string[]> {
     if (this.#launcher === undefined) {
       const systemd = await this.#shell.exec(['test', '-d', '/run/systemd/system']);
+      // It is the host's, whoever owns the host: what carries a session's mark is ended by the next owner.
+      const unmarked = ['env', '-u', GUARD_VARIABLE];
       const scope = ['systemd-run', '--quiet', '--collect', '--scope', '--slice=novactl-host.slice', '--'];
-      this.#launcher = systemd.exitCode === 0 ? scope : [];
+      this.#launcher = systemd.exitCode === 0 ? [...scope, ...unmarked] : unmarked;
     }
     return this.#launcher;
   }
