@@ -12,7 +12,7 @@ export class ContextExport extends BaseCommand {
     "Runs on the cloud's own machine. Every call gives out an access key of its own (the first one the key that was made with the cloud), so that each machine's can be deleted alone. What is printed holds the secret: pipe it to novactl context add NAME --from -.";
   static override aliases = ['export-context'];
   static override examples = [
-    'ssh root@cloud.example novactl context export | novactl context add prod --from -',
+    '<%= config.bin %> context export > laptop.context',
     '<%= config.bin %> context export --url https://cloud.example:8774 --reason "laptop of the night shift"',
   ];
   static override flags = {
