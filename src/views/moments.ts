@@ -14,6 +14,7 @@ export const MOMENTS: ReadonlySet<string> = new Set([
   'sinceMs',
   'startedAtMs',
   'stateChangedAtMs',
+  'untilMs',
 ]);
 
 /** A copy with `launchTimeMs: 0` as `launchTime: "1970-01-01T00:00:00.000Z"`, at any depth. */

@@ -36,7 +36,15 @@ export function plainLine(text: string): string {
   return PRINTABLE_ASCII.test(text) ? text : text.replaceAll(/[\p{Cc}\u2028\u2029]+/gu, ' ').trim();
 }
 
-/** As plainLine, but lines and tabs stay; for the console logs of guests. */
+/** What steers a terminal, as ECMA-48 has it: CSI with its parameters, OSC up to its end, and the short ones. */
+const SEQUENCE = new RegExp(
+  ['\\[[0-?]*[ -/]*[@-~]', '\\][^\u0007\u001b]*(?:\u0007|\u001b\\\\)', '[ -/]*[0-Z\\\\^-~]']
+    .map((rest) => `\u001b${rest}`)
+    .join('|'),
+  'g',
+);
+
+/** As plainLine, but lines and tabs stay, and sequences go whole; for the console logs of guests. */
 export function plainText(text: string): string {
-  return text.replaceAll(/\p{Cc}/gu, (char) => (char === '\n' || char === '\t' ? char : ''));
+  return text.replaceAll(SEQUENCE, '').replaceAll(/\p{Cc}/gu, (char) => (char === '\n' || char === '\t' ? char : ''));
 }

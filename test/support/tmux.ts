@@ -6,9 +6,10 @@ export class Tmux {
   readonly #socket: string;
   readonly #env: NodeJS.ProcessEnv;
 
-  constructor(options: { env: NodeJS.ProcessEnv; columns: number; rows: number; cwd: string }) {
+  /** `name`: of a second terminal of one test. */
+  constructor(options: { env: NodeJS.ProcessEnv; columns: number; rows: number; cwd: string; name?: string }) {
     const { env, columns, rows, cwd } = options;
-    this.#socket = `novactl-test-${process.pid}`;
+    this.#socket = `novactl-test-${process.pid}${options.name === undefined ? '' : `-${options.name}`}`;
     this.#env = { ...env, PS1: '$ ', TERM: 'xterm-256color', LANG: 'C.UTF-8' };
     const size = ['-x', String(columns), '-y', String(rows)];
     this.#run(

@@ -70,7 +70,7 @@ export class InstanceConsole extends BaseCommand {
     session.output.data(tail);
     try {
       const both = AbortSignal.any([signal, parent.signal]);
-      finish(session, args.id, await attachTerminal(channel, terminal, { keys, signal: both }));
+      finish(session, args.id, await attachTerminal(channel, terminal, { keys, clock, signal: both }));
     } finally {
       parent.stop();
     }

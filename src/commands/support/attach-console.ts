@@ -5,6 +5,9 @@ import { TerminalAftercare } from './terminal-aftercare.ts';
 
 /** Of a paste that the guest does not take; more is dropped, with a bell. */
 const TYPED_MAX_BYTES = 1024 * 1024;
+/** How long a terminal has to answer what the guest asked it, when the console is left. */
+const ANSWERS_MS = 300;
+const LOOK_MS = 10;
 
 export interface Terminal {
   readonly stdin: NodeJS.ReadStream;
@@ -23,13 +26,14 @@ async function print(stdout: NodeJS.WriteStream, bytes: Uint8Array): Promise<voi
 async function output(
   channel: ConsoleChannel,
   { stdout, stderr }: Terminal,
-  seen: (bytes: Uint8Array) => void,
+  { seen, signal }: { readonly seen?: (bytes: Uint8Array) => void; readonly signal?: AbortSignal } = {},
 ): Promise<ConsoleEnd | undefined> {
   for await (const item of channel.read()) {
+    if (signal?.aborted === true) return undefined;
     if (item.kind === 'ended') return { reason: item.reason, message: item.message };
     if (item.kind === 'skipped') stderr.write(`\r\n[${item.byteCount} bytes came too fast; they are in the log]\r\n`);
     else {
-      seen(item.bytes);
+      seen?.(item.bytes);
       await print(stdout, item.bytes);
     }
   }
@@ -39,10 +43,16 @@ async function output(
 /** What a shell on the serial line has to be told, since the line has no way to say it. */
 const sizeCommand = ({ rows, columns }: NodeJS.WriteStream): string => ` stty rows ${rows} columns ${columns}\r`;
 
-/** Keys to the console, from a terminal in raw mode. Resolves at the detach key. */
-function typing(channel: ConsoleChannel, { stdin, stdout }: Terminal, keys: ConsoleKeys): Promise<void> {
+/** Keys to the console, from a terminal in raw mode; `heard` gets them all. Resolves at the detach key. */
+function typing(
+  channel: ConsoleChannel,
+  { stdin, stdout }: Terminal,
+  keys: ConsoleKeys,
+  heard: (bytes: Buffer) => void,
+): Promise<void> {
   return new Promise((resolve) => {
     let waiting = 0;
+    let left = false;
     const send = (bytes: Buffer): void => {
       if (waiting + bytes.length > TYPED_MAX_BYTES) {
         stdout.write('\x07');
@@ -53,10 +63,13 @@ function typing(channel: ConsoleChannel, { stdin, stdout }: Terminal, keys: Cons
     };
     // The keyboard is always read: who waits for a guest that takes nothing must be able to leave.
     stdin.on('data', (chunk: Buffer) => {
+      heard(chunk);
+      if (left) return;
       for (const typed of splitTyped(chunk, keys)) {
-        if (typed.kind === 'detach') resolve();
+        if (typed.kind === 'detach') left = true;
         else send(typed.kind === 'size' ? Buffer.from(sizeCommand(stdout)) : typed.bytes);
       }
+      if (left) resolve();
     });
     stdin.once('end', () => resolve());
   });
@@ -66,25 +79,29 @@ function typing(channel: ConsoleChannel, { stdin, stdout }: Terminal, keys: Cons
 export async function attachTerminal(
   channel: ConsoleChannel,
   terminal: Terminal,
-  options: { readonly keys: ConsoleKeys; readonly signal: AbortSignal },
+  options: { readonly keys: ConsoleKeys; readonly clock: Clock; readonly signal: AbortSignal },
 ): Promise<ConsoleOutcome> {
   const { stdin, stdout } = terminal;
-  const { signal, keys } = options;
+  const { signal, keys, clock } = options;
   const aftercare = new TerminalAftercare();
+  const leaving = new AbortController();
   stdin.setRawMode(true);
   try {
-    const ended = output(channel, terminal, (bytes) => aftercare.see(bytes));
-    const detached = typing(channel, terminal, keys);
-    const stopped = aborted(signal);
-    const how = await Promise.race([ended, detached.then(() => 'detached' as const), stopped]);
+    const ended = output(channel, terminal, { seen: (bytes) => aftercare.see(bytes), signal: leaving.signal });
+    const detached = typing(channel, terminal, keys, (bytes) => aftercare.hear(bytes));
+    const how = await Promise.race([ended, detached.then(() => 'detached' as const), aborted(signal)]);
+    leaving.abort();
     signal.throwIfAborted();
     return how === undefined || how === 'detached' ? { kind: 'detached' } : { kind: 'ended', ...how };
   } finally {
+    leaving.abort();
+    await channel.close();
+    // What the terminal still answers to the guest's questions must not reach the shell.
+    for (let waited = 0; aftercare.owed && waited < ANSWERS_MS; waited += LOOK_MS) await clock.sleep(LOOK_MS);
     stdin.removeAllListeners('data');
     stdin.setRawMode(false);
     stdin.pause();
     stdout.write(`${aftercare.restore()}\r\n`);
-    await channel.close();
   }
 }
 
@@ -101,7 +118,7 @@ export async function attachPipe(
     return 'detached';
   };
   try {
-    const ended = output(channel, terminal, () => undefined);
+    const ended = output(channel, terminal);
     const how = await Promise.race([ended, sent(), aborted(signal)]);
     signal.throwIfAborted();
     return how === undefined || how === 'detached' ? { kind: 'detached' } : { kind: 'ended', ...how };

@@ -1,14 +1,15 @@
 import type { Clock } from '../../base/clock.ts';
 import { cutMark, wantsColor } from '../../views/paint.ts';
 import { runDashboard } from '../../views/dashboard/run-dashboard.tsx';
-import { readConsole } from './console.ts';
 import { endWithParent } from './end-with-parent.ts';
+import { followConsoleLog } from './follow-console-log.ts';
 import type { Session } from './session.ts';
 
 /** ssh says why it failed, and the dashboard would draw over it. */
 const SSH = `trap : INT; "$@"; code=$?; [ $code -eq 0 ] || { printf 'ended with %s; press Enter to go back ' $code; read -r _; }`;
 
 const LATE_MS = 100;
+const LOG_BYTES = 64 * 1024;
 
 /** Ctrl-c is meant for the program that has the terminal now. */
 async function withoutInterrupts(clock: Clock, run: () => Promise<unknown>): Promise<void> {
@@ -23,6 +24,12 @@ async function withoutInterrupts(clock: Clock, run: () => Promise<unknown>): Pro
     await clock.sleep(LATE_MS);
     for (const listener of listeners) process.on('SIGINT', listener);
     process.off('SIGINT', nothing);
+  }
+}
+
+async function* logBytes(session: Session, id: string, signal: AbortSignal): AsyncGenerator<Uint8Array> {
+  for await (const event of followConsoleLog(session, id, { tailBytes: LOG_BYTES, follow: true, signal })) {
+    if (event.kind === 'bytes') yield event.bytes;
   }
 }
 
@@ -46,7 +53,7 @@ export async function openDashboard(
     style: { color, cutMark: cutMark(env) },
     port: {
       feed: (signal) => session.watch('WatchCloud', {}, signal),
-      log: (id, fromByte) => readConsole(session, id, fromByte),
+      log: (id, signal) => logBytes(session, id, signal),
       terminate: async (id) => (await session.change('TerminateInstances', { InstanceIds: [id] })).operationId,
       ssh: (id) =>
         withoutInterrupts(io.clock, () => io.exec('sh', ['-c', SSH, 'sh', ...io.self, 'instance', 'ssh', id, ...same])),

@@ -12,7 +12,11 @@ type State = InstanceView['state'];
 const REOPEN_MS = 1000;
 
 /** Runs `open` again when the cloud is away for a moment, until the signal. The first failure to connect is final. */
-async function* reopened<T>(session: Session, signal: AbortSignal, open: () => AsyncIterable<T>): AsyncGenerator<T> {
+export async function* reopened<T>(
+  session: Session,
+  signal: AbortSignal,
+  open: () => AsyncIterable<T>,
+): AsyncGenerator<T> {
   for (let connected = false; ;) {
     try {
       for await (const item of open()) {
@@ -76,15 +80,16 @@ export async function followOperation(
   session: Session,
   operationId: string,
   timeoutMs?: number,
+  say: (text: string) => void = (text) => session.output.message(text),
 ): Promise<OperationView> {
-  const { output, io } = session;
+  const { io } = session;
   const end = timeoutMs === undefined ? undefined : deadline(io, timeoutMs, `for ${operationId} to end`);
   const signal = end?.signal ?? io.signal;
   const input = { OperationId: operationId };
   let told = 0;
   try {
     for await (const { operation } of reopened(session, signal, () => session.watch('WatchOperation', input, signal))) {
-      for (const step of operation.steps.slice(told)) output.message(stepLine(step, operation.startedAtMs));
+      for (const step of operation.steps.slice(told)) say(stepLine(step, operation.startedAtMs));
       told = operation.steps.length;
       if (operation.status !== 'running') return operation;
     }

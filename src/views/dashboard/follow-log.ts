@@ -4,51 +4,53 @@ import { withLog, withLogProblem } from './feed.ts';
 import type { DashboardModel } from './model.ts';
 import { screenOf } from './state.ts';
 
-const PAUSE_MS = 1000;
+/** After a stream that ended or failed. */
+const AGAIN_MS = 2000;
 
 interface Logs {
-  log(id: string, fromByte: number | undefined): Promise<{ readonly bytes: Uint8Array; readonly nextByte: number }>;
+  log(id: string, signal: AbortSignal): AsyncIterable<Uint8Array>;
 }
 
-/** While a log is on the screen, what the guest prints is read into the model. Answers how to stop. */
+/** While a log is on the screen, what the guest prints goes into the model. Answers how to stop. */
 export function followLog(model: DashboardModel, port: Logs, clock: Clock, signal: AbortSignal): () => void {
-  let shown: object | undefined;
+  let shown: AbortController | undefined;
   const check = (): void => {
     const screen = screenOf(model.state);
     const id = screen.kind === 'log' ? screen.id : undefined;
     const state = id === undefined ? undefined : model.state;
-    if (id === undefined) shown = undefined;
+    if (id === undefined) {
+      shown?.abort();
+      shown = undefined;
+    }
     // `log` is emptied when the screen is opened, so that it is read from its last part again.
     else if (shown === undefined || state?.log === undefined) {
-      const mine = {};
-      shown = mine;
+      shown?.abort();
+      shown = new AbortController();
       model.update((before) => ({ ...before, log: { id, lines: [] } }));
-      void read(model, port, clock, signal, id, () => shown === mine);
+      void read(model, port, clock, AbortSignal.any([signal, shown.signal]), id);
     }
   };
-  return model.subscribe(check);
+  const unsubscribe = model.subscribe(check);
+  return () => {
+    unsubscribe();
+    shown?.abort();
+  };
 }
 
-async function read(
-  model: DashboardModel,
-  port: Logs,
-  clock: Clock,
-  signal: AbortSignal,
-  id: string,
-  wanted: () => boolean,
-): Promise<void> {
-  const decoder = new TextDecoder();
-  let fromByte: number | undefined;
-  while (wanted() && !signal.aborted) {
+async function read(model: DashboardModel, port: Logs, clock: Clock, signal: AbortSignal, id: string): Promise<void> {
+  for (let first = true; !signal.aborted; first = false) {
+    const decoder = new TextDecoder();
+    // Opened anew it begins with its last part again.
+    if (!first) model.update((state) => ({ ...state, log: { id, lines: [] } }));
     try {
-      const part = await port.log(id, fromByte);
-      if (!wanted() || signal.aborted) return;
-      fromByte = part.nextByte;
-      const text = decoder.decode(part.bytes, { stream: true });
-      model.update((state) => withLog(state, id, text));
+      for await (const bytes of port.log(id, signal)) {
+        if (signal.aborted) return;
+        const text = decoder.decode(bytes, { stream: true });
+        model.update((state) => withLog(state, id, text));
+      }
     } catch (error) {
-      if (wanted() && !signal.aborted) model.update((state) => withLogProblem(state, id, errorText(error)));
+      if (!signal.aborted) model.update((state) => withLogProblem(state, id, errorText(error)));
     }
-    await clock.sleep(PAUSE_MS, signal).catch(() => undefined);
+    await clock.sleep(AGAIN_MS, signal).catch(() => undefined);
   }
 }

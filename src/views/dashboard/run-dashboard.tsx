@@ -12,8 +12,8 @@ import { dashboardState } from './state.ts';
 /** What the dashboard asks of the cloud and of the terminal. */
 export interface DashboardPort {
   feed(signal: AbortSignal): AsyncIterable<FeedItem>;
-  /** A part of a console log; undefined: its last part. */
-  log(id: string, fromByte: number | undefined): Promise<{ readonly bytes: Uint8Array; readonly nextByte: number }>;
+  /** A console log: its last part, and then what comes. */
+  log(id: string, signal: AbortSignal): AsyncIterable<Uint8Array>;
   /** Answers the operation's id. */
   terminate(id: string): Promise<string>;
   /** Runs ssh on this terminal to its end. */

@@ -61,7 +61,7 @@ describe('text', () => {
 
   it('of others steers no terminal', () => {
     expect(plainLine('a\u001b[2Jb\r\nc\u009bd')).toBe('a [2Jb c d');
-    expect(plainText('a\u001b[2Jb\r\n\tc')).toBe('a[2Jb\n\tc');
+    expect(plainText('a\u001b[2Jb\r\n\tc\u001b[1;31md\u001b]0;title\u0007e\u001b(Bf\u001b7g')).toBe('ab\n\tcdefg');
   });
 });
 

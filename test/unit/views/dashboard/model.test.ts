@@ -116,27 +116,33 @@ describe('the feed', () => {
 });
 
 describe('the console log', () => {
-  it('is read while it is on the screen, and anew when it is opened again', async () => {
-    const asked: (number | undefined)[] = [];
+  it('is streamed while it is on the screen, and anew when it is opened again or breaks', async () => {
+    const opened: AbortSignal[] = [];
     const port = {
-      log: (_id: string, fromByte: number | undefined) => {
-        asked.push(fromByte);
-        const bytes = Buffer.from(fromByte === undefined ? 'boot\n' : `tick ${fromByte}\n`);
-        return Promise.resolve({ bytes, nextByte: (fromByte ?? 0) + bytes.length });
+      async *log(_id: string, signal: AbortSignal) {
+        opened.push(signal);
+        yield Buffer.from(`boot ${opened.length}\n`);
+        await clock.sleep(1000, signal);
+        yield Buffer.from('tick\n');
+        throw new CloudError('Unavailable', 'the host went away');
       },
     };
     const stop = followLog(model, port, clock, ending.signal);
     model.press('l');
     await clock.advance(1);
-    expect(text()).toContain('boot');
+    expect(text()).toContain('boot 1');
     await clock.advance(1000);
-    expect(text()).toContain('tick 5');
+    expect(text()).toContain('tick');
+    expect(model.state.log?.problem).toBe('the host went away');
+    await clock.advance(2000);
+    expect(text()).toContain('boot 2');
+    expect(text()).not.toContain('tick');
     model.press('esc');
     await clock.advance(5000);
-    expect(asked).toEqual([undefined, 5]);
+    expect(opened.map((signal) => signal.aborted)).toEqual([true, true]);
     model.press('l');
     await clock.advance(1);
-    expect(asked).toEqual([undefined, 5, undefined]);
+    expect(opened).toHaveLength(3);
     stop();
   });
 });

@@ -121,7 +121,7 @@ describe('a console log', () => {
 
   it('joins what was cut, and keeps what steers a terminal out', () => {
     const state = withLog(withLog(open(), id, 'one\ntw'), id, 'o\x1b[2J\r\nthree\t.');
-    expect(state.log?.lines).toEqual(['one', 'two[2J', 'three    .']);
+    expect(state.log?.lines).toEqual(['one', 'two', 'three    .']);
   });
 
   it('keeps the last lines, and no endless one', () => {
