@@ -12,6 +12,12 @@ const INSTALL = 'apt-get install libvirt-daemon-system qemu-system-x86, then: sy
 /** What to type on the host, so that its user gets into libvirt. sudo is of no help with a socket: the SSH server opens it as the user. */
 export const joinLibvirt = (user: string): string => `usermod -aG libvirt ${user}`;
 
+/** Where no polkit is, the socket's own rights say who may. */
+const withoutPolkit = (user: string): string =>
+  `printf 'auth_unix_rw = "none"\\nunix_sock_group = "libvirt"\\nunix_sock_rw_perms = "0770"\\n' >> /etc/libvirt/libvirtd.conf && ${joinLibvirt(user)} && systemctl restart libvirtd`;
+
+const START = 'systemctl start libvirtd (or virtqemud.socket)';
+
 export async function libvirtSockets(shell: HostShell): Promise<SocketsSeen> {
   const { stdout } = await shell.exec(['ls', '-ld', ...libvirtSocketCandidates]);
   return { lines: stdout.split('\n').filter((line) => line.startsWith('s')) };
@@ -21,13 +27,14 @@ export async function libvirtSockets(shell: HostShell): Promise<SocketsSeen> {
 export function explainLibvirt(error: unknown, user: string | undefined, seen: SocketsSeen): unknown {
   const [line] = seen.lines;
   if (isCode(error, 'OperationNotPermitted') && user !== undefined) {
+    const mend = error.details?.['polkit'] === 'absent' ? withoutPolkit(user) : joinLibvirt(user);
     return new CloudError(
       'OperationNotPermitted',
-      `libvirt does not let ${user} in; on the host, as root: ${joinLibvirt(user)} (it holds from the next login on)`,
-      { cause: error, details: { ...error.details, mend: joinLibvirt(user) } },
+      `libvirt does not let ${user} in; on the host, as root: ${mend} (it holds from the next login on)`,
+      { cause: error, details: { ...error.details, mend } },
     );
   }
-  if (!isCode(error, 'Unavailable')) return error;
+  if (!isCode(error, 'Unavailable') || error.details?.['reason'] !== undefined) return error;
   if (line === undefined) {
     return new CloudError(
       'Unavailable',
@@ -42,5 +49,9 @@ export function explainLibvirt(error: unknown, user: string | undefined, seen: S
       { cause: error, details: { mend: joinLibvirt(user) } },
     );
   }
-  return error;
+  return new CloudError(
+    'Unavailable',
+    `nobody answers at libvirt's socket: ${START}; or does sshd of the host say AllowStreamLocalForwarding no (yes or local is needed)?`,
+    { cause: error, details: { ...error.details, mend: START } },
+  );
 }

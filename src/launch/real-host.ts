@@ -78,6 +78,16 @@ export function realHosts(parts: RealHostParts): OpenHostDrivers {
 const userOf = (transport: HostTransport): string | undefined =>
   transport.kind === 'ssh' ? transport.user : undefined;
 
+/** Bridges, rules and disks are root's. On this machine whoever runs the cloud was asked already. */
+async function refuseOrdinaryUser(shell: HostShell, user: string | undefined): Promise<void> {
+  const { stdout } = await shell.exec(['id', '-u']);
+  if (user === undefined || stdout.trim() === '0') return;
+  throw new CloudError(
+    'OperationNotPermitted',
+    `${user} is not root on ${shell.name}: log in as root, or put \`${user} ALL=(root) NOPASSWD: ALL\` into /etc/sudoers.d/novactl there and add the host with --sudo`,
+  );
+}
+
 class RealHost implements HostDrivers {
   readonly hypervisor: Hypervisor;
   readonly network;
@@ -119,7 +129,7 @@ class RealHost implements HostDrivers {
 
   async probe(): Promise<HostProbe> {
     // What is wrong with the login or with sudo says so itself; libvirt would only say that nobody answers.
-    await this.#shell.exec(['true']);
+    await refuseOrdinaryUser(this.#shell, this.#user);
     const facts = await this.hypervisor.facts().catch(async (error: unknown) => {
       throw explainLibvirt(error, this.#user, await libvirtSockets(this.#shell));
     });

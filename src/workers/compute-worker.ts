@@ -82,8 +82,10 @@ export class ComputeWorker {
       'host-probe': async (body) => {
         const drivers = await this.#options.openDrivers(ProbeHost.parse(body).transport);
         try {
+          // First what says best what is wrong with the way there.
+          const facts = await drivers.probe();
           const claim = await drivers.claim.read();
-          return toJson({ ...(await drivers.probe()), ...(claim === undefined ? {} : { claim }) });
+          return toJson({ ...facts, ...(claim === undefined ? {} : { claim }) });
         } finally {
           await drivers.close();
         }

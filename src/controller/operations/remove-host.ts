@@ -1,4 +1,4 @@
-import { CloudError } from '../../base/errors.ts';
+import { CloudError, errorText } from '../../base/errors.ts';
 import type { InstanceRecord } from '../../domain/instance.ts';
 import { KEYS, PREFIX } from '../../domain/keys.ts';
 import type { CapacityRecord, HostRecord } from '../../domain/records.ts';
@@ -52,10 +52,13 @@ export const removeHost: ChangeHandler<'RemoveHost', SignOfLife> = {
     return { output: { hostId: id, instances, operationId }, targets: [id, ...instances] };
   },
 
-  async after({ cloud }, _input, plan) {
+  async after({ cloud }, input, plan) {
     const { hostId } = plan.output;
     cloud.observations.forgetHost(hostId);
-    await cloud.workers.close(hostId);
+    const closed = cloud.workers.close(hostId);
+    if (input.Lost !== true) return closed;
+    // A dead host is not waited for: it has nothing to say any more.
+    closed.catch((error: unknown) => cloud.logger.debug('a lost host', { hostId, error: errorText(error) }));
   },
 };
 
@@ -85,7 +88,9 @@ function refuseLost(record: HostRecord, confirm: string | undefined, alive: Sign
 
 async function signOfLife(cloud: ControllerContext, record: HostRecord): Promise<SignOfLife> {
   await waitForReports(cloud, [record.id], FIRST_REPORT_MS);
-  if (hostProblem(cloud, record, record.id) === undefined) return 'it answers';
+  if (hostProblem(cloud, record, record.id) === undefined) {
+    return `it answers, as far as is known yet ("novactl host show ${record.name}" says when it is down)`;
+  }
   if (record.transport.kind !== 'ssh') return undefined;
   const { host, port, hostKey, login, jump } = record.transport;
   // Its hypervisor may be dead while its guests run on.

@@ -1,6 +1,6 @@
 import type { Duplex } from 'node:stream';
 import type { Clock, Timer } from '../../../base/clock.ts';
-import { CloudError, errorText } from '../../../base/errors.ts';
+import { CloudError, errorText, isCode } from '../../../base/errors.ts';
 import type { Logger } from '../../../base/logger.ts';
 import type { Random } from '../../../base/random.ts';
 import { openSession } from './open-session.ts';
@@ -149,6 +149,8 @@ export class Link {
       try {
         return await this.#dialOne(dial);
       } catch (error) {
+        // No way to the host at all: the other sockets are not there either, and this says why.
+        if (isCode(error, 'Unavailable') && error.details?.['reason'] !== undefined) throw error;
         problems.push(errorText(error));
       }
     }

@@ -1,4 +1,4 @@
-import { CloudError } from '../../../base/errors.ts';
+import { CloudError, isCode } from '../../../base/errors.ts';
 import { FEATURE, LIFECYCLE, PROCEDURES } from './procedures.ts';
 import type { RpcConnection } from './rpc-connection.ts';
 
@@ -14,7 +14,15 @@ async function authenticate(rpc: RpcConnection): Promise<void> {
   const { types } = await rpc.call(PROCEDURES.authList, undefined, OPEN_TIMEOUT_MS);
   if (types.length === 0 || types.includes(AUTH.none)) return;
   if (types.includes(AUTH.polkit)) {
-    await rpc.call(PROCEDURES.authPolkit, undefined, OPEN_TIMEOUT_MS);
+    await rpc.call(PROCEDURES.authPolkit, undefined, OPEN_TIMEOUT_MS).catch((error: unknown) => {
+      // Where polkit itself is absent libvirt says only that there is no system bus.
+      if (!isCode(error, 'HypervisorError')) throw error;
+      throw new CloudError(
+        'OperationNotPermitted',
+        `libvirt lets only root in there, since it can not ask polkit: ${error.message}`,
+        { cause: error, details: { ...error.details, polkit: 'absent' } },
+      );
+    });
     return;
   }
   throw new CloudError(
