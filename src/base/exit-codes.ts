@@ -13,6 +13,11 @@ export const EXIT_CODES = {
   10: 'partly done',
   11: 'what was waited for can not be reached any more',
   12: 'the plan is stale',
+  20: 'maintain: something was put right (with --plan: it would be)',
+  21: 'maintain: the job runs already, or another command holds the lock',
+  22: 'maintain: paused',
+  23: 'maintain: done, and something needs a look',
+  24: 'maintain: failed',
   130: 'interrupted',
 } as const satisfies Record<number, string>;
 

@@ -109,7 +109,7 @@ export const describeMaintenance: ReadHandler<'DescribeMaintenance'> = async ({ 
     const { running, last } = store.get<MaintenanceRecord>(KEYS.maintenance(job))?.value ?? {};
     return {
       job,
-      everyMs: MAINTENANCE_EVERY_MS[job],
+      everySeconds: MAINTENANCE_EVERY_MS[job] / 1000,
       due: dueState(job, last, nowMs),
       ...(running === undefined
         ? {}

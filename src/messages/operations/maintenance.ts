@@ -83,7 +83,7 @@ export const DescribeMaintenance = defineOperation({
     jobs: z.array(
       z.object({
         job: Job,
-        everyMs: z.int(),
+        everySeconds: z.int(),
         due: z.enum(['never', 'in-time', 'due', 'overdue']),
         running: z.object({ operationId: OperationId, startedAtMs: z.number(), isLive: z.boolean() }).optional(),
         last: Report.extend({

@@ -29,12 +29,12 @@ describe('the exit code of an error', () => {
     expect(Object.keys(EXIT_CODES)).toContain(String(exit));
   });
 
-  it('has a meaning of its own for each exit code but those of waiting and interrupts', () => {
+  it('has a meaning of its own for each exit code but those of maintenance and interrupts', () => {
     const used = new Set(Object.values(ERROR_TABLE).map(({ exit }) => exit));
     const unused = Object.keys(EXIT_CODES)
       .map(Number)
       .filter((exit) => !used.has(exit as 0));
-    expect(unused).toEqual([130]);
+    expect(unused).toEqual([20, 21, 22, 23, 24, 130]);
     expect(new Set(Object.values(EXIT_CODES)).size).toBe(Object.keys(EXIT_CODES).length);
   });
 
