@@ -58,10 +58,20 @@ const FAILURES: Readonly<Record<number, ErrorCode>> = {
   9: 'LockBusy',
 };
 
+/** What the daemon says last when it waits for a command that has the state. */
+function waitsFor(logPath: string): string | undefined {
+  const words = lastWords(logPath);
+  return words.startsWith('waiting for ') ? words : undefined;
+}
+
 async function untilUp(session: Session, daemon: Daemon, timeoutMs: number): Promise<Cloud> {
   const { clock, signal } = session.io;
   const endMs = clock.monotonicMs() + timeoutMs;
+  let told: string | undefined;
   for (;;) {
+    const waiting = waitsFor(daemon.logPath);
+    if (waiting !== undefined && waiting !== told) session.output.message(waiting);
+    told = waiting ?? told;
     const cloud = await runningCloud(session);
     if (cloud !== undefined) return cloud;
     const exitCode = daemon.exitCode();

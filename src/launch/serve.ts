@@ -11,8 +11,12 @@ import { createMetadataServer } from '../controller/api/metadata/metadata-server
 import { createAdminHttps } from './admin-https.ts';
 import type { AllInOne } from './all-in-one.ts';
 import { startAllInOne } from './all-in-one.ts';
+import type { Store } from '../ports/store.ts';
 import type { Config } from './config/schema.ts';
 import type { AcceptMetadata } from './metadata-forward.ts';
+import { loginName } from './login-name.ts';
+import { openStorePatiently, type Patience } from './open-store-patiently.ts';
+import type { StoreParts } from './open-store.ts';
 import { workerDrivers } from './worker-drivers.ts';
 
 export interface ServeOptions {
@@ -26,6 +30,8 @@ export interface ServeOptions {
   readonly onReady?: (info: { readonly socketPath: string }) => void;
 }
 
+/** So long a daemon waits for commands that work without one. */
+const COMMAND_MS = 600_000;
 const ROLES = ['api', 'controller', 'worker'] as const;
 
 /**
@@ -44,7 +50,9 @@ export async function serve(options: ServeOptions): Promise<void> {
   const door: MetadataDoor = { accept: (socket) => void socket.destroy() };
   const acceptMetadata: AcceptMetadata = (...connection) => door.accept(...connection);
   const drivers = workerDrivers({ config, clock, random, logger, acceptMetadata });
+  const store = await openStoreAfterCommands(options, { clock, random, logger, onPoison: (error) => poison(error) });
   const cloud = await startAllInOne({
+    store,
     config,
     version: options.version,
     clock,
@@ -66,6 +74,20 @@ export async function serve(options: ServeOptions): Promise<void> {
     await servers.close();
     await cloud.close();
   }
+}
+
+/** A command that works without a daemon ends by itself, so it is waited for; another daemon is not. */
+function openStoreAfterCommands({ config, signal }: ServeOptions, parts: StoreParts): Promise<Store> {
+  const { clock, logger } = parts;
+  const holder = { command: 'novactl serve', user: loginName(), kind: 'daemon' } as const;
+  const patience: Patience = {
+    clock,
+    signal,
+    timeoutMs: COMMAND_MS,
+    worth: (other) => other?.kind === 'command',
+    onWait: (other) => logger.info(`waiting for ${other}`, { stateDir: config.stateDir }),
+  };
+  return openStorePatiently(config, { ...parts, holder }, patience);
 }
 
 /** Who takes guests' connections that hosts hand over. */

@@ -1,7 +1,7 @@
-import { userInfo } from 'node:os';
 import { jsonLogger } from '../../base/logger.ts';
 import { SystemRandom } from '../../base/random.ts';
 import type { CloudClient } from '../../client/cloud-client.ts';
+import { loginName } from '../login-name.ts';
 import { EmbeddedClient } from './embedded-client.ts';
 import type { EmbeddedParts } from './embedded-parts.ts';
 
@@ -10,15 +10,6 @@ export interface EmbeddedOptions extends Omit<EmbeddedParts, 'random' | 'logger'
   readonly sudoUser?: string | undefined;
   /** Lines of the log, for who wants to see them. */
   readonly log: (line: string) => void;
-}
-
-function loginName(): string {
-  try {
-    return userInfo().username;
-  } catch {
-    // A user without an entry in passwd.
-    return `uid ${process.getuid?.() ?? 0}`;
-  }
 }
 
 /** The cloud in this process, for one command. Nothing is opened before it is needed. */

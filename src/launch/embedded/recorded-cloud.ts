@@ -14,6 +14,7 @@ import { HostReport, TOPIC, WorkerHello } from '../../messages/worker.ts';
 import { ComputeWorker } from '../../workers/compute-worker.ts';
 import { controllerContext, WORKER_ID } from '../all-in-one.ts';
 import { workerDrivers } from '../worker-drivers.ts';
+import { awaitWorker } from './await-worker.ts';
 import type { EmbeddedParts } from './embedded-parts.ts';
 
 /** A host is looked at for an answer that somebody waits for. */
@@ -127,6 +128,7 @@ export class RecordedCloud {
       ...(reach === undefined ? {} : { reach }),
     });
     await worker.start();
+    await awaitWorker(this.context);
     return worker;
   }
 }

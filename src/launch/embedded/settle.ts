@@ -27,6 +27,11 @@ const NO_HOST_MS = 30_000;
 /** Work of commands that died is given so much of our time. */
 const OTHERS_MS = 60_000;
 
+/** The first that holds, in the order in which they are written. */
+function endOf(holds: Readonly<Record<Settled['end'], boolean>>): Settled['end'] | undefined {
+  return (Object.keys(holds) as Settled['end'][]).find((end) => holds[end]);
+}
+
 /** Resolves when the instances of the operations have come to rest, or when it is no use to wait longer. */
 export async function settle(context: ControllerContext, options: SettleOptions): Promise<Settled> {
   const { store, clock, maintenance } = context;
@@ -40,14 +45,17 @@ export async function settle(context: ControllerContext, options: SettleOptions)
     for (;;) {
       const nowMs = clock.monotonicMs();
       const { own, others } = unfinishedWork(context, operationIds);
-      const done = (end: Settled['end']): Settled => ({ end, own });
       const help = nowMs - startMs < OTHERS_MS ? others.filter((item) => item.hostProblem === undefined) : [];
-      if (own.length === 0 && help.length === 0 && !maintenance.isBusy) return done('settled');
-      if (signal.aborted) return done('aborted');
-      if (interrupted()) return done('called');
-      if (nowMs - startMs >= timeoutMs && !maintenance.isBusy) return done(own.length === 0 ? 'settled' : 'timeout');
       if (own.length === 0 || own.some((item) => item.hostProblem === undefined)) answeredMs = nowMs;
-      if (nowMs - answeredMs >= NO_HOST_MS && !maintenance.isBusy) return done('no-host');
+      const end = endOf({
+        settled: own.length === 0 && help.length === 0 && !maintenance.isBusy,
+        aborted: signal.aborted,
+        called: interrupted(),
+        timeout: nowMs - startMs >= timeoutMs && !maintenance.isBusy,
+        'no-host': nowMs - answeredMs >= NO_HOST_MS && !maintenance.isBusy,
+      });
+      // Work of others that does not end is not ours to complain of.
+      if (end !== undefined) return { end: end === 'timeout' && own.length === 0 ? 'settled' : end, own };
       onProgress([...own, ...help]);
       const changed = new Promise<void>((resolve) => (wake = resolve));
       const nap = new AbortController();

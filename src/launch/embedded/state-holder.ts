@@ -9,6 +9,7 @@ import { startAllInOne } from '../all-in-one.ts';
 import { InProcessClient } from '../in-process-client.ts';
 import { openStorePatiently } from '../open-store-patiently.ts';
 import { workerDrivers } from '../worker-drivers.ts';
+import { awaitWorker } from './await-worker.ts';
 import type { EmbeddedParts } from './embedded-parts.ts';
 import { hostsToServe } from './needed-hosts.ts';
 import { settle, type Settled } from './settle.ts';
@@ -176,6 +177,7 @@ export class StateHolder {
         store,
         wanted: (hostId) => wanted.has(hostId),
       });
+      await awaitWorker(cloud.context);
       const principal = embeddedPrincipal(user);
       return {
         cloud,
