@@ -107,9 +107,19 @@ export function transition(
   return { ...record, ...patch, state: to, stateChangedAtMs: nowMs };
 }
 
-/** A command's name: the same intent and attempt give the same name, whoever asks and however often. */
-export function commandId(instanceId: string, generation: number, verb: InstanceVerb, attempt: number): string {
-  return `${instanceId}.${generation}.${verb}.${attempt}`;
+/**
+ * A command's name: the same intent and attempt give the same name, whoever asks and however often. The moment of the intent is in it, because a state that
+ * is restored from a backup counts its generations again, and hosts remember what was done for those that are lost.
+ */
+export function commandId(work: {
+  readonly instanceId: string;
+  readonly generation: number;
+  readonly verb: InstanceVerb;
+  readonly attempt: number;
+  readonly sinceMs: number;
+}): string {
+  const { instanceId, generation, verb, attempt, sinceMs } = work;
+  return `${instanceId}.${generation}.${verb}.${attempt}.${sinceMs.toString(36)}`;
 }
 
 /** A fresh piece of work, first attempt. */
@@ -122,7 +132,7 @@ export function newWork(
 ): InstanceWork {
   return {
     verb,
-    commandId: commandId(instanceId, generation, verb, 1),
+    commandId: commandId({ instanceId, generation, verb, attempt: 1, sinceMs: nowMs }),
     attempt: 1,
     sinceMs: nowMs,
     ...(force === true ? { force } : {}),

@@ -39,11 +39,13 @@ export class CommandLedger {
     this.#logger = parts.logger;
   }
 
-  /** What the host has kept. */
+  /**
+   * What the host has kept. Which intent is the newest is not a part of it: older commands have an older epoch, and the records may have been restored
+   * from a backup and count their generations again.
+   */
   load(entries: readonly LedgerEntry[]): void {
     for (const entry of [...entries].sort((a, b) => a.atMs - b.atMs)) {
-      const { instanceId, commandId, generation, state, step = '' } = entry;
-      if (generation > this.newest(instanceId)) this.heard(instanceId, generation);
+      const { instanceId, commandId, state, step = '' } = entry;
       if (state === 'begun') this.#begun.set(instanceId, { commandId, step });
       const outcome = Outcome.safeParse(entry.outcome).data;
       if (outcome === undefined) continue;

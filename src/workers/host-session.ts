@@ -38,7 +38,7 @@ export interface HostSessionParts {
   readonly session: string;
   /** Grows with every report of the worker. */
   readonly nextSeq: () => number;
-  /** The claim is gone from the host, and nobody else has it: it should be opened anew. */
+  /** The claim is gone from the host, or could not be had after all: it should be opened anew. */
   readonly onUnclaimed?: () => void;
 }
 
@@ -116,8 +116,18 @@ export class HostSession {
       this.#problem = errorText(error);
       await this.#report(this.#down(this.#problem));
       if (!isCode(error, ...CLAIM_AGAIN)) throw error;
-      this.#timer = clock.after(CLAIM_AGAIN_MS, () => this.#track(this.start()), { unref: true });
+      this.#timer = clock.after(CLAIM_AGAIN_MS, () => this.#track(this.#startAgain()), { unref: true });
       return false;
+    }
+  }
+
+  /** What will not go away by itself is for the controller, which opens the host anew: with another epoch, if that is what is wrong. */
+  async #startAgain(): Promise<void> {
+    try {
+      await this.start();
+    } catch (error) {
+      this.#parts.onUnclaimed?.();
+      throw error;
     }
   }
 

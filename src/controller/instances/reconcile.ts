@@ -178,7 +178,7 @@ function failed(input: ReconcileInput, outcome: Outcome): Decision {
       work: {
         ...work,
         attempt,
-        commandId: commandId(record.id, record.generation, work.verb, attempt),
+        commandId: commandId({ ...work, instanceId: record.id, generation: record.generation, attempt }),
         notBeforeMs: nowMs + backoffMs(work.attempt),
         lastError: { code, message, ...(step === undefined ? {} : { step }) },
       },

@@ -57,11 +57,12 @@ describe('the life of an instance', () => {
 });
 
 describe('work', () => {
-  it('has a name that tells intent and attempt, and nothing else', () => {
-    expect(commandId('i-1', 3, 'stop', 2)).toBe('i-1.3.stop.2');
+  it('has a name that tells intent, attempt and the moment of the intent, and nothing else', () => {
+    const stop = { instanceId: 'i-1', generation: 3, verb: 'stop', attempt: 2, sinceMs: 35 } as const;
+    expect(commandId(stop)).toBe('i-1.3.stop.2.z');
     expect(newWork('i-1', 3, 'stop', NOW_MS)).toEqual({
       verb: 'stop',
-      commandId: 'i-1.3.stop.1',
+      commandId: `i-1.3.stop.1.${NOW_MS.toString(36)}`,
       attempt: 1,
       sinceMs: NOW_MS,
     });
