@@ -141,4 +141,15 @@ function ledgerTests(subject: Get): void {
     await a.claim.record(many, []);
     expect((await a.claim.take(wish(1, 's1'))).ledger).toHaveLength(200);
   });
+
+  it('stays bounded, however often the same instances are written', async () => {
+    const [a, b] = [await subject().owner(), await subject().owner()];
+    await a.claim.take(wish(1, 's1'));
+    const steps = ['x'.repeat(200_000)];
+    for (let n = 1; n <= 25; n += 1) await a.claim.record([entry('i-1', n, { steps }), entry(`i-${n + 1}`, 1)], []);
+    await a.claim.record([entry('i-1', 26, { ok: true })], ['i-2']);
+    const { ledger } = await b.claim.take(wish(2, 's2'));
+    expect(ledger.map(({ instanceId }) => instanceId)).toHaveLength(25);
+    expect(ledger.find(({ instanceId }) => instanceId === 'i-1')).toEqual(entry('i-1', 26, { ok: true }));
+  });
 }

@@ -3,10 +3,10 @@ umask 077
 dir=$base/claim lock=$base/claim/lock claim=$base/claim/claim.json tag=$host:$epoch:$session
 answer() { printf '\''%s\n'\'' "$@"; exit 0; }
 field() { v=${old#*"\"$1\":"}; v=${v%%,*}; v=${v#'\''"'\''}; v=${v%'\''"'\''}; case $v in '\'''\''|*[!A-Za-z0-9_.-]*) answer damaged "$old" ;; esac; }
-install -d -m 0711 -- "$base" && install -d -m 0700 -- "$dir" "$dir/ledger" "$dir/links" || exit 74
+install -d -m 0711 -- "$base" && install -d -m 0700 -- "$dir" "$dir/links" || exit 74
 exec 8>>"$dir/claiming"
 flock -x -w 20 8 || answer busy '\'''\''
-: >>"$lock" || exit 74
+: >>"$lock" && : >>"$dir/ledger.jsonl" || exit 74
 old='\'''\'' old_host=$host
 if [ -e "$claim" ]; then
   read -r old <"$claim"
@@ -76,5 +76,5 @@ if [ "$done_before" != "$tag" ]; then
 fi
 [ -z "$link" ] || printf '\''%s\n'\'' "$tag" >"$dir/links/$link"
 printf '\''%s\n'\'' claimed "$old" "$ended $cut"
-for f in "$dir"/ledger/*.json; do [ ! -e "$f" ] || cat -- "$f"; done
+tail -c 3500000 -- "$dir/ledger.jsonl"
 exit 0' sh /var/lib/novactl-host cloud-1 h-1 7 0123abcd h-0 1 '{"v":1,"epoch":7,"session":"0123abcd","cloudId":"cloud-1","hostId":"h-1","workerId":"local","atMs":1800000000000}'

@@ -1,6 +1,9 @@
 import { GUARD_VARIABLE, type ShellGuard } from '../../../ports/host-shell.ts';
 import type { ClaimRecord, LedgerEntry } from '../../../ports/host-claim.ts';
 
+/** A ledger that is larger is not read to its beginning: what a shell may answer is bounded. */
+export const LEDGER_MAX_BYTES = 3_500_000;
+
 /** Where the parts of a claim are on a host. */
 export interface ClaimPlaces {
   readonly baseDir: string;
@@ -9,11 +12,13 @@ export interface ClaimPlaces {
   readonly claim: string;
   /** Held shared by every guarded command. */
   readonly lock: string;
+  /** Lines of JSON, the last of an instance counts; see recordInput. */
+  readonly ledger: string;
 }
 
 export function claimPlaces(baseDir: string): ClaimPlaces {
   const dir = `${baseDir}/claim`;
-  return { baseDir, dir, claim: `${dir}/claim.json`, lock: `${dir}/lock` };
+  return { baseDir, dir, claim: `${dir}/claim.json`, lock: `${dir}/lock`, ledger: `${dir}/ledger.jsonl` };
 }
 
 type Owner = Pick<ClaimRecord, 'epoch' | 'session' | 'hostId'>;
@@ -51,10 +56,10 @@ umask 077
 dir=$base/claim lock=$base/claim/lock claim=$base/claim/claim.json tag=$host:$epoch:$session
 answer() { printf '%s\\n' "$@"; exit 0; }
 field() { v=\${old#*"\\"$1\\":"}; v=\${v%%,*}; v=\${v#'"'}; v=\${v%'"'}; case $v in ''|*[!A-Za-z0-9_.-]*) answer damaged "$old" ;; esac; }
-install -d -m 0711 -- "$base" && install -d -m 0700 -- "$dir" "$dir/ledger" "$dir/links" || exit 74
+install -d -m 0711 -- "$base" && install -d -m 0700 -- "$dir" "$dir/links" || exit 74
 exec 8>>"$dir/claiming"
 flock -x -w 20 8 || answer busy ''
-: >>"$lock" || exit 74
+: >>"$lock" && : >>"$dir/ledger.jsonl" || exit 74
 old='' old_host=$host
 if [ -e "$claim" ]; then
   read -r old <"$claim"
@@ -116,7 +121,7 @@ if [ "$done_before" != "$tag" ]; then
 fi
 [ -z "$link" ] || printf '%s\\n' "$tag" >"$dir/links/$link"
 printf '%s\\n' claimed "$old" "$ended $cut"
-for f in "$dir"/ledger/*.json; do [ ! -e "$f" ] || cat -- "$f"; done
+tail -c ${LEDGER_MAX_BYTES} -- "$dir/ledger.jsonl"
 exit 0`;
 
 /** Notes that this SSH session is the tag's, so that the next owner can end it; and forgets those that are no more. Runs guarded. */
@@ -130,20 +135,9 @@ for f in "$dir"/links/*; do
   [ -e "/proc/\${p%.*}" ] || rm -f -- "$f"
 done`;
 
-/** Takes lines of \`name\`, tab, JSON; a name without JSON is forgotten. All are beside, then synced together, then named. Runs guarded. */
-const RECORD = `dir=$1
-umask 077
-new=$dir/.new.$$
-mkdir -- "$new" || exit 74
-trap 'rm -rf -- "$new"' EXIT
-tab=$(printf '\\t')
-while IFS=$tab read -r name json; do
-  if [ -n "$json" ]; then printf '%s\\n' "$json" >"$new/$name.json" || exit 74
-  else rm -f -- "$dir/$name.json"; fi
-done
-set -- "$new"/*.json
-if [ -e "$1" ]; then sync -- "$@" && mv -f -t "$dir" -- "$@" || exit 74; fi
-sync -- "$dir"`;
+/** Adds lines, durably: one sync for all of them. Prints how large the ledger is then. Runs guarded. */
+const RECORD = `umask 077
+cat >>"$1" && sync -d -- "$1" && stat -c %s -- "$1"`;
 
 export interface TakeWish {
   readonly places: ClaimPlaces;
@@ -164,12 +158,13 @@ export function enrolArgv(places: ClaimPlaces, tag: string): string[] {
 }
 
 export function recordArgv(places: ClaimPlaces): string[] {
-  return ['sh', '-c', RECORD, 'sh', `${places.dir}/ledger`];
+  return ['sh', '-c', RECORD, 'sh', places.ledger];
 }
 
+/** An empty line comes first, so that a line which a crash cut short spoils no other. */
 export function recordInput(entries: readonly LedgerEntry[], forget: readonly string[]): string {
-  const kept = entries.map((entry) => `${entry.instanceId}\t${JSON.stringify(entry)}\n`);
-  return [...kept, ...forget.map((instanceId) => `${instanceId}\n`)].join('');
+  const lines: object[] = [...entries, ...forget.map((instanceId) => ({ v: 1, forget: instanceId }))];
+  return ['', ...lines.map((line) => JSON.stringify(line)), ''].join('\n');
 }
 
 export type TakeAnswer =

@@ -10,13 +10,12 @@ import {
   enrolArgv,
   guardOf,
   parseTakeAnswer,
-  recordArgv,
-  recordInput,
   takeArgv,
   type ClaimPlaces,
   type TakeAnswer,
 } from './claim-script.ts';
 import { guardedShell } from './guarded-shell.ts';
+import { LedgerFile } from './ledger-file.ts';
 
 /** The script itself waits at most 20 s for another claim and 10 s for commands to die. */
 const TAKE_TIMEOUT_MS = 45_000;
@@ -30,18 +29,6 @@ const ClaimSchema = z.object({
   workerId: z.string(),
   atMs: z.number(),
 });
-const EntrySchema = z.object({
-  v: z.literal(1),
-  instanceId: z.string(),
-  commandId: z.string(),
-  generation: z.int(),
-  verb: z.string(),
-  state: z.enum(['begun', 'done']),
-  step: z.string().optional(),
-  atMs: z.number(),
-  outcome: z.record(z.string(), z.unknown()).optional(),
-});
-
 function parseJson<T>(schema: z.ZodType<T>, text: string): T | undefined {
   try {
     return schema.safeParse(JSON.parse(text)).data;
@@ -60,6 +47,7 @@ export class ShellClaim implements HostClaim {
   readonly #overSsh: boolean;
   readonly #onTaken: () => void;
   #guard: ShellGuard | undefined;
+  #ledger: LedgerFile | undefined;
 
   /** `onTaken`: called each time that the host has become ours. */
   constructor(parts: { shell: HostShell; clock: Clock; baseDir: string; overSsh: boolean; onTaken?: () => void }) {
@@ -102,15 +90,14 @@ export class ShellClaim implements HostClaim {
     this.#onTaken();
     const { endedCommands, endedConnections } = answer;
     const before = parseJson<ClaimRecord>(ClaimSchema, answer.before);
-    const ledger = answer.ledger.flatMap(
-      (line) => parseJson<LedgerEntry>(EntrySchema as z.ZodType<LedgerEntry>, line) ?? [],
-    );
+    this.#ledger = new LedgerFile(this.shell, this.#places, answer.ledger);
+    const ledger = this.#ledger.entries();
     return { ...(before === undefined ? {} : { before }), endedCommands, endedConnections, ledger };
   }
 
-  async record(entries: readonly LedgerEntry[], forget: readonly string[]): Promise<void> {
-    const stdin = recordInput(entries, forget);
-    await this.#mustRun(recordArgv(this.#places), 'the ledger can not be written', { stdin });
+  record(entries: readonly LedgerEntry[], forget: readonly string[]): Promise<void> {
+    if (this.#ledger !== undefined) return this.#ledger.record(entries, forget);
+    return Promise.reject(new CloudError('HostError', `${this.#raw.name} is not claimed by this worker`));
   }
 
   async release(): Promise<void> {
@@ -123,8 +110,8 @@ export class ShellClaim implements HostClaim {
     await this.#mustRun(argv, 'the connection can not be noted');
   }
 
-  async #mustRun(argv: string[], problem: string, options: { stdin?: string } = {}): Promise<void> {
-    const { exitCode, stderr } = await this.shell.exec(argv, options);
+  async #mustRun(argv: string[], problem: string): Promise<void> {
+    const { exitCode, stderr } = await this.shell.exec(argv);
     if (exitCode === 0) return;
     throw new CloudError('HostError', `${this.#raw.name}: ${problem}: ${stderr.trim() || `exit code ${exitCode}`}`);
   }
