@@ -8,9 +8,9 @@ import { TOPIC } from '../../messages/worker.ts';
 import type { Bus } from '../../ports/bus.ts';
 
 const OPEN_TIMEOUT_MS = 45_000;
-/** How long a worker holds a question for output; the answer comes as soon as there is some. */
-const OUTPUT_WAIT_MS = 10_000;
-const OUTPUT_TIMEOUT_MS = 15_000;
+/** How long a worker holds a question for output; the answer comes as soon as there is some. Some may be lost before the worker takes us for gone. */
+const OUTPUT_WAIT_MS = 5000;
+const OUTPUT_TIMEOUT_MS = 7000;
 const INPUT_TIMEOUT_MS = 6000;
 /** Of input, in one message. */
 const INPUT_PART_BYTES = 16 * 1024;
