@@ -34,6 +34,8 @@ export interface AdminHttpsServerOptions extends Omit<AdminRoutesOptions, 'authe
   readonly authenticator: Authenticator;
   readonly certificate: ServerCertificate;
   readonly listen: { readonly host: string; readonly port: number };
+  /** Times in place of those of HTTPS_LIMITS. */
+  readonly times?: { readonly headersMs: number; readonly checkEveryMs: number };
 }
 
 /** The admin API over TLS on one address; every request is signed. */
@@ -46,25 +48,31 @@ export class AdminHttpsServer {
   constructor(options: AdminHttpsServerOptions) {
     this.#options = options;
     const { privateKey, certificates } = options.certificate;
+    const { headersMs, checkEveryMs } = options.times ?? HTTPS_LIMITS;
     this.#server = createServer({
       key: privateKey,
       cert: certificates,
       minVersion: 'TLSv1.2',
       handshakeTimeout: HTTPS_LIMITS.handshakeMs,
       maxHeaderSize: HTTPS_LIMITS.headerBytes,
-      headersTimeout: HTTPS_LIMITS.headersMs,
+      headersTimeout: headersMs,
       requestTimeout: 0,
       keepAliveTimeout: HTTPS_LIMITS.keepAliveMs,
-      connectionsCheckingInterval: HTTPS_LIMITS.checkEveryMs,
+      connectionsCheckingInterval: checkEveryMs,
     });
     this.#server.maxConnections = HTTPS_LIMITS.connections;
     this.#server.maxHeadersCount = HTTPS_LIMITS.headerCount;
-    this.#server.setTimeout(HTTPS_LIMITS.idleMs);
+    // Until a request has come, node's own limit for its headers does not run either.
+    this.#server.setTimeout(headersMs);
     this.#app = fastify({
       logger: false,
       bodyLimit: BODY_MAX_BYTES,
       forceCloseConnections: true,
-      serverFactory: (handler) => this.#server.on('request', handler),
+      serverFactory: (handler) =>
+        this.#server.on('request', (request, response) => {
+          request.socket.setTimeout(HTTPS_LIMITS.idleMs);
+          handler(request, response);
+        }),
     }) as unknown as FastifyInstance;
     this.#routes = new AdminRoutes({
       ...options,
