@@ -64,6 +64,10 @@ export class FakeDomains {
     return run(args as never);
   }
 
+  needActive(uuid: string): void {
+    this.#active(uuid);
+  }
+
   /** Ends the domain; reason is a virDomainShutoffReason (2 destroyed, 3 crashed). */
   stop(uuid: string, reason: number): undefined {
     const domain = this.#active(uuid);

@@ -15,9 +15,11 @@ import {
   LIFECYCLE,
   PROCEDURES,
   remoteError,
+  type DomainHandle,
   type LifecycleMessage,
 } from '../../../../../src/workers/drivers/libvirt/procedures.ts';
 import { XdrReader, XdrWriter } from '../../../../../src/workers/drivers/libvirt/xdr.ts';
+import { FakeConsoles } from './fake-consoles.ts';
 import { FakeDomains, FakeError } from './fake-domains.ts';
 
 /** libvirtd.conf's max_client_requests: with so many running the daemon reads nothing more from that socket, PINGs included. */
@@ -68,6 +70,7 @@ export class FakeLibvirtd {
   readonly dir = mkdtempSync(join(tmpdir(), 'nv-fake-libvirtd-'));
   readonly socketPath = join(this.dir, 'libvirt-sock');
   readonly domains = new FakeDomains((event) => this.pushLifecycle(event));
+  readonly consoles = new FakeConsoles(errorPayload);
   /** Names of all calls in the order they were read. */
   readonly calls: string[] = [];
   readonly keepalives = { pings: 0, pongs: 0 };
@@ -171,6 +174,7 @@ export class FakeLibvirtd {
       const packet = connection.waiting.shift();
       if (packet === undefined) return;
       if (packet.program === PROGRAM.keepalive) this.#keepalive(connection, packet.procedure);
+      else if (packet.type === TYPE.stream) this.consoles.receive(packet, connection.socket);
       else this.#run(connection, packet);
     }
   }
@@ -199,7 +203,7 @@ export class FakeLibvirtd {
     }
     this.calls.push(procedure.name);
     const args = procedure.args.read(new XdrReader(packet.payload));
-    const carryOut = (): unknown => this.#carryOut(connection, procedure.name, args);
+    const carryOut = (): unknown => this.#carryOut(connection, procedure.name, args, packet.serial);
     const reply = (): void => {
       try {
         answer(STATUS.ok, bytesOf(procedure.result, carryOut()));
@@ -229,7 +233,7 @@ export class FakeLibvirtd {
     });
   }
 
-  #carryOut(connection: Connection, name: string, args: unknown): unknown {
+  #carryOut(connection: Connection, name: string, args: unknown, serial: number): unknown {
     if (name === 'AUTH_LIST') {
       connection.authenticated = this.authTypes.length === 0 || this.authTypes.includes(0);
       return { types: this.authTypes };
@@ -252,6 +256,11 @@ export class FakeLibvirtd {
       if (connection.events) throw new FakeError(8, 'event callback already tracked');
       connection.events = true;
       return { callbackId: 0 };
+    }
+    if (name === 'DOMAIN_OPEN_CONSOLE') {
+      const { dom, flags } = args as { dom: DomainHandle; flags: number };
+      this.domains.needActive(dom.uuid);
+      return this.consoles.open(dom.uuid, flags, connection.socket, serial);
     }
     return this.domains.carryOut(name, args);
   }
