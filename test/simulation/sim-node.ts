@@ -100,7 +100,8 @@ export class SimNode {
     life.dead = true;
     this.#life = undefined;
     this.cloud = undefined;
-    world.severSessions();
+    // What it had sent to hosts may go on there without it.
+    world.severSessions({ lingering: this.#random.unit() < 0.7 });
     const { power, downMs } = this.death;
     const random = this.#random;
     this.#disk = power ? this.#disk.afterPowerCut({ random }) : this.#disk.afterKill({ random });

@@ -30,8 +30,11 @@ export interface SimulatedHosts {
   /** The host of that name; made at its first use. Transport `local` is the one named `local`. */
   host(name: string): SimHost;
   hosts(): SimHost[];
-  /** The process behind every open session dies: what it asked for and was not done yet never happens. */
-  severSessions(): void;
+  /**
+   * The process behind every open session dies: what it asked for and was not done yet never happens; or, `lingering`, happens in its time, as of a
+   * command that goes on at the host without its SSH connection.
+   */
+  severSessions(options?: { lingering: boolean }): void;
   /** Called before and after each call of a live session has its effect: a test may sever the session right there. */
   onCall: ((at: 'before' | 'after', call: SimCall) => void) | undefined;
 }
@@ -69,8 +72,11 @@ export function createSimulatedHosts(parts: {
     },
     host: hostNamed,
     hosts: () => [...hosts.values()],
-    severSessions() {
-      for (const session of sessions) session.severed = true;
+    severSessions(options = { lingering: false }) {
+      for (const session of sessions) {
+        session.severed = true;
+        session.lingers = options.lingering;
+      }
       sessions.clear();
     },
   };

@@ -65,6 +65,8 @@ const UNGUARDED: ReadonlySet<SimCall> = new Set([
 export class SimSession {
   /** Its process died: nothing it asked for happens any more, and nobody hears an answer. */
   severed = false;
+  /** With severed: what was under way to the host is carried out there all the same, unless somebody else has claimed it by then. */
+  lingers = false;
   /** What it claimed the host with. */
   owner: { readonly epoch: number; readonly session: string } | undefined;
   readonly #closed = new AbortController();
@@ -95,7 +97,7 @@ export class SimCalls {
   readonly #clock: Clock;
   readonly #latencyMs: () => number;
   readonly #unreachable: () => string | undefined;
-  readonly #isStale: (session: SimSession) => boolean;
+  readonly #heldInstead: (session: SimSession) => string | undefined;
   readonly #onCall: (at: 'before' | 'after', call: SimCall) => void;
   #faults: { fault: SimFault; left: number }[] = [];
 
@@ -103,14 +105,14 @@ export class SimCalls {
     clock: Clock;
     latencyMs: () => number;
     unreachable: () => string | undefined;
-    /** Somebody else has claimed the host since that session did. */
-    isStale: (session: SimSession) => boolean;
+    /** The claim that stands in the place of the session's own; empty: none. */
+    heldInstead: (session: SimSession) => string | undefined;
     onCall: (at: 'before' | 'after', call: SimCall) => void;
   }) {
     this.#clock = parts.clock;
     this.#latencyMs = parts.latencyMs;
     this.#unreachable = parts.unreachable;
-    this.#isStale = parts.isStale;
+    this.#heldInstead = parts.heldInstead;
     this.#onCall = parts.onCall;
   }
 
@@ -125,10 +127,12 @@ export class SimCalls {
   /** Carries a call out: `effect` happens at once or not at all. */
   async run<T>(session: SimSession, call: SimCall, effect: () => T): Promise<T> {
     const fault = this.#takeFault(call);
+    const wasAlive = !session.severed;
     const latencyMs = this.#latencyMs();
     if (latencyMs > 0) await this.#clock.sleep(latencyMs);
     else await Promise.resolve();
     if (!session.severed) this.#onCall('before', call);
+    if (wasAlive && session.lingers && fault === undefined) this.#carryOutUnheard(session, call, effect);
     if (session.severed || fault?.how === 'hang') return session.hang();
     this.#refuse(session, call, fault);
     const result = effect();
@@ -138,13 +142,22 @@ export class SimCalls {
     return result;
   }
 
+  #carryOutUnheard(session: SimSession, call: SimCall, effect: () => unknown): void {
+    try {
+      this.#refuse(session, call, undefined);
+      effect();
+      this.#onCall('after', call);
+    } catch (error) {
+      if (!(error instanceof CloudError)) throw error;
+    }
+  }
+
   #refuse(session: SimSession, call: SimCall, fault: SimFault | undefined): void {
     const gone = session.closed ? 'the connection was closed' : this.#unreachable();
     if (gone !== undefined) throw new CloudError('Unavailable', gone);
-    if (!UNGUARDED.has(call) && this.#isStale(session)) {
-      throw new CloudError('StaleEpoch', `${call}: another owner has claimed the host`, {
-        details: { holder: 'other' },
-      });
+    const holder = UNGUARDED.has(call) ? undefined : this.#heldInstead(session);
+    if (holder !== undefined) {
+      throw new CloudError('StaleEpoch', `${call}: another owner has claimed the host`, { details: { holder } });
     }
     this.counts.set(call, (this.counts.get(call) ?? 0) + 1);
     if (fault?.how !== 'fail') return;

@@ -9,11 +9,12 @@ export class SimClaim {
   holder: ClaimRecord | undefined;
   readonly ledger = new Map<string, LedgerEntry>();
 
-  /** A process that took the host, and that somebody has followed. One that never took it (a probe) is nobody's successor. */
-  isStale(session: SimSession): boolean {
-    const { owner } = session;
-    if (owner === undefined) return false;
-    return this.holder?.epoch !== owner.epoch || this.holder.session !== owner.session;
+  /** What stands there instead of the session's own claim, or nothing (''). Undefined: its own, or it never took one (a probe). */
+  heldInstead({ owner }: SimSession): string | undefined {
+    const { holder } = this;
+    if (owner === undefined) return undefined;
+    if (holder?.epoch === owner.epoch && holder.session === owner.session) return undefined;
+    return holder === undefined ? '' : JSON.stringify(holder);
   }
 
   /** The same judgement as the script on a real host. */

@@ -68,7 +68,7 @@ export class SimHost {
       clock,
       latencyMs: () => this.options.latencyMs,
       unreachable: () => this.#problem,
-      isStale: (session) => this.claim.isStale(session),
+      heldInstead: (session) => this.claim.heldInstead(session),
       onCall,
     });
     this.domains = new SimDomains({
