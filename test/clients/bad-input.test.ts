@@ -101,7 +101,10 @@ const ROWS: readonly Row[] = [
     ...bad('a configuration that is no YAML', 'config check', 2, /broken.yaml/),
     env: { NOVACTL_CONFIG: '@broken.yaml' },
   },
-  { ...bad('no daemon', 'instance list', 7, /no cloud is running/, /novactl up/), env: { NOVACTL_RUN_DIR: '@folder' } },
+  {
+    ...bad('no daemon and no cloud', 'instance list', 7, /no cloud is running/, /novactl up/),
+    env: { NOVACTL_RUN_DIR: '@folder', NOVACTL_STATE_DIR: '@folder' },
+  },
 ];
 
 /** qcow2 v3 header: magic, version, backing offset and length, cluster bits 16, 1 GiB. */

@@ -15,6 +15,8 @@ const pjson = JSON.parse(readFileSync(join(SRC, '..', 'package.json'), 'utf8')) 
 /** The moment at which tests run. */
 export const NOW_MS = Date.UTC(2026, 0, 2, 3, 4, 5);
 
+export const NO_STATE = '/dev/null/state';
+
 /** Always the same time of day; sleeps do not wait. */
 export class StillClock extends SystemClock {
   override nowMs(): number {
@@ -98,7 +100,8 @@ export async function runCli(argv: readonly string[], options: CliOptions = {}):
   const aborter = new AbortController();
   options.interrupt?.addEventListener('abort', () => aborter.abort(new Interrupted('interrupted')), { once: true });
   const io: Io = {
-    env: { HOME: '/nowhere', ...(options.runDir && { NOVACTL_RUN_DIR: options.runDir }), ...options.env },
+    // Where nobody can make a folder: without a daemon a command works on the state itself.
+    env: { HOME: '/nowhere', NOVACTL_STATE_DIR: NO_STATE, ...(options.runDir && { NOVACTL_RUN_DIR: options.runDir }), ...options.env },
     uid: 0,
     stdout,
     stderr,

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { runCli } from '../../support/run-cli.ts';
+import { NO_STATE, runCli } from '../../support/run-cli.ts';
 
 const RUN_DIR = '/nowhere/run';
 const run = (line: string) => runCli(line.split(' '), { runDir: RUN_DIR });
@@ -56,7 +56,7 @@ describe('no cloud', () => {
     const { code, stderr } = await run('instance list');
     expect(code).toBe(7);
     expect(stderr).toBe(
-      `novactl: no cloud is running here (nobody answers at ${RUN_DIR}/novactl.sock); start it by: novactl up (Unavailable)\n`,
+      `novactl: no cloud is running here, and ${NO_STATE} holds none yet; make one by: novactl up, or novactl host add --local (Unavailable)\n`,
     );
   });
 
