@@ -7,9 +7,11 @@ import { silentLogger } from '../../../src/base/logger.ts';
 import { SeededRandom } from '../../../src/base/random.ts';
 import { WorkerDirectory } from '../../../src/controller/hosts/worker-directory.ts';
 import { KEYS } from '../../../src/domain/keys.ts';
+import type { AssignRecord } from '../../../src/domain/records.ts';
 import type { HostReport, WorkerHello } from '../../../src/messages/worker.ts';
 import { TOPIC } from '../../../src/messages/worker.ts';
 import type { Bus } from '../../../src/ports/bus.ts';
+import type { Store } from '../../../src/ports/store.ts';
 import { ComputeWorker } from '../../../src/workers/compute-worker.ts';
 import { createSimulatedHosts } from '../../../src/workers/drivers/simulated/create-simulated-hosts.ts';
 import type { SimulatedHosts } from '../../../src/workers/drivers/simulated/create-simulated-hosts.ts';
@@ -112,7 +114,7 @@ describe('a compute worker', () => {
 });
 
 describe('the directory of workers', () => {
-  const parts = async () => {
+  const storeWithHost = async (): Promise<Store> => {
     const store = createMemoryStore({ clock, random });
     const host = { id: 'h-1', transport, facts: { virtType: 'kvm' } };
     await store.txn({
@@ -121,8 +123,13 @@ describe('the directory of workers', () => {
         { key: KEYS.assign('compute', 'h-1'), value: { v: 1, workerId: 'w1', epoch: 1 } },
       ],
     });
-    return new WorkerDirectory({ store, bus, clock, logger: silentLogger, cloudId: 'cloud-1' });
+    return store;
   };
+  const parts = async () =>
+    new WorkerDirectory({
+      store: await storeWithHost(),
+      ...{ bus, clock, logger: silentLogger, cloudId: 'cloud-1' },
+    });
   const hello = (openHosts: string[] = []): WorkerHello =>
     toJson({ v: 1, workerId: 'w1', session: 's1', kinds: ['compute'], open: openHosts }) as unknown as WorkerHello;
 
@@ -135,6 +142,43 @@ describe('the directory of workers', () => {
     directory.hello(hello(['h-1']));
     await clock.advance(5000);
     expect(reports).toHaveLength(2);
+  });
+
+  it('[sim] raises the epoch for each session of a worker, and above what the host has seen', async () => {
+    const store = await storeWithHost();
+    const told = async (session: string): Promise<unknown> => {
+      const directory = new WorkerDirectory({ store, bus, clock, logger: silentLogger, cloudId: 'cloud-1' });
+      directory.hello({ ...hello(), session });
+      await clock.advance(5000);
+      return store.get<AssignRecord>(KEYS.assign('compute', 'h-1'))?.value;
+    };
+    const claim = (): unknown => world.host('node1').claim.holder;
+    expect(await told('s1')).toEqual({ v: 1, workerId: 'w1', session: 's1', epoch: 1 });
+    expect(await told('s1')).toMatchObject({ session: 's1', epoch: 1 });
+    expect([claim(), opened]).toMatchObject([{ epoch: 1, session: 's1' }, 1]);
+    // The records come from a backup: the host has had later owners.
+    const holder = world.host('node1').claim.holder;
+    world.host('node1').claim.holder = holder && { ...holder, epoch: 40, session: 'lost' };
+    await ask('host-close', { v: 1, hostId: 'h-1', epoch: 1 });
+    expect(await told('s1')).toMatchObject({ session: 's1', epoch: 41 });
+    expect(claim()).toMatchObject({ epoch: 41, session: 's1' });
+  });
+
+  it('[sim] does not take the host of another cloud, and says whose it is', async () => {
+    await parts();
+    const holder = { v: 1, epoch: 1, session: 'x', cloudId: 'cloud-2', hostId: 'h-9', workerId: 'w', atMs: 0 } as const;
+    world.host('node1').claim.holder = holder;
+    const directory = await parts();
+    directory.hello(hello());
+    await clock.advance(5000);
+    expect(reports.at(-1)).toMatchObject({ up: false, hostId: 'h-1' });
+    expect(reports.at(-1)?.problem).toContain('belongs to cloud cloud-2');
+    expect(world.host('node1').claim.holder).toEqual(holder);
+    // Of this cloud, but of a host record that is no more: free.
+    world.host('node1').claim.holder = { ...holder, cloudId: 'cloud-1', epoch: 99 };
+    directory.hello(hello());
+    await clock.advance(5000);
+    expect(world.host('node1').claim.holder).toMatchObject({ hostId: 'h-1', session: 's1' });
   });
 
   it('[sim] counts on a worker for as long as it says hello', async () => {

@@ -49,15 +49,15 @@ describe('Linux network on a host that this machine is not', () => {
     await driverOn(shell).ensureNetwork(networkA);
     const start = commands.find((command) => command.includes('dnsmasq --conf-file='));
     expect(start).toMatch(
-      /^systemd-run --quiet --collect --scope --slice=novactl-host\.slice -- dnsmasq --conf-file=\/run\/novactl-host\/net-nvb101\/dnsmasq-[0-9a-f]{16}\.conf$/,
+      /^systemd-run --quiet --collect --scope --slice=novactl-host\.slice -- env -u NOVACTL_SESSION dnsmasq --conf-file=\/run\/novactl-host\/net-nvb101\/dnsmasq-[0-9a-f]{16}\.conf$/,
     );
   });
 
   it('starts it plainly where there is none, as nobody where dnsmasq has no user', async () => {
     const { shell, commands } = scriptedHost({ ...usual, 'test -d': failed, 'id -u': failed });
     await driverOn(shell).ensureNetwork(networkA);
-    const start = commands.find((command) => command.startsWith('dnsmasq '));
-    const config = start?.replace('dnsmasq --conf-file=', '') ?? '';
+    const start = commands.find((command) => command.startsWith('env -u NOVACTL_SESSION dnsmasq '));
+    const config = start?.split('--conf-file=')[1] ?? '';
     expect((await shell.readFile(config)).toString()).toContain('\nuser=nobody\n');
   });
 
