@@ -94,6 +94,7 @@ describe('who may call', () => {
       const input = { Name: 'n', Transport: { kind: 'local' }, Host: 'node1' };
       const wanted: Record<string, unknown> = name === 'AddHost' ? { Name: 'n', Transport: { kind: 'local' } } : {};
       if (name === 'RemoveHost') wanted['Host'] = input.Host;
+      if (/^(Start|Plan)Maintenance$/.test(name)) wanted['Job'] = 'verify';
       const error = await unchanged(() => raw(name, wanted, STRANGER));
       expect(error).toMatchObject({ code: 'UnauthorizedOperation' });
       expect([true, false]).toContain(changes);
