@@ -9,8 +9,9 @@ import { proxyCommand, wayConfig, wayKnownHosts, type SshWay } from './ssh-way.t
  * Logs in to the host as the cloud does where this user may read its key, otherwise by what the user's own ssh has.
  */
 export async function wayToGuests(session: Session, hostId: string): Promise<string | undefined> {
-  const { hosts } = await session.read('DescribeHosts', { Hosts: [hostId] });
-  const ssh = hosts[0]?.ssh;
+  // All of them: without a daemon a host that is asked for by name is looked at first, and here its record will do.
+  const { hosts } = await session.read('DescribeHosts', {});
+  const ssh = hosts.find((host) => host.hostId === hostId)?.ssh;
   if (ssh === undefined) return undefined;
   const { stateDir } = await session.dirs();
   const { access } = ssh;
