@@ -120,8 +120,8 @@ export class HttpClient implements CloudClient {
     const { wire, clock } = this.#options;
     const path = `/v1/${name}?input=${encodeURIComponent(JSON.stringify(input))}`;
     try {
-      const { openHttpConsole } = await import('./http-console.ts');
-      const headers = wire.headers({ method: 'POST', path, headers: {}, body: Buffer.alloc(0) });
+      const { openHttpConsole, UPGRADE } = await import('./http-console.ts');
+      const headers = wire.headers({ method: 'POST', path, headers: UPGRADE, body: Buffer.alloc(0) });
       return await openHttpConsole({ endpoint: wire.endpoint, path, headers, clock, signal: options.signal });
     } catch (error) {
       throw this.#explain(error, name, options.signal);

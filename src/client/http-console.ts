@@ -16,6 +16,9 @@ const OPEN_TIMEOUT_MS = 60_000;
 /** How long the goodbye may take. */
 const CLOSE_MS = 1000;
 
+/** What a request for a console must have among its headers, and in its signature. */
+export const UPGRADE = { upgrade: CONSOLE_PROTOCOL } as const;
+
 export interface ConsoleRequest {
   readonly endpoint: Endpoint;
   readonly path: string;
@@ -37,7 +40,7 @@ function upgrade({ endpoint, path, headers, signal }: ConsoleRequest): Promise<U
     }
     const req = beginRequest(endpoint, {
       ...{ method: 'POST', path, timeout: OPEN_TIMEOUT_MS },
-      headers: { ...headers, connection: 'Upgrade', upgrade: CONSOLE_PROTOCOL, 'content-length': '0' },
+      headers: { ...headers, ...UPGRADE, connection: 'Upgrade', 'content-length': '0' },
     });
     const abort = (): void => {
       req.destroy(signal?.reason as Error);

@@ -9,7 +9,7 @@ import { instanceOf } from './instance-lookup.ts';
 
 const PART_BYTES = 512 * 1024;
 /** How long the worker holds the question; what the guest prints is answered when it is seen. */
-const WAIT_MS = 10_000;
+const WAIT_MS = 5000;
 const TIMEOUT_MS = 25_000;
 const AGAIN_MS = 500;
 /** A worker that is silent for longer ends the stream with an error; the reader goes on from its cursor. */
