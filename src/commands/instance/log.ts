@@ -24,7 +24,7 @@ export class InstanceLog extends BaseCommand {
   ];
   static override args = idArg('instance whose log to print');
   static override flags = {
-    follow: Flags.boolean({ char: 'f', description: 'go on printing what comes, until interrupted' }),
+    follow: Flags.boolean({ char: 'f', description: 'go on printing what comes, until interrupted', default: false }),
     tail: Flags.custom<number>({
       char: 'n',
       description: 'so many lines of the end',
