@@ -1,4 +1,6 @@
+import { spawn } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
+import { once } from 'node:events';
 import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -6,17 +8,20 @@ import { join } from 'node:path';
 import { Readable } from 'node:stream';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { createLocalShell } from '../../../src/adapters/host-shell/local-shell.ts';
+import type { SshTarget } from '../../../src/adapters/host-shell/ssh-target.ts';
 import { SystemClock } from '../../../src/base/clock.ts';
 import { CloudError } from '../../../src/base/errors.ts';
 import { sha256Hex } from '../../../src/base/ids.ts';
 import { SystemRandom } from '../../../src/base/random.ts';
 import type { HostShell } from '../../../src/ports/host-shell.ts';
 import { hostClaimContract, wish } from '../../contract/host-claim.ts';
+import type { HolderOrder } from '../../support/claim-holder.ts';
 import { shellOwner, type ShellOwner } from '../../support/claim-owner.ts';
-import { PrivateSshd, sshdMissing } from '../../support/private-sshd.ts';
+import { hasProgram, PrivateSshd, sshdMissing } from '../../support/private-sshd.ts';
 import { sshShellTo } from '../../support/ssh-subject.ts';
 import { until } from '../../support/until.ts';
 
+const HOLDER = join(import.meta.dirname, '..', '..', 'support', 'claim-holder.ts');
 const missing = sshdMissing();
 const localShell = (): HostShell => createLocalShell({ clock: new SystemClock(), random: new SystemRandom() });
 const here = localShell();
@@ -35,7 +40,7 @@ const codeOf = (call: Promise<unknown>): Promise<string> =>
   );
 
 /** What both kinds of hosts must do; `connect` makes a new process's connection. */
-function takeoverTests(name: string, connect: () => HostShell): void {
+function takeoverTests(name: string, connect: () => HostShell, target: () => SshTarget | undefined): void {
   describe(`${name}: a new owner`, () => {
     let dir: string;
     let shells: HostShell[];
@@ -68,6 +73,24 @@ function takeoverTests(name: string, connect: () => HostShell): void {
       await b.change();
     });
 
+    it.each(['SIGKILL', 'SIGSTOP'] as const)('ends what a process left that got %s', async (signal) => {
+      const long = marked();
+      const order: HolderOrder = { baseDir: dir, wish: wish(1, 's1'), target: target(), argv: long.argv };
+      const holder = spawn(process.execPath, [HOLDER], { stdio: ['pipe', 'ignore', 'inherit'] });
+      const gone = once(holder, 'exit');
+      holder.stdin.end(JSON.stringify(order));
+      await until(long.runs, { what: 'it runs' });
+      holder.kill(signal);
+      // A connection that nobody closed: sshd does not know that the process is gone.
+      if (signal === 'SIGSTOP') expect(await long.runs()).toBe(true);
+      const b = owner();
+      expect(await b.claim.take(wish(2, 's2'))).toMatchObject({ before: { session: 's1' } });
+      expect(await long.runs()).toBe(false);
+      await b.change();
+      holder.kill('SIGKILL');
+      await gone;
+    });
+
     it('leaves alone what it runs itself, what others run, and what the host was to keep', async () => {
       const [a, b] = [owner(), owner()];
       await a.claim.take(wish(1, 's1'));
@@ -87,6 +110,22 @@ function takeoverTests(name: string, connect: () => HostShell): void {
       expect(await Promise.all([kept.runs(), foreign.runs(), own.runs()])).toEqual([true, true, true]);
       for (const { argv } of [kept, foreign, own]) await here.exec(['pkill', '-fx', argv.join(' ')]);
       await Promise.all([other, mine]);
+    });
+
+    it('leaves the DHCP servers of the host, which hold no lock either', async (ctx) => {
+      if (!hasProgram('dnsmasq')) ctx.skip('dnsmasq is not installed');
+      const [a, b] = [owner(), owner()];
+      await a.claim.take(wish(1, 's1'));
+      const pidFile = join(dir, 'dnsmasq.pid');
+      // As drivers/linux-net starts it.
+      const start = ['env', '-u', 'NOVACTL_SESSION', 'dnsmasq', '--conf-file=/dev/null', '--port=0'];
+      expect(await a.shell.exec([...start, `--pid-file=${pidFile}`])).toMatchObject({ exitCode: 0 });
+      const pid = Number(readFileSync(pidFile, 'utf8'));
+      const began = performance.now();
+      expect(await b.claim.take(wish(2, 's2'))).toMatchObject({ endedCommands: 0 });
+      expect(performance.now() - began).toBeLessThan(5000);
+      expect(readFileSync(`/proc/${pid}/comm`, 'utf8')).toBe('dnsmasq\n');
+      process.kill(pid);
     });
 
     it('is the only one whose commands, files and connections the host takes', async () => {
@@ -136,7 +175,7 @@ function takeoverTests(name: string, connect: () => HostShell): void {
   });
 }
 
-takeoverTests('local [real]', localShell);
+takeoverTests('local [real]', localShell, () => undefined);
 hostClaimContract('local [real]', () => {
   const dir = mkdtempSync(join(tmpdir(), 'nv-claim-'));
   return Promise.resolve({
@@ -154,7 +193,7 @@ describe.skipIf(missing !== undefined)(`over SSH [real]${missing === undefined ?
   const connect = (): HostShell =>
     sshShellTo({ ...sshd.endpoint, sudo: false }, { backoffMinMs: 50, backoffMaxMs: 200 });
 
-  takeoverTests('sshd', connect);
+  takeoverTests('sshd', connect, () => ({ ...sshd.endpoint, sudo: false }));
   hostClaimContract('sshd', () => {
     const dir = mkdtempSync(join(tmpdir(), 'nv-claim-'));
     const shells: HostShell[] = [];
