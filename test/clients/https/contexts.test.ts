@@ -67,7 +67,8 @@ async function ok(...args: string[]): Promise<string> {
   return stdout;
 }
 
-describe('a cloud elsewhere [real]', () => {
+// Each command is a process of its own, and a busy machine takes its time.
+describe('a cloud elsewhere [real]', { timeout: 120_000 }, () => {
   it('gave out the key that was made with it', async () => {
     expect(exported).toMatchObject({ url: URL_, region: 'nova' });
     const { accessKeys } = await cloud.json<{ accessKeys: { accessKeyId: string; issued: boolean }[] }>(
@@ -98,7 +99,7 @@ describe('a cloud elsewhere [real]', () => {
       'instance list',
       `instance show ${id}`,
       `why instance ${id}`,
-      'why place --image still',
+      'why place --image still --type m1.nano',
       'host list',
       'host show sim1',
       'image list',
