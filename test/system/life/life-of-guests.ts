@@ -8,7 +8,7 @@ import { LabCloud, type PlacedInstance, type Way } from '../support/lab-cloud.ts
 import { namespaceHostsMissing } from '../support/namespace-host.ts';
 
 /** Software emulation under load: a boot takes 5 s on a quiet machine, and there are two. */
-const BOOT_MS = 120_000;
+const BOOT_MS = 60_000;
 const USER_DATA = '#!/bin/sh\necho "hello from user data: $(hostname)"\n';
 
 const missing = namespaceHostsMissing();
