@@ -131,7 +131,7 @@ export class StateHolder {
     if (failure !== undefined) throw failure;
   }
 
-  #judge(context: ControllerContext, { end, own }: Settled): CloudError | undefined {
+  #judge(context: ControllerContext, { end, own }: Settled): unknown {
     const left = own.map(({ text }) => text).join(', ');
     const later = 'it is recorded, and the next command that needs the host, or novactl up, goes on with it';
     switch (end) {
@@ -139,8 +139,9 @@ export class StateHolder {
       case 'settled':
         return failedOperation(context, this.#operations);
       case 'aborted':
-        if (left !== '') this.#parts.say(`unfinished: ${left}; ${later}`);
-        return undefined;
+        if (left === '') return undefined;
+        this.#parts.say(`unfinished: ${left}; ${later}`);
+        return this.#parts.signal.reason;
       case 'timeout':
         return new CloudError('Timeout', `unfinished after ${humanDuration(this.#parts.timeoutMs)}: ${left}; ${later}`);
       case 'no-host':

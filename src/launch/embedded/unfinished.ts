@@ -33,7 +33,9 @@ function unfinishedInstance(context: Context, record: InstanceRecord): Unfinishe
   const host = context.store.get<HostRecord>(KEYS.host(hostId))?.value;
   const problem = hostProblem(context, host, hostId);
   const failed = work?.lastError === undefined ? '' : `, attempt ${work.attempt}: ${work.lastError.message}`;
-  const why = problem === undefined ? failed : `; host ${host?.name ?? hostId}: ${problem}`;
+  const silent = context.observations.host(hostId) === undefined;
+  const said = silent ? 'it has not answered yet' : problem;
+  const why = problem === undefined ? failed : `; host ${host?.name ?? hostId}: ${said}`;
   const text = `${id} (${work?.verb ?? state}${why})`;
   return { id, hostId, text, ...(problem === undefined ? {} : { hostProblem: problem }) };
 }
