@@ -127,7 +127,7 @@ export class ComputeWorker {
 
   async #openHost(open: OpenHost): Promise<void> {
     const known = this.#hosts.get(open.hostId);
-    if (known !== undefined && known.epoch >= open.epoch) {
+    if (known !== undefined && known.epoch >= open.epoch && !known.fenced) {
       await known.reportAll();
       return;
     }

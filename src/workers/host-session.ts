@@ -69,6 +69,7 @@ export class HostSession {
   #timer: { cancel(): void } | undefined;
   /** Commands are taken. */
   #serving = false;
+  #fenced = false;
   /** Why the host is not ours. */
   #problem: string | undefined;
   #closed = new AbortController();
@@ -81,6 +82,11 @@ export class HostSession {
     this.#parts = parts;
     const { clock, logger } = parts;
     this.#ledger = new CommandLedger({ claim: drivers.claim, clock, logger });
+  }
+
+  /** Somebody else has claimed the host since. */
+  get fenced(): boolean {
+    return this.#fenced;
   }
 
   get drivers(): HostDrivers {
@@ -135,6 +141,7 @@ export class HostSession {
   #fence(error: CloudError): void {
     if (!this.#serving) return;
     this.#serving = false;
+    this.#fenced = true;
     this.#problem = `${error.message}; this worker leaves it alone until it is opened again`;
     this.#parts.logger.error('host lost to another owner', { hostId: this.hostId, ...error.details });
     for (const running of this.#running.values()) running.abort.abort(error);
@@ -309,7 +316,8 @@ export class HostSession {
       const facts = await this.#drivers.hypervisor.inventory();
       await this.#report({ seq, up: true, whole: true, facts });
     } catch (error) {
-      await this.#report({ seq, up: false, whole: false, facts: [], problem: errorText(error) });
+      if (error instanceof CloudError && error.code === 'StaleEpoch') this.#fence(error);
+      else await this.#report({ seq, up: false, whole: false, facts: [], problem: errorText(error) });
     }
   }
 

@@ -15,6 +15,7 @@ import type { Store } from '../../../src/ports/store.ts';
 import { ComputeWorker } from '../../../src/workers/compute-worker.ts';
 import { createSimulatedHosts } from '../../../src/workers/drivers/simulated/create-simulated-hosts.ts';
 import type { SimulatedHosts } from '../../../src/workers/drivers/simulated/create-simulated-hosts.ts';
+import { sampleCommand } from '../../support/command-samples.ts';
 import { ManualClock } from '../../support/manual-clock.ts';
 
 const random = new SeededRandom(1);
@@ -162,6 +163,21 @@ describe('the directory of workers', () => {
     await ask('host-close', { v: 1, hostId: 'h-1', epoch: 1 });
     expect(await told('s1')).toMatchObject({ session: 's1', epoch: 41 });
     expect(claim()).toMatchObject({ epoch: 41, session: 's1' });
+  });
+
+  it('[sim] leaves a host alone that was taken from it, until it is told to open it', async () => {
+    const directory = await parts();
+    directory.hello(hello());
+    await clock.advance(5000);
+    const sim = world.host('node1');
+    sim.claim.holder = sim.claim.holder && { ...sim.claim.holder, epoch: 7, session: 'other' };
+    const body = { v: 1, commandId: 'c', hostId: 'h-1', epoch: 1, generation: 1, verb: 'remove' };
+    await ask('instance-command', toJson({ ...body, spec: sampleCommand('remove').spec }));
+    await clock.advance(60_000);
+    expect([reports.at(-1)?.up, sim.claim.holder?.session, hellos.at(-1)?.open]).toEqual([false, 'other', ['h-1']]);
+    await directory.open('h-1');
+    await clock.advance(1000);
+    expect([reports.at(-1)?.up, sim.claim.holder?.epoch, sim.claim.holder?.session]).toEqual([true, 8, 's1']);
   });
 
   it('[sim] does not take the host of another cloud, and says whose it is', async () => {

@@ -151,6 +151,8 @@ export class Link {
       } catch (error) {
         // No way to the host at all: the other sockets are not there either, and this says why.
         if (isCode(error, 'Unavailable') && error.details?.['reason'] !== undefined) throw error;
+        // The host is somebody else's now: that is no trouble of libvirt's.
+        if (isCode(error, 'StaleEpoch')) throw error;
         problems.push(errorText(error));
       }
     }
