@@ -3,7 +3,8 @@ import { globalFlags } from './flags.ts';
 import { ioOf, type Io } from './io.ts';
 import { makeOutput } from './make-output.ts';
 import type { ParameterNames } from './parameter-text.ts';
-import { Session, type GlobalFlags } from './session.ts';
+import type { GlobalFlags } from './global-flags.ts';
+import { Session } from './session.ts';
 import { usageError } from './usage-error.ts';
 
 /** What all commands share: the global flags, a session, and errors in the user's words. `run` may answer an exit code. */

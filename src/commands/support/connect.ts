@@ -3,7 +3,7 @@ import type { Output } from '../../views/output.ts';
 import { chosenCloud, type CloudContext } from './contexts.ts';
 import { socketPathIn, type CloudDirs } from './dirs.ts';
 import type { Io } from './io.ts';
-import { settings, type GlobalFlags } from './session.ts';
+import { settings, type GlobalFlags } from './global-flags.ts';
 
 export interface ConnectOptions {
   readonly io: Io;

@@ -1,7 +1,7 @@
 import type { LoadedConfig } from '../../launch/config/load-config.ts';
 import { readIfThere } from './dirs.ts';
 import type { Io } from './io.ts';
-import { settings, type GlobalFlags } from './session.ts';
+import { settings, type GlobalFlags } from './global-flags.ts';
 
 /** The whole configuration, checked. Only for commands that need more than the folders: it loads the schema. */
 export async function loadWholeConfig(io: Io, flags: GlobalFlags): Promise<LoadedConfig> {

@@ -38,6 +38,7 @@ describe('keys', () => {
   it('each prefix is that of its keys and of no other kind', () => {
     const samples: Readonly<Record<keyof typeof PREFIX, string>> = {
       project: KEYS.project('p'),
+      accessKey: KEYS.accessKey('AKIA1'),
       host: KEYS.host('h-1'),
       capacity: KEYS.capacity('h-1'),
       type: KEYS.type('m1.tiny'),
