@@ -40,7 +40,8 @@ export class LabCloud {
     const https: Record<string, string> =
       way === 'https' ? { NOVACTL_API_LISTEN: `127.0.0.1:${await freePort()}` } : {};
     // Guests reach it by way of their host's SSH connection, so that it needs no port of this machine.
-    const cloud = new TestCloud({ NOVACTL_HOST_DIR: '/var/lib/novactl-host', ...https, ...options.env });
+    const own = { NOVACTL_HOST_DIR: '/var/lib/novactl-host', NOVACTL_METADATA_LISTEN: 'none' };
+    const cloud = new TestCloud({ ...own, ...https, ...options.env });
     const system = new LabCloud(way, lab, cloud);
     try {
       if (way !== 'embedded') await cloud.start();
