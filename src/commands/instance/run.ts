@@ -14,7 +14,7 @@ type Input = OperationInput<'PlanInstances'>;
 export class InstanceRun extends BaseCommand {
   static override summary = 'start new instances of an image';
   static override description =
-    'Answers as soon as the instances are recorded and placed; --wait waits until they run. The same --client-token twice starts them once.';
+    'Answers as soon as the instances are recorded and placed; --wait waits until they run. Without a daemon the command does the whole work itself, and ends when they run. The same --client-token twice starts them once.';
   static override aliases = ['run-instance'];
   static override examples = [
     '<%= config.bin %> instance run --image tiny --type m1.nano --key mine --wait',
