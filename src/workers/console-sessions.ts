@@ -46,6 +46,8 @@ class ConsoleSession {
     stream.on('end', () => this.#end({ reason: 'guest-stopped', message: 'the guest has stopped' }));
     stream.on('error', (error: Error) => this.#end(endOf(error)));
     stream.on('close', () => this.#end({ reason: 'closed', message: 'the console was closed' }));
+    // It may have ended before it came here.
+    if (stream.destroyed) this.#end(endOf(stream.errored ?? 'it ended at once'));
     this.#touch();
   }
 

@@ -29,12 +29,17 @@ let thrower: string;
 let id = '';
 
 const log = (): Promise<string> => cloud.ok('instance', 'log', id);
-const booted = (times: number): Promise<unknown> =>
-  until(async () => (await log()).split('NOVACTL-READY').length > times, {
-    what: `the guest has booted ${times} times`,
-    timeoutMs: BOOT_MS,
-    everyMs: 250,
+/** Its end is in the error. */
+async function booted(): Promise<void> {
+  let text = '';
+  const ready = async (): Promise<boolean> => {
+    text = await log();
+    return text.includes('NOVACTL-READY');
+  };
+  await until(ready, { what: 'the guest has booted', timeoutMs: BOOT_MS, everyMs: 250 }).catch((error: unknown) => {
+    throw new Error(`${String(error)}; its log ends with:\n${text.slice(-2000)}`);
   });
+}
 
 beforeAll(async () => {
   if (absent !== undefined) return;
@@ -59,7 +64,7 @@ beforeAll(async () => {
   const size = { columns: 80, rows: 24, cwd: ROOT };
   one = new Tmux({ env: cloud.env, ...size });
   two = new Tmux({ env: cloud.env, ...size, name: 'two' });
-  await booted(1);
+  await booted();
 }, 300_000);
 
 afterAll(async () => {

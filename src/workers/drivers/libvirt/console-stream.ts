@@ -202,7 +202,8 @@ function explained(error: unknown): unknown {
 /** virDomainOpenConsole; see the port for how it ends. */
 export async function openConsoleStream(parts: ConsoleParts): Promise<Duplex> {
   const stream = new ConsoleStream(parts);
-  // An error before anybody listens is told by open() itself.
+  // A console that nobody listens to may be lost, too: that is no fault of the process.
+  stream.on('error', () => undefined);
   await stream.open();
   return stream;
 }
