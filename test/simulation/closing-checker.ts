@@ -1,91 +1,123 @@
 import type { InstanceRecord } from '../../src/domain/instance.ts';
 import type { OperationRecord, ReservationRecord } from '../../src/domain/records.ts';
+import type { SimHost } from '../../src/workers/drivers/simulated/sim-host.ts';
 import { Violation } from './history.ts';
 import type { Simulation } from './run-plan.ts';
 
-/** Why not everything is as it is wanted yet; undefined when it is. */
-export function restingProblem(sim: Simulation): string | undefined {
-  const { model, node, users } = sim;
-  if (node.cloud === undefined) return 'the process is not up';
-  if (users.waiting > 0) return `${users.waiting} calls have no answer`;
-  for (const { value: record } of model.range<InstanceRecord>('instance/')) {
-    if (record.work !== undefined) return `${record.id} is ${record.state} with work: ${JSON.stringify(record.work)}`;
-    if (record.state !== record.desired) return `${record.id} is ${record.state}, and ${record.desired} is wanted`;
+type Problem = string | undefined;
+
+/** The first thing that is wrong. Later questions are asked only when the earlier ones have no answer. */
+function first<T>(of: Iterable<T>, problem: (one: T) => Problem): Problem {
+  for (const one of of) {
+    const found = problem(one);
+    if (found !== undefined) return found;
   }
-  for (const { value } of model.range<OperationRecord>('operation/')) {
-    if (value.status === 'running')
-      return `operation ${value.id} (${value.name}) has not ended: ${value.pending.join(' ')}`;
-  }
-  for (const { value } of model.range<ReservationRecord>('reservation/')) {
-    if (value.remaining !== undefined) return `reservation ${value.id} has instances that are not made`;
-  }
-  return worldProblem(sim);
+  return undefined;
 }
 
-/** Hosts have what the records say, and nothing of ours besides. */
-function worldProblem({ model, world, replaced, records }: Simulation): string | undefined {
-  const live = model
+const liveRecords = ({ model }: Simulation): InstanceRecord[] =>
+  model
     .range<InstanceRecord>('instance/')
     .map(({ value }) => value)
     .filter(({ state }) => state !== 'terminated');
-  const wanted = new Map(live.map((record) => [record.id, record]));
-  for (const record of live) {
-    const name = model.get<{ name: string }>(`host/${record.hostId}`)?.name;
-    const host = world.hosts().find((one) => one.name === name);
-    const domain = host?.domains.named(record.id);
-    if (record.state === 'running' && domain?.power !== 'running') {
-      return `${record.id} is running, and its domain is ${domain?.power ?? 'absent'}`;
-    }
-    if (record.state === 'stopped' && domain?.power === 'running')
-      return `${record.id} is stopped, and its domain runs`;
-    if (record.state === 'running' && !replaced && host?.guarded.has(record.nic.tap) !== true)
-      return `the tap of ${record.id} is not guarded`;
-    const lease = [...(host?.networks.values() ?? [])].flatMap(({ leases }) => [...leases.values()]);
-    const right = lease.some(({ mac, address }) => mac === record.nic.mac && address === record.nic.address);
-    if (record.state === 'running' && !right) return `${record.id} has no address from its host's DHCP server`;
+
+/** Why not everything is as it is wanted yet; undefined when it is. */
+export function restingProblem(sim: Simulation): Problem {
+  const { node, users } = sim;
+  if (node.cloud === undefined) return 'the process is not up';
+  if (users.waiting > 0) return `${users.waiting} calls have no answer`;
+  const live = liveRecords(sim);
+  return (
+    recordProblem(sim) ??
+    first(live, (record) => hostsLack(sim, record)) ??
+    // What was there before a state was put back may be known to nobody, and must stay.
+    (sim.replaced ? undefined : first(sim.world.hosts(), (host) => hostHasMore(sim, host, live)))
+  );
+}
+
+function recordProblem({ model }: Simulation): Problem {
+  return (
+    first(model.range<InstanceRecord>('instance/'), ({ value: { id, work, state, desired } }) => {
+      if (work !== undefined) return `${id} is ${state} with work: ${JSON.stringify(work)}`;
+      return state === desired ? undefined : `${id} is ${state}, and ${desired} is wanted`;
+    }) ??
+    first(model.range<OperationRecord>('operation/'), ({ value: { id, name, status, pending } }) =>
+      status === 'running' ? `operation ${id} (${name}) has not ended: ${pending.join(' ')}` : undefined,
+    ) ??
+    first(model.range<ReservationRecord>('reservation/'), ({ value }) =>
+      value.remaining === undefined ? undefined : `reservation ${value.id} has instances that are not made`,
+    )
+  );
+}
+
+function hostOf({ model, world }: Simulation, hostId: string): SimHost | undefined {
+  const name = model.get<{ name: string }>(`host/${hostId}`)?.name;
+  return world.hosts().find((host) => host.name === name);
+}
+
+/** What a record says must be on its host. */
+function hostsLack(sim: Simulation, record: InstanceRecord): Problem {
+  const { id, state, nic } = record;
+  const host = hostOf(sim, record.hostId);
+  const power = host?.domains.named(id)?.power ?? 'absent';
+  if (state === 'stopped') return power === 'running' ? `${id} is stopped, and its domain runs` : undefined;
+  if (power !== 'running') return `${id} is ${state}, and its domain is ${power}`;
+  const leases = [...(host?.networks.values() ?? [])].flatMap((network) => [...network.leases.values()]);
+  if (!leases.some(({ mac, address }) => mac === nic.mac && address === nic.address)) {
+    return `${id} has no address from its host's DHCP server`;
   }
-  // What was there before a state was put back may be known to nobody, and must stay.
-  if (replaced) return undefined;
-  for (const host of world.hosts()) {
-    const extra = [...host.domains.all().map(({ name }) => name), ...host.disks.keys()].find(
-      (name) => records.past.has(name) && !wanted.has(name),
-    );
-    if (extra !== undefined) return `${host.name} still has ${extra}, which is gone`;
-    const macs = new Set(live.map(({ nic }) => nic.mac));
-    const leases = [...host.networks.values()].flatMap((network) => [...network.leases.keys()]);
-    if (leases.some((mac) => !macs.has(mac))) return `${host.name} has a DHCP entry that nobody owns`;
-    const bridges = [...host.networks].filter(([, network]) => network.leases.size === 0);
-    if (bridges[0] !== undefined) return `${host.name} has the bridge ${bridges[0][0]}, which nobody uses`;
-  }
-  return undefined;
+  return sim.replaced || host?.guarded.has(nic.tap) === true ? undefined : `the tap of ${id} is not guarded`;
+}
+
+/** What no record wants must not be there. */
+function hostHasMore({ records }: Simulation, host: SimHost, live: readonly InstanceRecord[]): Problem {
+  const wanted = new Set(live.map(({ id }) => id));
+  const macs = new Set(live.map(({ nic }) => nic.mac));
+  const things = [...host.domains.all().map(({ name }) => name), ...host.disks.keys()];
+  return (
+    first(things, (id) => (records.past.has(id) && !wanted.has(id) ? `${host.name} still has ${id}` : undefined)) ??
+    first(host.networks, ([bridge, { leases }]) => {
+      if (leases.size === 0) return `${host.name} has the bridge ${bridge}, which nobody uses`;
+      const stray = [...leases.keys()].find((mac) => !macs.has(mac));
+      return stray === undefined ? undefined : `${host.name} gives an address to ${stray}, which nobody has`;
+    })
+  );
 }
 
 /** What must be true of the whole run. */
 export function closingProblem(sim: Simulation): Violation | undefined {
   const { model, world, users, records, checker, replaced, daysSkipped, node } = sim;
-  for (const host of world.hosts()) {
-    const foreign = host.domains.named('debian');
-    if (foreign !== undefined && foreign.starts !== 1)
-      return new Violation('7 unknown is not gone', 'a domain of somebody else was started again');
-  }
-  for (const [id, { foundOff }] of records.past) {
-    const others = checker.offByOthers.get(id) ?? 0;
-    if (foundOff > others && !replaced) {
-      return new Violation(
-        '3 an older fact never overwrites a newer one',
-        `${id} was called switched off ${foundOff} times, and was ${others} times`,
-      );
-    }
-  }
-  for (const id of users.ended) {
-    const state = model.get<InstanceRecord>(`instance/${id}`)?.state ?? 'terminated';
-    if (state !== 'terminated')
-      return new Violation('5 what was acknowledged is done', `the end of ${id} was acknowledged, and it is ${state}`);
-  }
-  if (records.reservations > users.runs && !replaced && !daysSkipped) {
-    return new Violation('5 one call has one effect', `${users.runs} calls made ${records.reservations} reservations`);
-  }
+  const broken = (invariant: string, problem: Problem): Violation | undefined =>
+    problem === undefined ? undefined : new Violation(invariant, problem);
   const depth = node.cloud?.controller.instances.depth ?? 0;
-  if (depth > 0) return new Violation('9 queues are bounded', `${depth} instances are still looked at`);
-  return undefined;
+  const tooMany = records.reservations > users.runs && !replaced && !daysSkipped;
+  return (
+    broken(
+      '7 unknown is not gone',
+      first(world.hosts(), ({ name, domains }) =>
+        (domains.named('debian')?.starts ?? 1) === 1 ? undefined : `a domain of somebody else on ${name} was started`,
+      ),
+    ) ??
+    broken(
+      '3 an older fact never overwrites a newer one',
+      first(replaced ? [] : records.past, ([id, { foundOff }]) => {
+        const others = checker.offByOthers.get(id) ?? 0;
+        return foundOff > others
+          ? `${id} was called switched off ${foundOff} times, and was ${others} times`
+          : undefined;
+      }),
+    ) ??
+    broken(
+      '5 what was acknowledged is done',
+      first(users.ended, (id) => {
+        const state = model.get<InstanceRecord>(`instance/${id}`)?.state ?? 'terminated';
+        return state === 'terminated' ? undefined : `the end of ${id} was acknowledged, and it is ${state}`;
+      }),
+    ) ??
+    broken(
+      '5 one call has one effect',
+      tooMany ? `${users.runs} calls made ${records.reservations} reservations` : undefined,
+    ) ??
+    broken('9 queues are bounded', depth > 0 ? `${depth} instances are still looked at` : undefined)
+  );
 }

@@ -6,53 +6,59 @@ import type { Simulation } from './run-plan.ts';
 
 const DAY_MS = 86_400_000;
 
+type Doing = { readonly [K in FaultStep['kind']]: (sim: Simulation, step: Extract<FaultStep, { kind: K }>) => void };
+
+const DOING: Doing = {
+  die: ({ node }, step) => {
+    node.death = step;
+    node.stepsLeft = step.afterSteps;
+  },
+  restart: ({ node }, { downMs }) => void node.restart(downMs),
+  'host-power': onHost,
+  'host-cut': onHost,
+  'host-slow': onHost,
+  'host-fault': onHost,
+  foreign: onHost,
+  guest: onGuest,
+  wall: (sim, { byMs }) => {
+    sim.node.wallOffsetMs += byMs;
+    sim.daysSkipped ||= Math.abs(byMs) >= DAY_MS;
+  },
+  partition,
+  'disk-slow': onState,
+  'disk-error': onState,
+  backup: onState,
+  restore: onState,
+};
+
 /** Makes something go wrong. What the world can't do now (no such host, no such guest) is left out. */
 export function doFault(sim: Simulation, step: FaultStep): void {
   const { kind, ...rest } = step;
   sim.history.add('fault', `${kind} ${JSON.stringify(rest)}`);
+  const doing = DOING[kind] as (sim: Simulation, step: FaultStep) => void;
+  doing(sim, step);
+}
+
+type StateStep = Extract<FaultStep, { kind: 'disk-slow' | 'disk-error' | 'backup' | 'restore' }>;
+
+/** The cloud's own disk. */
+function onState(sim: Simulation, step: StateStep): void {
+  const { node, users, scheduler, plan } = sim;
   switch (step.kind) {
-    case 'die':
-      sim.node.death = step;
-      sim.node.stepsLeft = step.afterSteps;
-      return;
-    case 'restart':
-      void sim.node.restart(step.downMs);
-      return;
-    case 'host-power':
-    case 'host-cut':
-    case 'host-slow':
-    case 'host-fault':
-    case 'foreign':
-      onHost(
-        sim,
-        step,
-        sim.world.hosts().find((host) => host.name === step.host),
-      );
-      return;
-    case 'guest':
-      onGuest(sim, step);
-      return;
-    case 'wall':
-      sim.node.wallOffsetMs += step.byMs;
-      if (Math.abs(step.byMs) >= DAY_MS) sim.daysSkipped = true;
-      return;
-    case 'partition':
-      partition(sim, step);
-      return;
     case 'disk-slow':
-      sim.node.diskLatencyMs = step.latencyMs;
-      sim.scheduler.after(step.forMs, () => (sim.node.diskLatencyMs = sim.plan.profile.diskLatencyMs));
+      node.diskLatencyMs = step.latencyMs;
+      scheduler.after(step.forMs, () => (node.diskLatencyMs = plan.profile.diskLatencyMs));
       return;
     case 'disk-error':
-      sim.node.diskErrors = 1;
+      node.diskErrors = 1;
       return;
     case 'backup':
-      sim.node.backup();
+      node.backup();
       return;
     case 'restore':
       sim.replaced = true;
-      sim.users.forget();
-      sim.node.restore(step.empty);
+      users.forget();
+      node.restore(step.empty);
       return;
     default:
       unreachable(step);
@@ -61,7 +67,8 @@ export function doFault(sim: Simulation, step: FaultStep): void {
 
 type HostStep = Extract<FaultStep, { host: string }>;
 
-function onHost(sim: Simulation, step: HostStep, host: SimHost | undefined): void {
+function onHost(sim: Simulation, step: HostStep): void {
+  const host: SimHost | undefined = sim.world.hosts().find(({ name }) => name === step.host);
   if (host === undefined) return;
   const { scheduler, checker } = sim;
   switch (step.kind) {

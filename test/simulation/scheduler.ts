@@ -1,4 +1,5 @@
 import type { Clock, Timer } from '../../src/base/clock.ts';
+import { Violation } from './history.ts';
 
 interface Event {
   readonly atMs: number;
@@ -9,6 +10,9 @@ interface Event {
 }
 
 const before = (a: Event, b: Event): boolean => a.atMs < b.atMs || (a.atMs === b.atMs && a.order < b.order);
+
+/** Many times what a seed takes: somebody runs in a circle. */
+const MAX_EVENTS = 500_000;
 
 /**
  * The only source of time in a simulation: one queue of events, each run to its end (with every promise that it settles) before the next.
@@ -54,6 +58,7 @@ export class Scheduler {
       if (!event.live) continue;
       this.#nowMs = event.atMs;
       this.count += 1;
+      if (this.count > MAX_EVENTS) throw new Violation('9 work is bounded', `${MAX_EVENTS} events, and no end of it`);
       event.run();
       await turn();
     }
