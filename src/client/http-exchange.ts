@@ -62,9 +62,11 @@ export function beginRequest(endpoint: Endpoint, options: RequestOptions): Clien
     const { connectMs, host, port } = endpoint;
     req.once('socket', (socket) => {
       const late = (): void => {
-        socket.destroy(new CloudError('Unavailable', `${host}:${port} did not answer within ${connectMs / 1000} s`));
+        req.destroy(new CloudError('Unavailable', `${host}:${port} did not answer within ${connectMs / 1000} s`));
       };
-      socket.setTimeout(connectMs, late);
+      socket.setTimeout(connectMs);
+      // Before node's own listener, which would take it for an answer that is late.
+      socket.prependListener('timeout', late);
       socket.once('secureConnect', () => {
         socket.off('timeout', late);
         socket.setTimeout(options.timeout ?? 0);

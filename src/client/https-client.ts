@@ -17,6 +17,8 @@ export interface HttpsClientOptions {
   readonly region: string;
   readonly clock: Clock;
   readonly onRequest?: HttpClientOptions['onRequest'];
+  /** How long the connection and its handshake may take. */
+  readonly connectMs?: number;
 }
 
 /** What requests to the admin API are signed for. */
@@ -31,10 +33,10 @@ export class HttpsClient extends HttpClient {
 }
 
 function httpsWire(options: HttpsClientOptions): Wire {
-  const { url, ca, key, region, clock } = options;
+  const { url, ca, key, region, clock, connectMs = CONNECT_MS } = options;
   const { host, port, authority } = parseCloudUrl(url);
   return {
-    endpoint: { host, port, ca, connectMs: CONNECT_MS },
+    endpoint: { host, port, ca, connectMs },
     headers: ({ method, path, headers, body }) =>
       signRequest(
         {

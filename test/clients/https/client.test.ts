@@ -144,6 +144,26 @@ describe('what the user is told [real]', () => {
     plain.close();
   });
 
+  it('of what takes the connection and says nothing', async () => {
+    const silent = createPlain((socket) => socket.on('error', () => undefined));
+    const port = await listen(silent);
+    const error = await refused({ url: `https://127.0.0.1:${port}`, connectMs: 300 });
+    silent.close();
+    expect(error).toMatchObject({
+      code: 'Unavailable',
+      message: expect.stringMatching(/did not answer within/) as unknown,
+    });
+  });
+
+  it('nothing bad of an answer that takes longer than a connection may', async () => {
+    const slow = client({ connectMs: 200 }).stream('WatchCloud', {});
+    await slow.next();
+    await new Promise((resolve) => clock.after(500, () => resolve(undefined)));
+    await cloud.post('CreateKeyPair', { KeyName: 'late' });
+    expect((await slow.next()).done).toBe(false);
+    await slow.return(undefined);
+  });
+
   it('nothing that looks at proxies of the environment', async () => {
     const before = { ...process.env };
     Object.assign(process.env, {
