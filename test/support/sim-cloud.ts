@@ -19,6 +19,7 @@ import type { AllInOne, AllInOneOptions } from '../../src/launch/all-in-one.ts';
 import { startAllInOne } from '../../src/launch/all-in-one.ts';
 import { ConfigSchema } from '../../src/launch/config/schema.ts';
 import type { OperationInput, OperationOutput, UnaryName } from '../../src/messages/operations/index.ts';
+import type { HostReach } from '../../src/ports/host-reach.ts';
 import type { Store } from '../../src/ports/store.ts';
 import type { SimulatedHosts } from '../../src/workers/drivers/simulated/create-simulated-hosts.ts';
 import { createSimulatedHosts } from '../../src/workers/drivers/simulated/create-simulated-hosts.ts';
@@ -49,6 +50,8 @@ export interface SimCloudOptions {
   readonly faults?: BusFaults;
   readonly logger?: Logger;
   readonly stateDir?: string;
+  /** Machines that are looked at before they are hosts; absent: none is reached over SSH. */
+  readonly reach?: HostReach;
 }
 
 export type Run = Partial<OperationInput<'RunInstances'>>;
@@ -177,6 +180,7 @@ function allInOneOptions(
     ...{ clock, random, logger },
     roles: ['api', 'controller', 'worker'],
     openDrivers: (blobs) => world.openDrivers(blobs),
+    ...(options.reach === undefined ? {} : { reach: options.reach }),
     onPoison: (error) => logger.error('poisoned', { error: error.message }),
     store: options.store ?? createMemoryStore({ clock, random }),
     bus: createMemoryBus({ clock, random, logger, ...(options.faults && { faults: options.faults }) }),
