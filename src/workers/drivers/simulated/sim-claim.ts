@@ -1,8 +1,7 @@
 import type { Clock } from '../../../base/clock.ts';
 import { CloudError } from '../../../base/errors.ts';
 import type { ClaimRecord, ClaimTaken, ClaimWish, HostClaim, LedgerEntry } from '../../../ports/host-claim.ts';
-import type { SimSession } from './sim-calls.ts';
-import type { SimHost } from './sim-host.ts';
+import type { SimCalls, SimSession } from './sim-calls.ts';
 
 /** What a simulated host keeps of who owns it: on its disk, so it outlives every process of the cloud and the host's own power. */
 export class SimClaim {
@@ -44,7 +43,11 @@ function isLater(holder: ClaimRecord, wish: ClaimWish): boolean {
   return holder.epoch > wish.epoch || (holder.epoch === wish.epoch && holder.session !== wish.session);
 }
 
-export function simulatedClaim(host: SimHost, session: SimSession, clock: Clock): HostClaim {
+export function simulatedClaim(
+  host: { readonly name: string; readonly calls: SimCalls; readonly claim: SimClaim },
+  session: SimSession,
+  clock: Clock,
+): HostClaim {
   const { calls, claim } = host;
   return {
     read: () => calls.run(session, 'readClaim', () => claim.holder),
