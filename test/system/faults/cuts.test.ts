@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { closingChecks, importStillImage, runStill } from '../support/closing-checks.ts';
+import { closingChecks, importStillImage, runStillPatiently } from '../support/closing-checks.ts';
 import { LabCloud } from '../support/lab-cloud.ts';
 import { namespaceHostsMissing } from '../support/namespace-host.ts';
 
@@ -28,7 +28,7 @@ describe.skipIf(missing !== undefined)(
       const load = async (): Promise<number> => {
         let rounds = 0;
         for (; !done; rounds += 1) {
-          const ids = await runStill(system, 3);
+          const ids = await runStillPatiently(system, 3, `round-${rounds}`);
           for (const id of ids) asked.add(id);
           const [first = '', second = ''] = ids;
           await system.ok('instance', 'terminate', '--yes', first, second);

@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { closingChecks, importStillImage, runStill } from '../support/closing-checks.ts';
+import { closingChecks, importStillImage, runStillPatiently } from '../support/closing-checks.ts';
 import { LabCloud } from '../support/lab-cloud.ts';
 import { namespaceHostsMissing, type NamespaceHost } from '../support/namespace-host.ts';
 
@@ -38,8 +38,8 @@ describe.skipIf(missing !== undefined)(
     it.each(moments)(
       '%s at moment %i of run-instance and of terminate',
       { timeout: 180_000 },
-      async (_, index, fault) => {
-        const making = runStill(system, COUNT);
+      async (what, index, fault) => {
+        const making = runStillPatiently(system, COUNT, `${what}-${index}`);
         await sleep((RUN_MS * index) / MOMENTS);
         await everywhere(fault);
         const ids = await making;

@@ -4,6 +4,8 @@ import { writeStillImage } from '../../support/still-image.ts';
 import { until } from '../../support/until.ts';
 import type { LabCloud, PlacedInstance } from './lab-cloud.ts';
 
+const REFUSED = 'InsufficientInstanceCapacity';
+
 interface HostRow {
   readonly name: string;
   readonly state: string;
@@ -22,11 +24,31 @@ export async function hostStates(system: LabCloud): Promise<Map<string, string>>
   return new Map(hosts.map(({ name, state }) => [name, state]));
 }
 
+const still = (count: number, words: readonly string[]): string[] => [
+  ...['run-instance', '--image', 'still', '--type', 'm1.nano', '--count', String(count), ...words],
+];
+
 export async function runStill(system: LabCloud, count: number, ...words: string[]): Promise<string[]> {
-  const { instances } = await system.json<{ instances: PlacedInstance[] }>(
-    ...['run-instance', '--image', 'still', '--type', 'm1.nano', '--count', String(count), ...words],
-  );
+  const { instances } = await system.json<{ instances: PlacedInstance[] }>(...still(count, words));
   return instances.map(({ instanceId }) => instanceId);
+}
+
+/**
+ * Asks by one token until it is taken: placement refuses while no host answers, and that is right. Answers the ids; whatever became of the calls before,
+ * there are no other instances.
+ */
+export async function runStillPatiently(system: LabCloud, count: number, token: string): Promise<string[]> {
+  return until(
+    async () => {
+      const { code, stdout, stderr } = await system.cli(...still(count, ['--client-token', token, '--json']));
+      if (code === 0) {
+        return (JSON.parse(stdout) as { instances: PlacedInstance[] }).instances.map(({ instanceId }) => instanceId);
+      }
+      if (!stderr.includes(REFUSED)) throw new Error(`run-instance ended with ${code}: ${stderr}`);
+      return undefined;
+    },
+    { what: `${count} instances are taken`, timeoutMs: 60_000, everyMs: 250 },
+  );
 }
 
 /** Waits until nothing is on its way any more. */
