@@ -1,4 +1,4 @@
-import { CloudError } from '../../base/errors.ts';
+import { CloudError, errorText } from '../../base/errors.ts';
 import { humanDuration } from '../../base/units.ts';
 import type { ControllerContext } from '../../controller/controller-context.ts';
 import type { Principal } from '../../controller/operations/handler.ts';
@@ -197,7 +197,9 @@ export class StateHolder {
     for (const hostId of needed) {
       if (wanted.has(hostId)) continue;
       wanted.add(hostId);
-      void context.workers.open(hostId);
+      context.workers.open(hostId).catch((error: unknown) => {
+        context.logger.warn('host can not be opened', { hostId, error: errorText(error) });
+      });
     }
     if (operation === 'RunInstances') await firstHosts(context, needed, this.#parts.signal);
   }
