@@ -41,6 +41,24 @@ describe('AddHost', () => {
     ]);
   });
 
+  it('[sim] refuses a machine that says whose it is, by whatever name it is reached', async () => {
+    sim = await startSimCloud();
+    const { holder } = sim.world.host('node1').claim;
+    const alias = sim.world.host('alias').claim;
+    alias.holder = holder;
+    await expect(add('node2', 'alias')).rejects.toMatchObject({
+      code: 'InvalidHost.Duplicate',
+      message: 'Transport: this machine is a host already, as node1',
+    });
+    alias.holder = holder && { ...holder, cloudId: 'cloud-9' };
+    await expect(add('node2', 'alias')).rejects.toThrow('Transport: this machine belongs to cloud cloud-9');
+    expect(hostCount()).toBe(1);
+    // What was removed without its machine's knowledge is free again.
+    alias.holder = holder && { ...holder, hostId: 'h-gone', epoch: 9 };
+    await add('node2', 'alias');
+    expect(alias.holder?.hostId).toBe(sim.store.get<{ hostId: string }>(KEYS.hostName('node2'))?.value.hostId);
+  });
+
   it('[sim] takes no simulated host where hosts are real', async () => {
     sim = await startSimCloud({ config: { drivers: 'real' }, hosts: [] });
     await expect(add('node1', 'node1')).rejects.toThrow('Transport: simulated hosts need a cloud');
@@ -92,6 +110,7 @@ describe('RemoveHost', () => {
     const left = sim.store.range('').filter(({ key }) => key.includes(hostId) || key.startsWith('host'));
     expect(left.map(({ key }) => key)).toEqual([]);
     expect(sim.cloud.context.observations.host(hostId)).toBeUndefined();
+    expect(sim.world.host('node1').claim.holder).toBeUndefined();
     await sim.addHost('node1');
     expect((await sim.run()).instances).toHaveLength(1);
   });
