@@ -26,7 +26,6 @@ export class InstanceLog extends BaseCommand {
   static override flags = {
     follow: Flags.boolean({ char: 'f', description: 'go on printing what comes, until interrupted', default: false }),
     tail: Flags.custom<number>({
-      char: 'n',
       description: 'so many lines of the end',
       helpValue: 'LINES',
       exclusive: ['all'],

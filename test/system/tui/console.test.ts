@@ -161,6 +161,25 @@ describe('instance console in a terminal, on a real guest', () => {
     await one.see(/detached from i-/);
   });
 
+  it('[real] is followed by instance log, through a restart of the daemon', { timeout: 120_000 }, async () => {
+    two.command(`clear; ${NOVACTL} instance log ${id} --tail 1 --follow`);
+    await attach(one);
+    one.command('echo "line $((20 + 1))"');
+    await two.see(/^line 21/m);
+    one.keys('C-]');
+    await one.see(/detached from i-/);
+    await cloud.stop();
+    await cloud.start();
+    await attach(one);
+    one.command('echo "line $((20 + 2))"');
+    await two.see(/^line 22/m, 30_000);
+    expect(two.screen().match(/^line 21/gm)).toHaveLength(1);
+    two.keys('C-c');
+    await two.see(/interrupted/);
+    one.keys('C-]');
+    await one.see(/detached from i-/);
+  });
+
   it('[real] tells the guest the size of the terminal by ctrl-^', { timeout: 60_000 }, async () => {
     one.resize(100, 30);
     await attach(one);
