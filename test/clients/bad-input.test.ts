@@ -84,7 +84,21 @@ const ROWS: readonly Row[] = [
   bad('a malformed operation id', 'op show op-1', 2, /17 hex/),
   bad('an operation that is not there', 'op show op-0123456789abcdef0', 3, /op-0123456789abcdef0/),
   bad('a host that is not there', 'host show nosuch', 3, /nosuch/, /host list/),
-  bad('a host that is not this machine', 'host add elsewhere', 5, /--local/),
+  bad('a host that nobody knows', 'host add elsewhere.invalid', 7, /elsewhere.invalid/, /DNS|name server/),
+  bad('no host at all', 'host add', 2, /NAME/, /--local/, /--from/),
+  bad('a host with a port that is none', 'host add root@h1:70000', 2, /NAME/, /65535/, /h1:70000/),
+  bad('a port that is none', 'host add h1 --port ssh', 2, /--port/, /65535/, /"ssh"/),
+  bad('an IPv6 address as name', 'host add root@[::1]', 2, /NAME/, /--address ::1/),
+  bad('a fingerprint of the old kind', 'host add h1 --fingerprint MD5:aa:bb', 2, /--fingerprint/, /SHA256:/, /MD5/),
+  bad('a jump host that is two words', 'host add h1 --jump a@b@c', 2, /--jump/, /a@b@c/),
+  bad('a jump fingerprint without a jump host', 'host add h1 --jump-fingerprint x', 2, /--jump/),
+  bad('a key file and the agent', 'host add h1 --identity @key.pub --agent', 2, /--identity/, /--agent/),
+  bad('a file of hosts that is not there', 'host add --from @nowhere', 2, /--from/, /nowhere/),
+  bad('a file of hosts with a bad line', 'host add --from @hosts', 2, /hosts, line 2/, /SHA256:/),
+  bad('a name beside a file of hosts', 'host add h1 --from @hosts', 2, /--from/, /h1/),
+  bad('checking a host that is not there', 'host check nosuch', 3, /HOST/, /nosuch/),
+  bad('disabling a host that is not there', 'host disable nosuch', 3, /HOST/, /nosuch/),
+  bad('losing a host without saying its name twice', 'host remove --lost nosuch', 2, /--confirm/),
   bad('a host name with capitals and spaces', 'host add Bad_Name --local', 2, /NAME/, /lower-case/),
   bad('an output format that is none', 'instance list --output xml', 2, /--output/, /table/),
   bad('a column that is none', 'instance list --columns id,shoe-size', 2, /--columns/, /shoe-size/),
@@ -150,6 +164,7 @@ function writeFiles(cloud: TestCloud): void {
   put('cut.qcow2', qcow2(false).subarray(0, 60));
   put('disk.vmdk', Buffer.concat([Buffer.from('KDMV'), Buffer.alloc(1020)]));
   put('vmlinuz', kernel());
+  put('hosts', 'node1\nnode2 SHA256:short\n');
   put('typo.yaml', 'stateDirr: /tmp\n');
   put('range.yaml', 'instances:\n  maxAttempts: 101\n');
   put('broken.yaml', 'a: [1\nb: {');

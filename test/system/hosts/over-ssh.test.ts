@@ -161,7 +161,7 @@ describe.skipIf(missing !== undefined)(
 
     it(
       'a guest gets its metadata by its host’s SSH connection, and nobody else gets it',
-      { timeout: BOOT_MS },
+      { timeout: 2 * BOOT_MS },
       async () => {
         await cloud.ok('image', 'build-tiny');
         await cloud.ok('keypair', 'create', 'mine');
