@@ -60,7 +60,7 @@ export interface HttpClientOptions {
 }
 
 /** Operations whose name begins so change nothing: asking twice is harmless. */
-export const READS = /^(Check|Describe|Explain|Get|Plan|Watch)/;
+export const READS = /^(Check|Describe|Explain|Get|Open|Plan|Watch)/;
 
 /** The admin API as HTTP: one request a call, NDJSON for streams. */
 export class HttpClient implements CloudClient {
