@@ -8,6 +8,7 @@ import type { HandlerTable, Subscription } from '../ports/bus.ts';
 import type { ControllerContext } from './controller-context.ts';
 import { hostProblem } from './hosts/host-problem.ts';
 import { InstanceLoop } from './instances/instance-loop.ts';
+import { tellRestored } from './maintenance/after-restore.ts';
 import { expireRecords } from './maintenance/expire.ts';
 import { completeReservations } from './instances/reservations.ts';
 import { Executor } from './operations/executor.ts';
@@ -35,6 +36,7 @@ export class Controller {
   async start(): Promise<void> {
     const { bus } = this.#context;
     this.#subscription = await bus.serve(TOPIC.controller, this.#handlers(), { prefetch: PREFETCH });
+    await tellRestored(this.#context);
     await completeReservations(this.#context);
     this.instances.start();
     this.#housekeeping = this.#context.clock.every(HOUSEKEEPING_MS, () => this.#keepHouse(), { unref: true });

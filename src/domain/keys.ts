@@ -35,6 +35,7 @@ export const KEYS = {
   operation: (id: string) => `operation/${newestFirst(id)}`,
   maintenance: (job: string) => `maintain/job/${job}`,
   maintenancePause: 'maintain/pause',
+  restored: 'restored',
   token: (projectId: string, name: string, token: string) => `token/${projectId}/${name}/${token}`,
 } as const;
 

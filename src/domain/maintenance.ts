@@ -59,6 +59,17 @@ export interface MaintenancePause {
   readonly reason?: string;
 }
 
+/** The state was made of an archive. */
+export interface RestoredRecord {
+  readonly v: 1;
+  readonly atMs: number;
+  /** Name of the archive's file. */
+  readonly archive: string;
+  readonly fromRev: number;
+  /** A cloud has it among its operations. */
+  readonly settled: boolean;
+}
+
 const LINES_KEPT = 50;
 const LINE_CHARS = 400;
 

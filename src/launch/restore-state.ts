@@ -1,5 +1,5 @@
 import { mkdir, readdir, rename } from 'node:fs/promises';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { restoreSecret } from '../adapters/archive/file-archives.ts';
 import { readArchive } from '../adapters/archive/read-archive.ts';
 import type { ArchivedFile } from '../adapters/archive/write-archive.ts';
@@ -12,9 +12,11 @@ import { Readable } from 'node:stream';
 import { isoTime, type Clock } from '../base/clock.ts';
 import { syncFolder } from '../base/durable-file.ts';
 import { CloudError } from '../base/errors.ts';
-import { canonicalJson } from '../base/json.ts';
+import { canonicalJson, toJson } from '../base/json.ts';
 import { silentLogger } from '../base/logger.ts';
 import type { Random } from '../base/random.ts';
+import { KEYS } from '../domain/keys.ts';
+import type { RestoredRecord } from '../domain/maintenance.ts';
 import type { ArchiveFacts } from '../ports/state-archive.ts';
 import type { Entry, Store } from '../ports/store.ts';
 
@@ -63,7 +65,17 @@ export async function restoreState(options: RestoreOptions): Promise<Restored> {
     if (facts.images > 0) await restoreImages(options);
     const snapshot = new SnapshotAdapter({ dir: stateDir, files: systemFiles, defer: (run) => clock.defer(run) });
     const rev = facts.header.rev + REV_LEAP;
-    await snapshot.write({ rev, savedAt: isoTime(clock.nowMs()), entries: records, tokens: [] });
+    const savedAtMs = clock.nowMs();
+    const restored: RestoredRecord = {
+      v: 1,
+      atMs: savedAtMs,
+      archive: basename(archive),
+      fromRev: facts.header.rev,
+      settled: false,
+    };
+    const entries = [...records.filter(({ key }) => key !== KEYS.restored)];
+    entries.push({ key: KEYS.restored, value: toJson(restored), rev });
+    await snapshot.write({ rev, savedAt: isoTime(savedAtMs), entries, tokens: [] });
   } finally {
     lock.release();
   }
@@ -104,12 +116,14 @@ async function prove(options: RestoreOptions, records: readonly Entry[]): Promis
   const { stateDir, clock, random } = options;
   const store: Store = await openFileStore({ dir: stateDir, clock, random, logger: silentLogger });
   try {
-    const found = store.range('');
+    const isTheirs = ({ key }: Entry): boolean => key !== KEYS.restored;
+    const found = store.range('').filter(isTheirs);
+    const wantedAll = records.filter(isTheirs);
     const same = (entry: Entry | undefined, wanted: Entry): boolean =>
       entry?.key === wanted.key && canonicalJson(entry.value) === canonicalJson(wanted.value);
-    const at = records.findIndex((wanted, index) => !same(found[index], wanted));
-    if (found.length !== records.length || at >= 0) {
-      const key = records[at]?.key ?? found[records.length]?.key ?? '';
+    const at = wantedAll.findIndex((wanted, index) => !same(found[index], wanted));
+    if (found.length !== wantedAll.length || at >= 0) {
+      const key = wantedAll[at]?.key ?? found[wantedAll.length]?.key ?? '';
       throw new CloudError(
         'CorruptState',
         `the restored state is not the archive's (${key}); do not start a cloud on it`,

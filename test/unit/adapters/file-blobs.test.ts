@@ -30,7 +30,7 @@ describe('file blobs', () => {
   it('are there after a restart, and only for their owner', async () => {
     const info = await openBlobs(dir).put('a/b', Readable.from(['hello']));
     const again = openBlobs(dir);
-    expect(await again.list('')).toEqual([info]);
+    expect(await again.list('')).toMatchObject([info]);
     expect((await buffer(await again.read('a/b'))).toString()).toBe('hello');
     for (const folder of ['names', 'data']) {
       expect((await stat(join(dir, folder))).mode & 0o777).toBe(0o700);

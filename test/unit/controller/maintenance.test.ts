@@ -2,6 +2,7 @@ import { readdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { readArchive } from '../../../src/adapters/archive/read-archive.ts';
+import { createMemoryStore } from '../../../src/adapters/store/memory-store.ts';
 import { KEYS } from '../../../src/domain/keys.ts';
 import type { MaintenanceJob, MaintenanceRecord } from '../../../src/domain/maintenance.ts';
 import type { CapacityRecord, HostRecord } from '../../../src/domain/records.ts';
@@ -196,5 +197,27 @@ describe('backup', () => {
     }
     expect(readdirSync(dir)).toHaveLength(2);
     rmSync(dir, { recursive: true });
+  });
+});
+
+describe('a state that was restored', () => {
+  it('[sim] is among the operations of the cloud that goes on with it', async () => {
+    await sim.run();
+    const [old] = await sim.settled('running');
+    const { store, world, stateDir } = sim;
+    const marker = { v: 1, atMs: 1, archive: 'a.novactl', fromRev: 7, settled: false };
+    await store.txn({ puts: [{ key: KEYS.restored, value: marker }] });
+    const kept = store.range('');
+    await sim.cloud.close();
+    const again = createMemoryStore({ clock: sim.clock, random: sim.random });
+    for (const { key, value } of kept) await again.txn({ puts: [{ key, value }] });
+    sim = await startSimCloud({ store: again, world, stateDir });
+    expect(again.get(KEYS.restored)?.value).toMatchObject({ settled: true });
+    const { operations } = await sim.call('DescribeOperations', {});
+    expect(operations[0]).toMatchObject({ name: 'RestoreState', targets: ['a.novactl'] });
+    await sim.call('StopInstances', { InstanceIds: [old?.id ?? ''], Force: true });
+    await sim.settled('stopped');
+    expect(world.host('node1').domains.all()[0]?.power).toBe('shutoff');
+    rmSync(stateDir, { recursive: true, force: true });
   });
 });

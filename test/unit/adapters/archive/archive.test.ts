@@ -161,7 +161,9 @@ describe('a restore', () => {
     expect(rev).toBeGreaterThan(400);
     const store = await openFileStore({ dir: join(dir, 'new'), clock, random, logger: silentLogger });
     try {
-      expect(store.range('')).toEqual(records(2500));
+      const marker = { key: 'restored', value: { fromRev: 400, settled: false }, rev };
+      expect(store.range('restored')).toMatchObject([marker]);
+      expect(store.range('').filter(({ key }) => key !== 'restored')).toEqual(records(2500));
       expect(await store.txn({ puts: [{ key: 'a', value: 1 }] })).toMatchObject({ ok: true, rev: rev + 1 });
     } finally {
       await store.close();

@@ -1,0 +1,38 @@
+import { randomHex } from '../../base/random.ts';
+import { KEYS, operationIdAt } from '../../domain/keys.ts';
+import type { RestoredRecord } from '../../domain/maintenance.ts';
+import type { OperationRecord } from '../../domain/records.ts';
+import type { ControllerContext } from '../controller-context.ts';
+import { transact } from '../state/draft.ts';
+
+/** The first cloud on a state that was restored writes that into its operations. */
+export async function tellRestored(context: Pick<ControllerContext, 'store' | 'clock' | 'random'>): Promise<void> {
+  const { store, clock, random } = context;
+  const restored = store.get<RestoredRecord>(KEYS.restored)?.value;
+  if (restored === undefined || restored.settled) return;
+  const nowMs = clock.nowMs();
+  const id = operationIdAt(nowMs, randomHex(random, 5));
+  await transact(store, (draft) => {
+    draft.put(KEYS.restored, { ...restored, settled: true } satisfies RestoredRecord);
+    draft.put(KEYS.operation(id), operationOf(id, restored, nowMs));
+  });
+}
+
+function operationOf(id: string, { atMs, fromRev, archive }: RestoredRecord, nowMs: number): OperationRecord {
+  return {
+    v: 1,
+    id,
+    name: 'RestoreState',
+    status: 'succeeded',
+    principal: 'restore',
+    projectId: 'admin',
+    from: 'archive',
+    reason: `restored from ${archive}, revision ${fromRev}`,
+    inputDigest: '',
+    startedAtMs: atMs,
+    endedAtMs: nowMs,
+    targets: [archive],
+    pending: [],
+    steps: [],
+  };
+}
