@@ -4,6 +4,7 @@ export class HostKey extends BaseCommand {
   static override summary = "print the public half of the cloud's own SSH key";
   static override description =
     'The line goes into ~/.ssh/authorized_keys of the user that the cloud logs in as on each host. The key is made at its first use and stays in the state folder. What may be put before the line narrows what the key can do; a key that may use sudo or the libvirt socket is root on that host all the same.';
+  static override aliases = ['key-host'];
   static override examples = [
     '<%= config.bin %> host key',
     '<%= config.bin %> host key --quiet | ssh root@node1 "cat >> ~/.ssh/authorized_keys"',

@@ -10,7 +10,7 @@ export class HostSetKey extends BaseCommand {
   static override summary = 'pin another SSH host key of a host';
   static override description =
     'For a host that was installed anew: it is refused until the key by which it answers is pinned. At a terminal the two keys are shown and you are asked; elsewhere --fingerprint says which is right. Compare it on the host itself: ssh-keygen -l -f /etc/ssh/ssh_host_ed25519_key.pub.';
-  static override aliases = ['set-host-key'];
+  static override aliases = ['set-key-host'];
   static override examples = [
     '<%= config.bin %> host set-key node1',
     '<%= config.bin %> host set-key node1 --fingerprint SHA256:ujqx5PmiHN2XkNHUCqGCkhzk5VKKuyoSVmPjQFTXbTE',
@@ -19,7 +19,7 @@ export class HostSetKey extends BaseCommand {
     host: Args.string({ description: 'name or id of the host', required: true, ignoreStdin: true }),
   };
   static override flags = {
-    fingerprint: Flags.string({ char: 'f', description: 'fingerprint of the new key', helpValue: 'SHA256:...' }),
+    fingerprint: Flags.string({ description: 'fingerprint of the new key', helpValue: 'SHA256:...' }),
     ...changeFlags,
     ...columnsFlag,
   };

@@ -14,7 +14,6 @@ export const sshFlags = {
   address: Flags.string({ description: 'address or DNS name, where it is not NAME', helpValue: 'ADDRESS' }),
   port: Flags.string({ description: 'port of its SSH server, 22 by default', helpValue: 'PORT' }),
   identity: Flags.string({
-    char: 'i',
     description: "private key file to log in with, in place of the cloud's own key",
     helpValue: 'FILE',
     exclusive: ['agent'],
@@ -27,7 +26,7 @@ export const sshFlags = {
     helpValue: 'SHA256:...',
     dependsOn: ['jump'],
   }),
-  fingerprint: Flags.string({ char: 'f', description: "fingerprint of the host's key", helpValue: 'SHA256:...' }),
+  fingerprint: Flags.string({ description: "fingerprint of the host's key", helpValue: 'SHA256:...' }),
 };
 
 export interface SshFlagValues {

@@ -62,7 +62,9 @@ describe('a cloud from the command line [sim]', () => {
   let ids: string[] = [];
 
   it('starts with nothing and says what to do about it [sim]', async () => {
-    expect((await cli('host', 'list')).stderr).toBe('no hosts; add this machine by: novactl host add --local\n');
+    expect((await cli('host', 'list')).stderr).toBe(
+      'no hosts; add this machine by: novactl host add --local, another by: novactl host add root@NAME\n',
+    );
     expect((await cli('instance', 'list')).stderr).toContain('no instances; start one by');
     expect((await cli('status')).code).toBe(0);
   });
