@@ -1,6 +1,11 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { isCode } from '../../../src/base/errors.ts';
+import { wish } from '../../contract/host-claim.ts';
 import { hostShellContract } from '../../contract/host-shell.ts';
+import { shellOwner } from '../../support/claim-owner.ts';
 import { hasProgram, PrivateSshd, sshdMissing } from '../../support/private-sshd.ts';
 import { sshShellTo, sshSubject } from '../../support/ssh-subject.ts';
 
@@ -16,6 +21,20 @@ describe.skipIf(missing !== undefined)(`sudo over sshd [real]${tail}`, () => {
   afterAll(() => sshd.stop());
 
   hostShellContract('SSH to sshd as a user with sudo', () => sshSubject({ ...sshd.endpoint, sudo: true }, true));
+
+  it('a new owner of the host finds the SSH session of the one before, and ends it', async () => {
+    const dir = mkdtempSync(join(tmpdir(), 'nv-claim-'));
+    const target = { ...sshd.endpoint, sudo: true };
+    const shells = [sshShellTo(target), sshShellTo(target)] as const;
+    const [a, b] = [shellOwner(shells[0], dir), shellOwner(shells[1], dir)];
+    await a.claim.take(wish(1, 's1'));
+    await a.change();
+    expect(await b.claim.take(wish(2, 's2'))).toMatchObject({ endedConnections: 1 });
+    await expect(a.change()).rejects.toMatchObject({ code: 'StaleEpoch' });
+    await b.change();
+    await Promise.all(shells.map((shell) => shell.close()));
+    rmSync(dir, { recursive: true });
+  });
 
   it('without it commands are the user’s own', async () => {
     const shell = sshShellTo({ ...sshd.endpoint, sudo: false });
