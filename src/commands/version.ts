@@ -1,6 +1,7 @@
 import { isCode } from '../base/errors.ts';
 import { BaseCommand } from './support/base-command.ts';
 import { columnsFlag } from './support/flags.ts';
+import { runningCloud } from './support/running-cloud.ts';
 import type { Session } from './support/session.ts';
 
 export class Version extends BaseCommand {
@@ -26,8 +27,10 @@ export class Version extends BaseCommand {
   }
 }
 
+/** Of a cloud that runs: what is recorded here has no version of its own. */
 async function cloudVersion(session: Session): Promise<string | undefined> {
   try {
+    if ((await session.elsewhere()) === undefined) return (await runningCloud(session))?.version;
     return (await session.read('DescribeCloud', {})).version;
   } catch (error) {
     if (isCode(error, 'Unavailable', 'OperationNotPermitted')) return undefined;
