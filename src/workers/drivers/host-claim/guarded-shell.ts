@@ -1,3 +1,4 @@
+import { CloudError } from '../../../base/errors.ts';
 import type { HostShell, ShellGuard } from '../../../ports/host-shell.ts';
 
 /**
@@ -23,9 +24,19 @@ export function guardedShell(
     upload: (path, body, options) => shell.upload(path, body, { ...options, guard: guard() }),
     async connectUnix(path) {
       const socket = await shell.connectUnix(path);
+      let broken: Error | undefined;
+      const onError = (error: Error): void => void (broken ??= error);
+      // Nobody else listens yet: without us a connection that is lost now would end the process, and later nobody would hear of it.
+      socket.on('error', onError);
       try {
         // After it is open: only then is it certain which connection to the host carries it.
         await enrolNow();
+        if (broken !== undefined || socket.destroyed || socket.readableEnded) {
+          throw new CloudError('Unavailable', `${shell.name}: the connection to ${path} was lost before it was used`, {
+            cause: broken,
+            details: { outcome: 'not-sent' },
+          });
+        }
         return socket;
       } catch (error) {
         socket.destroy();
