@@ -93,7 +93,7 @@ async function playPart(options: Options): Promise<Figures> {
     add(figures, result);
     if (result.violation !== undefined) {
       const { invariant, message } = result.violation;
-      if (options.noShrink || options.keep !== undefined)
+      if (options.noShrink || options.keep !== undefined || figures.violations > 3)
         process.stdout.write(`seed ${seed}: ${invariant}: ${message}\n`);
       else process.stdout.write(`${failureText(seed, await shrink(seed, result))}\n`);
     }

@@ -100,10 +100,10 @@ export function closingProblem(sim: Simulation): Violation | undefined {
     ) ??
     broken(
       '3 an older fact never overwrites a newer one',
-      first(replaced ? [] : records.past, ([id, { foundOff }]) => {
+      first(replaced ? [] : records.past, ([id, { foundOff, restarted }]) => {
         const others = checker.offByOthers.get(id) ?? 0;
-        return foundOff > others
-          ? `${id} was called switched off ${foundOff} times, and was ${others} times`
+        return foundOff + restarted > others
+          ? `${id} was found off ${foundOff} times and lost ${restarted} times, and was switched off by others ${others} times`
           : undefined;
       }),
     ) ??

@@ -73,7 +73,7 @@ function onHost(sim: Simulation, step: HostStep): void {
   const { scheduler, checker } = sim;
   switch (step.kind) {
     case 'host-power':
-      checker.hostByOthers(() => host.powerOff());
+      checker.hostByOthers(host, () => host.powerOff());
       scheduler.after(step.forMs, () => host.powerOn());
       return;
     case 'host-cut':
@@ -90,7 +90,7 @@ function onHost(sim: Simulation, step: HostStep): void {
       host.calls.inject({ call: step.call, how: step.how, times: step.times });
       return;
     case 'foreign':
-      if (host.domains.named('debian') === undefined) checker.hostByOthers(() => host.addForeignDomain('debian'));
+      if (host.domains.named('debian') === undefined) checker.madeByOthers(host, () => host.addForeignDomain('debian'));
       return;
     default:
       unreachable(step);

@@ -32,6 +32,8 @@ export interface Past {
   launched: boolean;
   /** How often the cloud found it off and called that the guest's or an administrator's doing. */
   foundOff: number;
+  /** How often the cloud found its domain lost, and started it again. */
+  restarted: number;
 }
 
 /** Judges every transaction by the records that it leaves, in the order of revisions. */
@@ -98,16 +100,28 @@ export class RecordChecker {
     if (before.hostId !== record.hostId || JSON.stringify(before.nic) !== JSON.stringify(record.nic)) {
       throw new Violation(OWN, `${record.id} changed its host or its address`);
     }
+    this.#causes(before, record);
+  }
+
+  /** What the cloud calls somebody else's doing, to be compared with what others did. */
+  #causes(before: InstanceRecord, record: InstanceRecord): void {
     const code = record.stateReason?.code;
-    if (before.state === 'running' && record.state === 'stopping') {
-      const past = this.past.get(record.id);
-      if (past && (code === 'Client.InstanceInitiatedShutdown' || code === 'Server.InstanceShutdown'))
-        past.foundOff += 1;
+    const begins = before.work === undefined && record.work?.verb === 'run' && before.state === 'running';
+    if (begins && code === 'Server.InstanceRestarted') this.#of(record.id).restarted += 1;
+    const stops = before.state === 'running' && record.state === 'stopping';
+    if (stops && (code === 'Client.InstanceInitiatedShutdown' || code === 'Server.InstanceShutdown')) {
+      this.#of(record.id).foundOff += 1;
     }
   }
 
+  #of(id: string): Past {
+    const past = this.past.get(id);
+    if (past === undefined) throw new Error(`${id} was never noted`);
+    return past;
+  }
+
   #note({ id, hostId, work, state, launchedAtMs }: InstanceRecord): void {
-    const past = this.past.get(id) ?? { hostId, wanted: new Set<string>(), launched: false, foundOff: 0 };
+    const past = this.past.get(id) ?? { hostId, wanted: new Set<string>(), launched: false, foundOff: 0, restarted: 0 };
     this.past.set(id, past);
     if (work !== undefined) past.wanted.add(work.verb);
     if (state === 'shutting-down' || state === 'terminated') past.wanted.add('remove');

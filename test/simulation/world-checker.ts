@@ -53,11 +53,19 @@ export class WorldChecker {
     for (const host of this.#world.hosts()) this.#look(host, false);
   }
 
-  /** What a host lost its power for is nobody's command. */
-  hostByOthers(what: () => void): void {
+  /** What happens to a host, and to all that runs there, is nobody's command. */
+  hostByOthers(host: SimHost, what: () => void): void {
+    for (const { name, power } of host.domains.all()) {
+      if (power !== 'shutoff') this.offByOthers.set(name, (this.offByOthers.get(name) ?? 0) + 1);
+    }
     what();
-    for (const host of this.#world.hosts()) this.#look(host, false);
+    this.#look(host, false);
     this.#reboots.clear();
+  }
+
+  madeByOthers(host: SimHost, what: () => void): void {
+    what();
+    this.#look(host, false);
   }
 
   #forgetReboots(name: string): void {
