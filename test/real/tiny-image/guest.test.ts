@@ -94,13 +94,14 @@ describe('tiny image [real]', () => {
     await guest.shows(/^NOVACTL-READY \d+\.\d+$/m);
     const first = markers(guest.console());
     expect(first.map(([name]) => name).join(' ')).toBe(
-      'INIT DISK NET META HOSTKEY FINGERPRINT USERDATA-BEGIN USERDATA-END READY',
+      'INIT DISK NET META-FROM META HOSTKEY FINGERPRINT USERDATA-BEGIN USERDATA-END READY',
     );
     const told = Object.fromEntries(first);
     expect(told['INIT']).toContain(image().kernelVersion);
     expect(told).toMatchObject({
       DISK: 'vda 32768 -',
       NET: '169.254.169.15/24 gw 169.254.169.2',
+      'META-FROM': 'service',
       META: 'i-0123456789abcdef0 ip-10-200-0-5.nova.internal m1.nano',
       'USERDATA-END': '3',
     });
