@@ -193,6 +193,17 @@ describe('what the user is told [real]', () => {
     });
   });
 
+  it('by consoles too: the upgrade is signed like any request', async () => {
+    const { instances } = await cloud.sim.run();
+    const InstanceId = instances[0]?.instanceId ?? '';
+    await cloud.sim.settled('running', [InstanceId]);
+    const channel = await client().duplex('OpenConsole', { InstanceId });
+    await channel.write(Buffer.from('\n'));
+    await channel.close();
+    const stranger = client({ key: KEY }).duplex('OpenConsole', { InstanceId });
+    await expect(stranger).rejects.toMatchObject({ code: 'InvalidClientTokenId' });
+  });
+
   it('an authority is fetched, and believed by its fingerprint alone', async () => {
     const ca = await fetchAuthority(cloud.url);
     expect(ca).toBe(cloud.ca);
