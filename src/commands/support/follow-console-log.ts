@@ -1,4 +1,5 @@
 import { CloudError } from '../../base/errors.ts';
+import type { OperationOutput } from '../../messages/operations/index.ts';
 import type { Session } from './session.ts';
 import { reopened } from './wait.ts';
 
@@ -19,15 +20,13 @@ export async function* followConsoleLog(session: Session, instanceId: string, as
   const signal = ask.signal ?? session.io.signal;
   let cursor: string | undefined;
   let caughtUp = false;
-  const open = () =>
-    session.watch(
-      'WatchConsole',
-      {
-        ...{ InstanceId: instanceId, TailBytes: ask.tailBytes, Follow: ask.follow },
-        ...(cursor === undefined ? {} : { Cursor: cursor }),
-      },
-      signal,
-    );
+  const open = async function* (): AsyncGenerator<OperationOutput<'WatchConsole'>> {
+    const where = { InstanceId: instanceId, TailBytes: ask.tailBytes, Follow: ask.follow };
+    yield* session.watch('WatchConsole', { ...where, ...(cursor === undefined ? {} : { Cursor: cursor }) }, signal);
+    signal.throwIfAborted();
+    // A cloud that is shut down ends its streams in good order; the log goes on all the same.
+    if (ask.follow) throw new CloudError('Unavailable', 'the cloud ended the stream');
+  };
   for await (const item of reopened(session, signal, open)) {
     if (item.kind === 'ended') throw new CloudError('Unreachable', item.reason);
     cursor = item.cursor;
