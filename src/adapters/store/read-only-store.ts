@@ -128,10 +128,14 @@ class ReadOnlyStore implements Store {
     if (this.#timer !== undefined) return;
     const { dir, clock } = this.#options;
     this.#timer = clock.every(LOOK_MS, () => this.#hint(), { unref: true });
-    this.#watcher = watchFolder(dir, () => this.#hint());
-    this.#watcher.on('error', (error) =>
-      this.#options.logger.debug('the folder is not watched', { error: errorText(error) }),
-    );
+    const untold = (error: unknown): void =>
+      this.#options.logger.debug('the folder is not watched, only looked at', { error: errorText(error) });
+    try {
+      this.#watcher = watchFolder(dir, () => this.#hint()).on('error', untold);
+    } catch (error) {
+      // A machine has so many watches and no more.
+      untold(error);
+    }
     this.#hint();
   }
 
