@@ -197,6 +197,25 @@ describe('the dashboard in a terminal [real]', () => {
     await expectUsable();
   });
 
+  it('takes keys that were typed before it was drawn [real]', async () => {
+    tmux.command(`clear; ${NOVACTL} dashboard`);
+    tmux.keys('2');
+    await tmux.see(/> i-\w{17}\s+first/);
+    tmux.keys('q');
+    await expectUsable();
+  });
+
+  it('changes nothing with --read-only [real]', async () => {
+    const before = await cloud.instances();
+    tmux.command(`clear; ${NOVACTL} dashboard --read-only`);
+    await tmux.see(/read-only +live[\s\S]*hosts\s+1 up/);
+    tmux.keys('2', 't');
+    await tmux.see(/read-only: .* is not done here/);
+    tmux.keys('q');
+    await expectUsable();
+    expect(await cloud.instances()).toEqual(before);
+  });
+
   it.each([
     ['SIGKILL', 'node', 'was killed (exit code 137)'],
     ['SIGTERM', 'node', 'novactl: interrupted'],
