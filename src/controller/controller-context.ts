@@ -9,7 +9,7 @@ import type { StateArchives } from '../ports/state-archive.ts';
 import type { Store } from '../ports/store.ts';
 import type { Observations } from './hosts/observations.ts';
 import type { WorkerDirectory } from './hosts/worker-directory.ts';
-import type { MaintenanceRuns } from './maintenance/maintenance-runs.ts';
+import type { JobInput, JobReport, Reconcilers } from './maintenance/report.ts';
 
 /** Settings that the controller's parts need, all defaults filled (compiled from the configuration). */
 export interface ControllerPolicy {
@@ -47,6 +47,19 @@ export interface ProcessFacts {
   readonly busEngine: string;
 }
 
+/** The maintenance jobs of this process (maintenance/maintenance-runs.ts). */
+export interface Maintenance {
+  /** Names this process in the record of a run. */
+  readonly session: string;
+  /** A job is under way here. */
+  readonly isBusy: boolean;
+  attach(reconcilers: Reconcilers): void;
+  isLive(running: { readonly session: string } | undefined): boolean;
+  plan(cloud: ControllerContext, input: JobInput, principal: { readonly from: string }): Promise<JobReport>;
+  begin(cloud: ControllerContext, input: JobInput, principal: { readonly from: string }, operationId: string): void;
+  close(): Promise<void>;
+}
+
 /** What every part of the controller is given; made once, in src/launch. */
 export interface ControllerContext {
   readonly store: Store;
@@ -62,7 +75,7 @@ export interface ControllerContext {
   readonly observations: Observations;
   readonly workers: WorkerDirectory;
   readonly archives: StateArchives;
-  readonly maintenance: MaintenanceRuns;
+  readonly maintenance: Maintenance;
   /** False: this process does not look at the host, so that its silence means nothing. Absent: it looks at all. */
   readonly looksAt?: (hostId: string) => boolean;
 }

@@ -5,7 +5,7 @@ import type { ImageRecord } from '../../domain/records.ts';
 import type { BlobInfo } from '../../ports/blobs.ts';
 import type { ControllerContext } from '../controller-context.ts';
 import type { Job, JobTools } from './job.ts';
-import { emptyReport } from './job.ts';
+import { emptyReport } from './report.ts';
 
 /** Who may say where the file goes: only who is on the cloud's machine, since it is written with the cloud's own rights. */
 const MAY_NAME_FILE = /^(socket|embedded|test)/;

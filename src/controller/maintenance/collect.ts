@@ -10,8 +10,9 @@ import type { ControllerContext } from '../controller-context.ts';
 import { hostProblem } from '../hosts/host-problem.ts';
 import { orphansOf } from '../hosts/host-view.ts';
 import { countExpired, expireRecords } from './expire.ts';
-import type { Job, JobReport, JobTools } from './job.ts';
-import { emptyReport } from './job.ts';
+import type { Job, JobTools } from './job.ts';
+import type { JobReport } from './report.ts';
+import { emptyReport } from './report.ts';
 
 const HOST_TIMEOUT_MS = 120_000;
 

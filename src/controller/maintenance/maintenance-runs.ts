@@ -6,14 +6,14 @@ import { KEYS } from '../../domain/keys.ts';
 import type { MaintenanceJob, MaintenanceRecord, MaintenanceResult } from '../../domain/maintenance.ts';
 import { keptLines, outcomeOf } from '../../domain/maintenance.ts';
 import type { OperationRecord } from '../../domain/records.ts';
-import type { ControllerContext } from '../controller-context.ts';
-import type { Principal } from '../operations/handler.ts';
+import type { ControllerContext, Maintenance } from '../controller-context.ts';
 import type { Draft } from '../state/draft.ts';
 import { transact } from '../state/draft.ts';
 import { backupJob } from './backup.ts';
 import { collectJob } from './collect.ts';
-import type { Job, JobInput, JobReport, Reconcilers } from './job.ts';
-import { emptyReport } from './job.ts';
+import type { Job } from './job.ts';
+import type { JobInput, JobReport, Reconcilers } from './report.ts';
+import { emptyReport } from './report.ts';
 import { reconcileJob, watchJob } from './settle.ts';
 import { verifyJob } from './verify.ts';
 
@@ -25,13 +25,18 @@ const JOBS: Readonly<Record<MaintenanceJob, Job>> = {
   backup: backupJob,
 };
 
+/** Who asks: over what. */
+interface Caller {
+  readonly from: string;
+}
+
 const NO_RECONCILERS: Reconcilers = { sweep: () => undefined, depth: 0 };
 /** How often the end of a run is written again when the store can't take it now. */
 const END_ATTEMPTS = 5;
 const END_RETRY_MS = 1000;
 
 /** The runs of this process. That one is under way is in its job's record, with this session: another process's is no more when that is gone. */
-export class MaintenanceRuns {
+export class MaintenanceRuns implements Maintenance {
   readonly session: string;
   readonly #clock: Clock;
   readonly #abort = new AbortController();
@@ -57,12 +62,12 @@ export class MaintenanceRuns {
     return this.#running.size > 0;
   }
 
-  plan(cloud: ControllerContext, input: JobInput, principal: Principal): Promise<JobReport> {
+  plan(cloud: ControllerContext, input: JobInput, principal: Caller): Promise<JobReport> {
     return this.#do(cloud, input, principal, { plan: true });
   }
 
   /** Goes on after the answer; its end is written with its operation's. */
-  begin(cloud: ControllerContext, input: JobInput, principal: Principal, operationId: string): void {
+  begin(cloud: ControllerContext, input: JobInput, principal: Caller, operationId: string): void {
     const run = this.#do(cloud, input, principal, { plan: false, operationId })
       .then(
         (report) => ({ report, error: undefined }),
@@ -89,7 +94,7 @@ export class MaintenanceRuns {
   async #do(
     cloud: ControllerContext,
     input: JobInput,
-    principal: Principal,
+    principal: Caller,
     how: { readonly plan: boolean; readonly operationId?: string },
   ): Promise<JobReport> {
     const downHosts = cloud.store.get<MaintenanceRecord>(KEYS.maintenance(input.Job))?.value.downHosts ?? [];

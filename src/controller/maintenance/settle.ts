@@ -8,8 +8,9 @@ import { completeReservations } from '../instances/reservations.ts';
 import type { Decision } from '../instances/reconcile.ts';
 import { reconcileInstance } from '../instances/reconcile.ts';
 import type { ControllerContext } from '../controller-context.ts';
-import type { Job, JobReport, JobTools } from './job.ts';
-import { emptyReport } from './job.ts';
+import type { Job, JobTools } from './job.ts';
+import type { JobReport } from './report.ts';
+import { emptyReport } from './report.ts';
 
 const POLL_MS = 100;
 const RECONCILE_MS = 3_600_000;

@@ -8,8 +8,9 @@ import type { HostRecord, ImageRecord } from '../../domain/records.ts';
 import type { ControllerContext } from '../controller-context.ts';
 import { hostProblem } from '../hosts/host-problem.ts';
 import { orphansOf } from '../hosts/host-view.ts';
-import type { Job, JobReport, JobTools } from './job.ts';
-import { emptyReport } from './job.ts';
+import type { Job, JobTools } from './job.ts';
+import type { JobReport } from './report.ts';
+import { emptyReport } from './report.ts';
 
 /** Looks whether records, image bytes and hosts say the same. Changes nothing. */
 export const verifyJob: Job = async (tools) => {
