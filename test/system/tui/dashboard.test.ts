@@ -197,14 +197,6 @@ describe('the dashboard in a terminal [real]', () => {
     await expectUsable();
   });
 
-  it('takes keys that were typed before it was drawn [real]', async () => {
-    tmux.command(`clear; ${NOVACTL} dashboard`);
-    tmux.keys('2');
-    await tmux.see(/> i-\w{17}\s+first/);
-    tmux.keys('q');
-    await expectUsable();
-  });
-
   it('changes nothing with --read-only [real]', async () => {
     const before = await cloud.instances();
     tmux.command(`clear; ${NOVACTL} dashboard --read-only`);
