@@ -197,6 +197,16 @@ describe('the dashboard in a terminal [real]', () => {
     await expectUsable();
   });
 
+  it('takes keys that were typed before it was drawn [real]', async () => {
+    // The shell itself reads what is typed while it reads the command.
+    tmux.command(`clear; echo begun; ${NOVACTL} dashboard`);
+    await tmux.see(/^begun$/m);
+    tmux.keys('2');
+    await tmux.see(/> i-\w{17}\s+first/);
+    tmux.keys('q');
+    await expectUsable();
+  });
+
   it('changes nothing with --read-only [real]', async () => {
     const before = await cloud.instances();
     tmux.command(`clear; ${NOVACTL} dashboard --read-only`);
