@@ -5,7 +5,7 @@ import { LabCloud } from '../support/lab-cloud.ts';
 import { namespaceHostsMissing, type NamespaceHost } from '../support/namespace-host.ts';
 
 const missing = namespaceHostsMissing();
-const MOMENTS = 8;
+const MOMENTS = 6;
 const COUNT = 4;
 /** Between them the moments cover run-instance from the first byte to the last instance, and terminate likewise. */
 const RUN_MS = 2400;
