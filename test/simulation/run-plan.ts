@@ -109,8 +109,8 @@ function build(plan: Plan, fail: (violation: Violation) => void): Simulation {
       fail(error);
     }
   };
-  world.onCall = (at, call) => {
-    if (at === 'after') guarded(() => checker.afterCall());
+  world.onCall = (at, call, session, host) => {
+    if (at === 'after') guarded(() => checker.afterCall(call, session, host));
     node.step(`${at} ${call}`);
   };
   return {

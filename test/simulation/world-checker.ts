@@ -1,5 +1,6 @@
 import type { InstanceRecord } from '../../src/domain/instance.ts';
 import type { SimulatedHosts } from '../../src/workers/drivers/simulated/create-simulated-hosts.ts';
+import type { SimCall, SimSession } from '../../src/workers/drivers/simulated/sim-calls.ts';
 import type { SimHost } from '../../src/workers/drivers/simulated/sim-host.ts';
 import type { History } from './history.ts';
 import { Violation } from './history.ts';
@@ -15,6 +16,11 @@ interface Seen {
 }
 
 const UNKNOWN = '7 unknown is not gone';
+/** What changes nothing, or is how one becomes the owner. */
+const LOOKS: ReadonlySet<string> = new Set<SimCall>([
+  ...(['facts', 'inventory', 'lookup', 'networkInventory', 'listInstanceDirs', 'probe'] as const),
+  ...(['readConsole', 'readClaim', 'takeClaim'] as const),
+]);
 const INTENT = '2 intent before effect';
 
 /** Looks at the hosts after each thing that the cloud does to one, and judges the difference by the records that were durable by then. */
@@ -39,8 +45,13 @@ export class WorldChecker {
     this.#history = parts.history;
   }
 
-  /** The cloud did something to a host. */
-  afterCall(): void {
+  /** The cloud did something to a host, in the name of the owner that the session then was. */
+  afterCall(call: SimCall, { owner }: SimSession, by: SimHost): void {
+    const { holder } = by.claim;
+    if (owner !== undefined && holder !== undefined && holder.epoch > owner.epoch && !LOOKS.has(call)) {
+      const message = `${call} on ${by.name} was of epoch ${owner.epoch}, and epoch ${holder.epoch} owns it`;
+      throw new Violation('6 a host obeys its owner alone', message);
+    }
     for (const host of this.#world.hosts()) this.#look(host, true);
   }
 

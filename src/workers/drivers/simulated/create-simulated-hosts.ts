@@ -36,7 +36,7 @@ export interface SimulatedHosts {
    */
   severSessions(options?: { lingering: boolean }): void;
   /** Called before and after each call of a live session has its effect: a test may sever the session right there. */
-  onCall: ((at: 'before' | 'after', call: SimCall) => void) | undefined;
+  onCall: ((at: 'before' | 'after', call: SimCall, session: SimSession, host: SimHost) => void) | undefined;
 }
 
 export function createSimulatedHosts(parts: {
@@ -51,7 +51,7 @@ export function createSimulatedHosts(parts: {
     const known = hosts.get(name);
     if (known !== undefined) return known;
     const options = { ...SIM_HOST_DEFAULTS, ...parts.options };
-    const host = new SimHost(name, clock, options, (at, call) => world.onCall?.(at, call));
+    const host = new SimHost(name, clock, options, (...told) => world.onCall?.(...told));
     hosts.set(name, host);
     return host;
   };

@@ -90,6 +90,9 @@ export class SimSession {
   }
 }
 
+/** Told before and after each call of a session has its effect. */
+export type SimWitness = (at: 'before' | 'after', call: SimCall, session: SimSession) => void;
+
 /** The way of every driver call to a simulated host: latency, faults, and what a closed or dead session may still do. */
 export class SimCalls {
   /** How often each call reached the host. */
@@ -98,7 +101,7 @@ export class SimCalls {
   readonly #latencyMs: () => number;
   readonly #unreachable: () => string | undefined;
   readonly #heldInstead: (session: SimSession) => string | undefined;
-  readonly #onCall: (at: 'before' | 'after', call: SimCall) => void;
+  readonly #onCall: SimWitness;
   #faults: { fault: SimFault; left: number }[] = [];
 
   constructor(parts: {
@@ -107,7 +110,7 @@ export class SimCalls {
     unreachable: () => string | undefined;
     /** The claim that stands in the place of the session's own; empty: none. */
     heldInstead: (session: SimSession) => string | undefined;
-    onCall: (at: 'before' | 'after', call: SimCall) => void;
+    onCall: SimWitness;
   }) {
     this.#clock = parts.clock;
     this.#latencyMs = parts.latencyMs;
@@ -131,12 +134,12 @@ export class SimCalls {
     const latencyMs = this.#latencyMs();
     if (latencyMs > 0) await this.#clock.sleep(latencyMs);
     else await Promise.resolve();
-    if (!session.severed) this.#onCall('before', call);
+    if (!session.severed) this.#onCall('before', call, session);
     if (wasAlive && session.lingers && fault === undefined) this.#carryOutUnheard(session, call, effect);
     if (session.severed || fault?.how === 'hang') return session.hang();
     this.#refuse(session, call, fault);
     const result = effect();
-    this.#onCall('after', call);
+    this.#onCall('after', call, session);
     if (session.severed) return session.hang();
     if (fault?.how === 'lose') throw new CloudError('Unavailable', `the connection broke during ${call}`);
     return result;
@@ -146,7 +149,7 @@ export class SimCalls {
     try {
       this.#refuse(session, call, undefined);
       effect();
-      this.#onCall('after', call);
+      this.#onCall('after', call, session);
     } catch (error) {
       if (!(error instanceof CloudError)) throw error;
     }

@@ -59,7 +59,7 @@ export class SimHost {
     name: string,
     clock: Clock,
     options: SimHostOptions,
-    onCall: (at: 'before' | 'after', call: SimCall) => void,
+    onCall: (at: 'before' | 'after', call: SimCall, session: SimSession, host: SimHost) => void,
   ) {
     this.name = name;
     this.options = options;
@@ -69,7 +69,7 @@ export class SimHost {
       latencyMs: () => this.options.latencyMs,
       unreachable: () => this.#problem,
       heldInstead: (session) => this.claim.heldInstead(session),
-      onCall,
+      onCall: (at, call, session) => onCall(at, call, session, this),
     });
     this.domains = new SimDomains({
       clock,
