@@ -7,6 +7,7 @@ import { randomHex } from '../../base/random.ts';
 import { KEYS, operationIdAt } from '../../domain/keys.ts';
 import type { OperationRecord, TokenRecord } from '../../domain/records.ts';
 import type { OperationDefinition } from '../../messages/operations/definition.ts';
+import { ClientToken } from '../../messages/operations/fields.ts';
 import { OPERATIONS } from '../../messages/operations/index.ts';
 import type { ConsoleChannel } from '../../messages/console.ts';
 import type { Entry } from '../../ports/store.ts';
@@ -171,9 +172,14 @@ export function definitionOf(name: string): OperationDefinition {
   return OPERATIONS[name as keyof typeof OPERATIONS];
 }
 
-/** RunInstances carries its token as a parameter, as EC2 has it; every other change may carry one beside the input. */
+/** RunInstances carries its token as a parameter, as EC2 has it; every other change may carry one beside the input, which no schema has seen yet. */
 function tokenOf(meta: CallMeta, input: unknown): string | undefined {
-  return (input as { ClientToken?: string }).ClientToken ?? meta.clientToken;
+  const token = (input as { ClientToken?: string }).ClientToken ?? meta.clientToken;
+  const issue = token === undefined ? undefined : ClientToken.safeParse(token).error?.issues[0];
+  if (issue === undefined) return token;
+  throw new CloudError('InvalidParameterValue', `ClientToken: ${issue.message}`, {
+    details: { parameter: 'ClientToken' },
+  });
 }
 
 /** Every bad parameter at once, each named, with what is allowed. */

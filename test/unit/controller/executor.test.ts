@@ -171,6 +171,14 @@ describe('a ClientToken', () => {
     expect(JSON.stringify(sim.store.range(''))).not.toContain(line);
   });
 
+  it.each(['', 'two words', 'ü', 'x'.repeat(65)])(
+    '[sim] that is %j is refused, beside the input too',
+    async (token) => {
+      const error = await unchanged(() => sim.run({}, { clientToken: token }));
+      expect(error).toMatchObject({ code: 'InvalidParameterValue', details: { parameter: 'ClientToken' } });
+    },
+  );
+
   it('[sim] of a refused call is still free', async () => {
     const meta = { clientToken: 'token-4' };
     await expect(sim.run({ ImageId: 'nothing' }, meta)).rejects.toMatchObject({ code: 'InvalidAMIID.NotFound' });
