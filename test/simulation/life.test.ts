@@ -18,7 +18,7 @@ describe('an instance from its call to its end', () => {
     const { operations } = await sim.call('DescribeOperations', { OperationIds: [operationId] });
     expect(operations[0]).toMatchObject({ status: 'succeeded', pending: [], targets: [id] });
     const steps = (operations[0]?.steps ?? []).map((step) => step.step);
-    expect(steps.sort()).toEqual(['define', 'disk', 'guard', 'image', 'look', 'network', 'port', 'start']);
+    expect(steps.sort()).toEqual(['define', 'disk', 'guard', 'image', 'look', 'network', 'port', 'seed', 'start']);
 
     await sim.call('StopInstances', { InstanceIds: [id] });
     await sim.settled('stopped');
