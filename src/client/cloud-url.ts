@@ -10,12 +10,9 @@ export interface CloudUrl {
   readonly authority: string;
 }
 
-/** `https://host[:port]`; the port is 8774 when none is given. Errors: 'InvalidParameterValue'. */
-export function parseCloudUrl(text: string): CloudUrl {
-  const bad = new CloudError(
-    'InvalidParameterValue',
-    `the address must be like https://cloud.example:8774, not "${text}"`,
-  );
+/** `https://host[:port]`; the port is 8774 when none is given. Errors: 'InvalidParameterValue', of `what`. */
+export function parseCloudUrl(text: string, what = 'the address'): CloudUrl {
+  const bad = new CloudError('InvalidParameterValue', `${what} must be like https://cloud.example:8774, not "${text}"`);
   if (!URL.canParse(text)) throw bad;
   const url = new URL(text);
   const plain =

@@ -23,16 +23,27 @@ const pem = (der: Buffer): string =>
 /** Colons and case do not matter. */
 const plain = (fingerprint: string): string => fingerprint.replaceAll(/[:\s]/g, '').toUpperCase();
 
-/** CloudError 'AuthFailure' when the certificate (PEM) has not the SHA-256 fingerprint that the caller knows. */
-export function checkFingerprint(ca: string, fingerprint: string): void {
-  let is: string;
+/** CloudError 'InvalidParameterValue' for a text that is no certificate in PEM. */
+export function readCertificate(ca: string): X509Certificate {
   try {
-    is = new X509Certificate(ca).fingerprint256;
+    return new X509Certificate(ca);
   } catch (error) {
-    throw new CloudError('InvalidParameterValue', `--ca: is no certificate in PEM (${errorText(error)})`, {
+    // What OpenSSL says of a text that is none helps nobody.
+    throw new CloudError('InvalidParameterValue', "--ca: must be the authority's certificate in PEM; this is none", {
       cause: error,
     });
   }
+}
+
+/**
+ * CloudError 'AuthFailure' when the certificate (PEM) has not the SHA-256 fingerprint that the caller knows, 'InvalidParameterValue' when that is none.
+ */
+export function checkFingerprint(ca: string, fingerprint: string): void {
+  if (!/^[0-9A-F]{64}$/.test(plain(fingerprint))) {
+    const allowed = 'a SHA-256 of 64 hex digits, with colons or without, as the log of the cloud has it';
+    throw new CloudError('InvalidParameterValue', `--fingerprint must be ${allowed}, not "${fingerprint}"`);
+  }
+  const is = readCertificate(ca).fingerprint256;
   if (plain(is) === plain(fingerprint)) return;
   throw new CloudError('AuthFailure', `--fingerprint: the authority's certificate has ${is}, not ${fingerprint}`);
 }

@@ -2,7 +2,7 @@ import { existsSync } from 'node:fs';
 import { mkdir, readFile, rm } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { syncFolder, writeDurably } from '../base/durable-file.ts';
-import { CloudError } from '../base/errors.ts';
+import { CloudError, errorText } from '../base/errors.ts';
 import { ownerOf, type MaintenanceFile } from './maintenance-files.ts';
 
 export interface InstallStep {
@@ -24,8 +24,16 @@ async function textOf(path: string): Promise<string | undefined> {
     return await readFile(path, 'utf8');
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
-    throw error;
+    throw fileProblem(path, error);
   }
+}
+
+function fileProblem(path: string, error: unknown): CloudError {
+  const { code } = error as NodeJS.ErrnoException;
+  const isWrongPath = code === 'ENOTDIR' || code === 'EISDIR' || code === 'ENOENT';
+  const denied = code === 'EACCES' || code === 'EPERM' || code === 'EROFS';
+  const kind = isWrongPath ? 'InvalidParameterValue' : denied ? 'OperationNotPermitted' : 'Unavailable';
+  return new CloudError(kind, `${path}: ${errorText(error)}`, { cause: error });
 }
 
 /** What is to be done with each file. CloudError 'IncorrectState': one is not ours, or was edited by hand and `force` is not given. */
@@ -53,16 +61,22 @@ function refuseForeign(path: string, text: string, force: boolean): void {
 
 /** Each file whole or not at all, mode 0644. cron and systemd pass over names like those of the halves. */
 export async function applyInstall(steps: readonly InstallStep[]): Promise<void> {
-  for (const { path, action, text } of steps) {
-    if (action === 'write') {
-      await mkdir(dirname(path), { recursive: true, mode: 0o755 });
-      const tmpPath = join(dirname(path), `.novactl-${process.pid}.tmp`);
-      await rm(tmpPath, { force: true });
-      await writeDurably(path, [Buffer.from(text)], { mode: 0o644, tmpPath });
-    } else if (action === 'remove') {
-      await rm(path, { force: true });
-      await syncFolder(dirname(path));
-    }
+  for (const step of steps) {
+    await applyStep(step).catch((error: unknown) => {
+      throw fileProblem(step.path, error);
+    });
+  }
+}
+
+async function applyStep({ path, action, text }: InstallStep): Promise<void> {
+  if (action === 'write') {
+    await mkdir(dirname(path), { recursive: true, mode: 0o755 });
+    const tmpPath = join(dirname(path), `.novactl-${process.pid}.tmp`);
+    await rm(tmpPath, { force: true });
+    await writeDurably(path, [Buffer.from(text)], { mode: 0o644, tmpPath });
+  } else if (action === 'remove') {
+    await rm(path, { force: true });
+    await syncFolder(dirname(path));
   }
 }
 

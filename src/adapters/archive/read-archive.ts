@@ -33,7 +33,9 @@ export async function readArchive(path: string, reader: ArchiveReader = {}): Pro
     throw new CloudError('Unavailable', `${path} can not be read: ${errorText(error)}`, { cause: error });
   });
   try {
-    const { size } = await file.stat();
+    const stat = await file.stat();
+    if (!stat.isFile()) throw new CloudError('InvalidParameterValue', `${path} must be a backup, and is no file`);
+    const { size } = stat;
     let at = 0;
     const source: ByteSource = {
       file: path,

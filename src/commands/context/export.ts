@@ -34,7 +34,7 @@ export class ContextExport extends BaseCommand {
         'the admin API listens nowhere: set api.listen in the configuration and restart the cloud, or name an address by --url',
       );
     }
-    parseCloudUrl(url);
+    parseCloudUrl(url, flags.url === undefined ? 'api.listen' : '--url');
     const { stateDir } = await session.read('DescribeCloud', {});
     const ca = readIfThere(join(stateDir, 'tls', 'ca.pem'));
     if (ca === undefined) {

@@ -56,7 +56,7 @@ export async function readContexts(env: Env): Promise<ContextsFile> {
   try {
     file = parse(text) as unknown;
   } catch (error) {
-    throw bad(`${path}: ${errorText(error).split('\n')[0] ?? 'not YAML'}`);
+    throw bad(`${path}: ${errorText(error).split('\n')[0]?.replace(/:$/, '') ?? 'not YAML'}`);
   }
   if (file === null || file === undefined) return { contexts: {} };
   if (!isRecord(file)) throw bad(`${path}: must be a mapping with "current" and "contexts"`);

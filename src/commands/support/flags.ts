@@ -38,6 +38,22 @@ export const whole = (name: string, options: Described & { min: number; max: num
     },
   })({ description: options.description, default: options.default });
 
+const REASON_MAX_CHARS = 1024;
+
+/** One line of text that stands in records and lists. */
+const reason = Flags.custom<string>({
+  helpValue: 'TEXT',
+  parse: (text) => {
+    if (text.length >= 1 && text.length <= REASON_MAX_CHARS && !/\p{Cc}/u.test(text)) return Promise.resolve(text);
+    const given = text.length <= 40 ? `"${text}"` : `one of ${text.length}`;
+    const line = `--reason must be one line of 1 to ${REASON_MAX_CHARS} characters, not ${given}`.replaceAll(
+      /\p{Cc}/gu,
+      '?',
+    );
+    throw new CloudError('InvalidParameterValue', line, { details: { line } });
+  },
+});
+
 /** `one,two`, also given several times. */
 const names = (text: string): string[] => text.split(',').flatMap((item) => (item.trim() === '' ? [] : [item.trim()]));
 
@@ -56,7 +72,7 @@ export const globalFlags = {
   quiet: Flags.boolean({ char: 'q', description: 'say nothing but data, warnings and errors', ...GLOBAL }),
   verbose: Flags.boolean({ char: 'v', description: 'say more of what is done', ...GLOBAL }),
   yes: Flags.boolean({ char: 'y', description: 'do not ask before what destroys', ...GLOBAL }),
-  reason: Flags.string({ description: 'why, kept in the record of the operation', helpValue: 'TEXT', ...GLOBAL }),
+  reason: reason({ description: 'why, kept in the record of the operation', ...GLOBAL }),
   'no-color': Flags.boolean({ description: 'print without colour, as NO_COLOR does', ...GLOBAL }),
   config: Flags.string({ description: 'configuration file to read', helpValue: 'FILE', ...GLOBAL }),
   context: Flags.string({ description: 'context of contexts.yaml to use', helpValue: 'NAME', ...GLOBAL }),

@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { CloudError, errorText } from '../../base/errors.ts';
-import { checkFingerprint, fetchAuthority } from '../../client/fetch-authority.ts';
+import { checkFingerprint, fetchAuthority, readCertificate } from '../../client/fetch-authority.ts';
 import { parseCloudUrl } from '../../client/cloud-url.ts';
 import { asCloudContext, type CloudContext } from './contexts.ts';
 import type { Io } from './io.ts';
@@ -39,7 +39,9 @@ function fileText(path: string, flag: string): string {
   try {
     return readFileSync(path, 'utf8');
   } catch (error) {
-    throw new CloudError('InvalidParameterValue', `${flag}: ${errorText(error)}`, { cause: error });
+    throw new CloudError('InvalidParameterValue', `${flag}: ${path} can't be read: ${errorText(error)}`, {
+      cause: error,
+    });
   }
 }
 
@@ -79,7 +81,7 @@ async function authorityOf(io: Io, flags: ContextFlags, url: string): Promise<st
 /** The context that the flags describe. Errors: 'MissingParameter', 'InvalidParameterValue', 'AuthFailure' when the fingerprint is another. */
 export async function gatherContext(io: Io, name: string, flags: ContextFlags): Promise<CloudContext> {
   const cloud = flags.from === undefined ? await fromFlags(io, name, flags) : await fromExport(io, name, flags.from);
-  parseCloudUrl(cloud.url);
+  parseCloudUrl(cloud.url, '--from: url');
   if (!/^[A-Z0-9]{16,128}$/.test(cloud.accessKeyId)) {
     throw new CloudError(
       'InvalidParameterValue',
@@ -92,15 +94,13 @@ export async function gatherContext(io: Io, name: string, flags: ContextFlags): 
 
 function checkAuthority(ca: string, fingerprint: string | undefined): void {
   if (fingerprint !== undefined) checkFingerprint(ca, fingerprint);
-  else if (!ca.includes('-----BEGIN CERTIFICATE-----')) {
-    throw new CloudError('InvalidParameterValue', '--ca: is no certificate in PEM');
-  }
+  else readCertificate(ca);
 }
 
 async function fromFlags(io: Io, name: string, flags: ContextFlags): Promise<CloudContext> {
   const { url, 'access-key': accessKeyId, region = 'nova' } = flags;
   if (url === undefined || accessKeyId === undefined) throw missing('missing --url and --access-key, or --from');
-  parseCloudUrl(url);
+  parseCloudUrl(url, '--url');
   const secretAccessKey = await secretOf(io, flags);
   const ca = await authorityOf(io, flags, url);
   return { name, url, region, accessKeyId, secretAccessKey, ca };

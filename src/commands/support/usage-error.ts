@@ -48,7 +48,12 @@ function aboutArgs(error: ParserError): CloudError | undefined {
 
 /** oclif's own sentence, without what it adds in further lines. */
 function firstSentence(message: string): CloudError {
-  const text = message.replace(/\nSee more help with --help$/, '').replaceAll(/\s+/g, ' ');
+  const text = message
+    .replace(/\nSee more help with --help$/, '')
+    .replace(/^The following errors? occurred:\s*/, '')
+    .replaceAll(/\s+/g, ' ')
+    .trim()
+    .replaceAll(/(--[\w-]+)=true cannot also be provided when using/g, '$1 cannot also be provided when using');
   return bad(text.charAt(0).toLowerCase() + text.slice(1));
 }
 

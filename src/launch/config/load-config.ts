@@ -23,7 +23,7 @@ export interface LoadConfigOptions {
 
 export interface LoadedConfig {
   readonly config: Config;
-  /** Dotted key -> where its value is from: `flag --...`, `environment NOVACTL_...`, `context prod`, `file /etc/...`, `default`. */
+  /** Dotted key -> where its value is from: `flag --set`, `environment NOVACTL_...`, `context prod`, `file /etc/...`, `default`. */
   readonly origins: Readonly<Record<string, string>>;
   readonly warnings: readonly string[];
 }
@@ -163,15 +163,10 @@ function flagLayer(flags: Readonly<Record<string, unknown>>, problems: Problems)
   for (const [path, value] of Object.entries(flags)) {
     if (value === undefined) continue;
     const key = KEY_BY_PATH.get(path);
-    if (key === undefined) problems.add(unknownKey(path, 'flag'));
+    if (key === undefined) problems.add(unknownKey(path, '--set'));
     else values.set(path, fromText(key, value));
   }
-  const flagName = (path: string) =>
-    path
-      .replaceAll('.', '-')
-      .replaceAll(/([a-z])([A-Z])/g, '$1-$2')
-      .toLowerCase();
-  return { origin: (key) => `flag --${flagName(key.path)}`, values };
+  return { origin: () => 'flag --set', values };
 }
 
 function nest(values: ReadonlyMap<string, unknown>): Record<string, unknown> {

@@ -188,7 +188,11 @@ describe('a cloud elsewhere [real]', { timeout: 120_000 }, () => {
       );
     expect((await add('second', fingerprint, made.secretAccessKey)).code).toBe(0);
     expect(await ok('status', '--context', 'second')).toContain('cloud-');
-    const other = await add('third', fingerprint.replace(/^../, 'zz'), made.secretAccessKey);
+    const other = await add(
+      'third',
+      fingerprint.replace(/^../, (first) => (first === '00' ? '11' : '00')),
+      made.secretAccessKey,
+    );
     expect(other).toMatchObject({ code: 4, stderr: expect.stringMatching(/--fingerprint/) as unknown });
     const wrong = await add('third', fingerprint, 'x'.repeat(40));
     expect(wrong).toMatchObject({ code: 4, stderr: expect.stringMatching(/SignatureDoesNotMatch/) as unknown });

@@ -20,7 +20,7 @@ describe('bad usage', () => {
     ['instance wait i-1 --for broken', 'expected --for=broken to be one of: running, stopped, terminated'],
     ['instance wait i-1', 'missing --for (state to wait for)'],
     ['config show --set nothing', '--set must be KEY=VALUE, not "nothing"'],
-    ['config show --set regoin=x', 'flag: unknown key regoin; did you mean region?'],
+    ['config show --set regoin=x', '--set: unknown key regoin; did you mean region?'],
     ['instnce list', 'unknown command instnce list; did you mean instance list?'],
     ['instance lst', 'unknown command instance lst; did you mean instance list?'],
     ['frobnicate', 'unknown command frobnicate; novactl --help lists all'],

@@ -38,7 +38,7 @@ describe('precedence', () => {
     ['region', 'file', `file ${FILE}`],
     ['zone', 'context', 'context here'],
     ['stateDir', '/environment', 'environment NOVACTL_STATE_DIR'],
-    ['runDir', '/flag', 'flag --run-dir'],
+    ['runDir', '/flag', 'flag --set'],
   ] as const)('%s is %s, from %s', (key, value, origin) => {
     expect(config[key]).toBe(value);
     expect(origins[key]).toBe(origin);
@@ -100,7 +100,7 @@ describe('what is refused', () => {
       `network.fixedRange must be an IPv4 network with a prefix of 8 to 28 and no host bits, like 10.200.0.0/13, not "10.0.0.1/8" (file ${FILE})`,
       `network.dns must be an IPv4 address, not ["one"] (file ${FILE})`,
       'metadata.port must be a whole number, 1 to 65535, not "many" (environment NOVACTL_METADATA_PORT)',
-      'drivers must be real or simulated, not "fake" (flag --drivers)',
+      'drivers must be real or simulated, not "fake" (flag --set)',
     ]);
   });
 
