@@ -1,6 +1,7 @@
 import type { Clock } from '../base/clock.ts';
 import { asCloudError, CloudError, errorText, isCode } from '../base/errors.ts';
 import { KeyedLock } from '../base/keyed-lock.ts';
+import { SharedLock } from '../base/shared-lock.ts';
 import type { Logger } from '../base/logger.ts';
 import type { Fact, HostReport, InstanceCommand, OpenHost, Outcome, Progress } from '../messages/worker.ts';
 import type { DomainFact, HypervisorEvent } from '../ports/hypervisor.ts';
@@ -58,7 +59,7 @@ export class HostSession {
   readonly #open: OpenHost;
   readonly #drivers: HostDrivers;
   readonly #parts: HostSessionParts;
-  readonly #bridges = new KeyedLock();
+  readonly #bridges = new SharedLock();
   readonly #instances = new KeyedLock();
   readonly #running = new Map<string, Running>();
   readonly #ledger: CommandLedger;

@@ -5,7 +5,7 @@ import type { DomainFact } from '../ports/hypervisor.ts';
 import type { HostDrivers } from '../ports/host-drivers.ts';
 import type { NetworkSpec, PortSpec } from '../ports/network-backend.ts';
 import { designDomain } from './design-domain.ts';
-import type { KeyedLock } from '../base/keyed-lock.ts';
+import type { SharedLock } from '../base/shared-lock.ts';
 import { seedImage } from './seed-image.ts';
 import type { StepLog } from './step-log.ts';
 
@@ -21,8 +21,8 @@ export interface WorkContext {
   readonly clock: Clock;
   readonly log: StepLog;
   readonly signal: AbortSignal;
-  /** One at a time for each bridge: making a port and taking the last one away must not cross. */
-  readonly bridges: KeyedLock;
+  /** Ports of a bridge are made side by side; taking one away is alone, since with the last one the bridge goes. */
+  readonly bridges: SharedLock;
   /** To be awaited before a step that must not happen twice for one command. */
   readonly begin: (step: string) => Promise<void>;
   /** The step that an earlier run of this very command was about to do when it was cut off. */
@@ -60,7 +60,7 @@ async function runInstance(context: WorkContext, command: Extract<InstanceComman
   // Side by side: neither needs the other, and a guest waits for both.
   const [paths] = await allSettled([
     ensureFiles(context, command),
-    bridges.run(network.bridge, async () => {
+    bridges.share(network.bridge, async () => {
       await log.run('network', () => drivers.network.ensureNetwork(network));
       await log.run('port', () => drivers.network.ensurePort(network, port));
     }),
@@ -208,7 +208,7 @@ async function removeInstance(
   const fact = await log.run('look', () => drivers.hypervisor.lookup(spec.domainUuid));
   if (!isOff(fact)) await log.run('destroy', () => drivers.hypervisor.destroy(spec.domainUuid));
   if (fact !== undefined) await log.run('undefine', () => drivers.hypervisor.undefine(spec.domainUuid));
-  await bridges.run(network.bridge, async () => {
+  await bridges.alone(network.bridge, async () => {
     await log.run('port', () => drivers.network.removePort(network, portSpec(spec)));
     const { leases } = await drivers.network.inventory();
     if (leases.some((lease) => lease.bridge === network.bridge)) return;

@@ -51,8 +51,11 @@ export class Firewall {
     return this.#apply(renderTablesRemoval());
   }
 
-  guardPort(port: PortSpec): Promise<void> {
-    return this.#apply(renderPortGuard(port));
+  /** In one transaction; when that fails (a tap may be gone), each by itself. How it went for each. */
+  async guardPorts(ports: readonly PortSpec[]): Promise<PromiseSettledResult<void>[]> {
+    const [all] = await Promise.allSettled([this.#apply(ports.map(renderPortGuard).join(''))]);
+    if (all.status === 'fulfilled' || ports.length === 1) return ports.map(() => all);
+    return Promise.allSettled(ports.map((port) => this.#apply(renderPortGuard(port))));
   }
 
   /** Absent is success, and leaves no empty table behind. */

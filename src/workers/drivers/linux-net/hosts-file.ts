@@ -37,14 +37,19 @@ export function withoutPort(entries: readonly HostEntry[], port: PortSpec): Host
 }
 
 /**
- * dnsmasq's lease file without leases of the address to another MAC; undefined when there are none. While such a lease lasts,
+ * dnsmasq's lease file without leases of the ports' addresses to another MAC; undefined when there are none. While such a lease lasts,
  * dnsmasq denies the address to the guest it is configured for.
  */
-export function withoutStrangersLease(leases: string, mac: string, address: string): string | undefined {
+export function withoutStrangersLeases(
+  leases: string,
+  ports: readonly Pick<PortSpec, 'mac' | 'address'>[],
+): string | undefined {
+  const owners = new Map(ports.map(({ mac, address }) => [address, mac]));
   const lines = leases.split('\n');
   const kept = lines.filter((line) => {
-    const [, leaseMac, leaseAddress] = line.split(' ');
-    return leaseAddress !== address || leaseMac === mac;
+    const [, leaseMac, leaseAddress = ''] = line.split(' ');
+    const owner = owners.get(leaseAddress);
+    return owner === undefined || owner === leaseMac;
   });
   return kept.length === lines.length ? undefined : kept.join('\n');
 }

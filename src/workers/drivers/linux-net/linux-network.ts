@@ -25,6 +25,10 @@ export interface LinuxNetworkParts {
 
 /** Orders what changes the host as a whole; each bridge has an order of its own below it. */
 const HOST = 'host';
+/** Orders what changes the guards of taps. */
+const GUARDS = 'guards';
+/** What joins the others of its kind that wait. */
+const PORTS = 'ports';
 
 /**
  * Linux bridges, dnsmasq and nftables on one host (see NetworkBackend). Touches nothing but interfaces named nvb*, the tables
@@ -58,22 +62,30 @@ class LinuxNetwork implements NetworkBackend {
 
   async ensureNetwork(network: NetworkSpec): Promise<void> {
     checkNetwork(network);
-    await this.#serial.run(HOST, () =>
-      this.#serial.run(network.bridge, async () => {
-        const [bridge] = await Promise.all([findOrMakeBridge(this.#shell, network), this.#makeFolders(network.bridge)]);
-        await Promise.all([
-          settleBridge(this.#shell, bridge, network).then(() => this.#servers.ensure(network, bridge.index)),
-          // The rules come before what lets packets through.
-          this.#firewall.ensureNetwork(network).then(() => this.#forwarding.ensureOn()),
-        ]);
-      }),
-    );
+    await this.#serial.join(HOST, network.bridge, network, async (wanted) => {
+      for (const one of distinct(wanted)) await this.#makeNetwork(one);
+      return [];
+    });
+  }
+
+  #makeNetwork(network: NetworkSpec): Promise<void> {
+    return this.#serial.run(network.bridge, async () => {
+      const [bridge] = await Promise.all([findOrMakeBridge(this.#shell, network), this.#makeFolders(network.bridge)]);
+      await Promise.all([
+        settleBridge(this.#shell, bridge, network).then(() => this.#servers.ensure(network, bridge.index)),
+        // The rules come before what lets packets through.
+        this.#firewall.ensureNetwork(network).then(() => this.#forwarding.ensureOn()),
+      ]);
+    });
   }
 
   async ensurePort(network: NetworkSpec, port: PortSpec): Promise<void> {
     checkPort(network, port);
     const ensureEntry = (): Promise<boolean> =>
-      this.#serial.run(network.bridge, () => this.#entries.ensure(network.bridge, port));
+      this.#serial.join(network.bridge, PORTS, port, async (ports) => {
+        const stands = await this.#entries.ensure(network.bridge, ports);
+        return ports.map(() => stands);
+      });
     if (await ensureEntry()) return;
     // No DHCP server runs: whatever ended it may have ended more.
     await this.ensureNetwork(network);
@@ -82,13 +94,14 @@ class LinuxNetwork implements NetworkBackend {
 
   async guardPort(network: NetworkSpec, port: PortSpec): Promise<void> {
     checkPort(network, port);
-    await this.#serial.run(port.tap, () => this.#firewall.guardPort(port));
+    const result = await this.#serial.join(GUARDS, PORTS, port, (ports) => this.#firewall.guardPorts(ports));
+    if (result.status === 'rejected') throw result.reason;
   }
 
   async removePort(network: NetworkSpec, port: PortSpec): Promise<void> {
     checkPort(network, port);
     await this.#serial.run(network.bridge, () => this.#entries.remove(network.bridge, port));
-    await this.#serial.run(port.tap, () => this.#firewall.removePortGuard(port.tap));
+    await this.#serial.run(GUARDS, () => this.#firewall.removePortGuard(port.tap));
   }
 
   async removeNetwork(networkId: string, bridge: string): Promise<void> {
@@ -129,6 +142,17 @@ class LinuxNetwork implements NetworkBackend {
     // What somebody else keeps in them stays, and so do they.
     await this.#shell.exec(['rmdir', '--', this.#paths.stateDir, this.#paths.runDir]);
   }
+}
+
+/** Specifications that say the same are one; the last place counts, so that the newest wish is carried out last. */
+function distinct(networks: readonly NetworkSpec[]): NetworkSpec[] {
+  const found = new Map<string, NetworkSpec>();
+  for (const network of networks) {
+    const text = JSON.stringify(network);
+    found.delete(text);
+    found.set(text, network);
+  }
+  return [...found.values()];
 }
 
 /** The network backend of one host over its shell, which must be root there (itself or by sudo). */

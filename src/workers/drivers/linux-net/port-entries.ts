@@ -2,7 +2,7 @@ import type { HostShell } from '../../../ports/host-shell.ts';
 import type { NetworkInventory, PortSpec } from '../../../ports/network-backend.ts';
 import type { DnsmasqServers } from './dnsmasq.ts';
 import type { HostEntry } from './hosts-file.ts';
-import { parseHosts, renderHosts, withoutPort, withoutStrangersLease, withPort } from './hosts-file.ts';
+import { parseHosts, renderHosts, withoutPort, withoutStrangersLeases, withPort } from './hosts-file.ts';
 import type { HostPaths } from './names.ts';
 import { bridgePaths } from './names.ts';
 import { readText, run } from './run.ts';
@@ -38,8 +38,8 @@ export class PortEntries {
   }
 
   /** False when the network does not stand (no hosts file, no DHCP server): ensure it and ask again. */
-  ensure(bridge: string, port: PortSpec): Promise<boolean> {
-    return this.#change(bridge, (entries) => withPort(entries, port), port);
+  ensure(bridge: string, ports: readonly PortSpec[]): Promise<boolean> {
+    return this.#change(bridge, (entries) => ports.reduce(withPort, entries), ports);
   }
 
   /** Absent is success. */
@@ -51,7 +51,7 @@ export class PortEntries {
   async #change(
     bridge: string,
     change: (entries: readonly HostEntry[]) => readonly HostEntry[],
-    newcomer?: PortSpec,
+    newcomers: readonly PortSpec[] = [],
   ): Promise<boolean> {
     const { hosts } = bridgePaths(this.#paths, bridge);
     const before = await readText(this.#shell, hosts);
@@ -60,7 +60,7 @@ export class PortEntries {
     if (after !== before) await this.#write(hosts, after);
     const server = await this.#servers.find(bridge);
     if (server === undefined) return false;
-    if (newcomer !== undefined && (await this.#dropStrangersLease(bridge, newcomer))) return true;
+    if (newcomers.length > 0 && (await this.#dropStrangersLeases(bridge, newcomers))) return true;
     const state = `${server.pid} ${after}`;
     if (this.#announced.get(bridge) !== state) {
       await this.#servers.reload(server);
@@ -70,16 +70,16 @@ export class PortEntries {
   }
 
   /**
-   * Takes the lease of an earlier owner of the address away; whether there was one. dnsmasq holds its leases in memory and has no
+   * Takes the leases of earlier owners of the addresses away; whether there were any. dnsmasq holds its leases in memory and has no
    * command to forget one, so this alone starts it anew (which also makes it read the hosts file).
    */
-  async #dropStrangersLease(bridge: string, port: PortSpec): Promise<boolean> {
+  async #dropStrangersLeases(bridge: string, ports: readonly PortSpec[]): Promise<boolean> {
     const { leases } = bridgePaths(this.#paths, bridge);
     const text = await readText(this.#shell, leases);
-    if (text === undefined || withoutStrangersLease(text, port.mac, port.address) === undefined) return false;
+    if (text === undefined || withoutStrangersLeases(text, ports) === undefined) return false;
     await this.#servers.restart(bridge, async () => {
       const last = (await readText(this.#shell, leases)) ?? '';
-      const kept = withoutStrangersLease(last, port.mac, port.address);
+      const kept = withoutStrangersLeases(last, ports);
       if (kept !== undefined) await this.#write(leases, kept);
     });
     return true;

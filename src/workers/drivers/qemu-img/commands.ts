@@ -8,11 +8,12 @@ export function makeFoldersArgv(mode: number, folders: readonly string[]): strin
 }
 
 /**
- * The whole making of a disk, so that it costs one command on the host: folders, the overlay beside its place, owner and mode, to disk, then its name
+ * The whole making of a disk, so that it costs one command on the host. One that is there stays. Folders, the overlay beside its place, owner and mode, to disk, then its name
  * (unless somebody gave an instance's disk that name meanwhile, which wins), and the names to disk.
  */
 const CREATE_OVERLAY = `set -eu
 base=$1 instances=$2 folder=$3 tmp=$4 disk=$5
+if test -f "$disk"; then exit 0; fi
 install -d -m 0711 -- "$base" "$instances" "$folder"
 rm -f -- "$tmp"
 qemu-img create -q -f qcow2 -b "$6" -F "$7" "$tmp" "$8"

@@ -77,8 +77,8 @@ class HostImages implements ImageStore {
   ensureOverlay(spec: OverlaySpec): Promise<string> {
     return shared(this.#instanceRuns, spec.instanceId, async () => {
       const path = this.#at.diskPath(spec.instanceId);
-      if (await this.#isThere(path)) return path;
       if (spec.mustExist === true) {
+        if (await this.#isThere(path)) return path;
         const message = `the disk of ${spec.instanceId} is not on ${this.#shell.name}: it has run before, so none is made in its place`;
         throw new CloudError('NotFound', message, { details: { path } });
       }

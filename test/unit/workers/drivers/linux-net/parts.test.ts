@@ -16,7 +16,7 @@ import {
   parseHosts,
   renderHosts,
   withoutPort,
-  withoutStrangersLease,
+  withoutStrangersLeases,
   withPort,
 } from '../../../../../src/workers/drivers/linux-net/hosts-file.ts';
 import { formatIpv4, netmask, parseIpv4, parseSubnet } from '../../../../../src/workers/drivers/linux-net/ipv4.ts';
@@ -114,9 +114,9 @@ describe('hosts file', () => {
   it('leases of an address to another MAC are dropped, the rest is kept', () => {
     const own = `1780000000 ${portA.mac} ${portA.address} web-1 *\n`;
     const stranger = `1780000000 02:16:3e:00:09:09 ${portA.address} * *\n`;
-    expect(withoutStrangersLease(own, portA.mac, portA.address)).toBeUndefined();
-    expect(withoutStrangersLease(stranger + own, portA.mac, portA.address)).toBe(own);
-    expect(withoutStrangersLease('', portA.mac, portA.address)).toBeUndefined();
+    expect(withoutStrangersLeases(own, [portA])).toBeUndefined();
+    expect(withoutStrangersLeases(stranger + own, [portA])).toBe(own);
+    expect(withoutStrangersLeases('', [portA])).toBeUndefined();
   });
 });
 

@@ -43,6 +43,17 @@ const driverOn = (shell: HostShell) => createLinuxNetwork({ shell, clock: new Sy
 const usual = { 'ip -j -d addr show': ok(bridges), 'cat /proc/sys/net': ok('1\n6a9c\n') };
 const failed = { exitCode: 1, stdout: '', stderr: 'no\n' };
 
+/** A host where only what nft is given counts. */
+function nftHost(answer: (script: string) => ExecResult): { shell: HostShell; scripts: string[] } {
+  const scripts: string[] = [];
+  const { shell } = scriptedHost({});
+  const exec: HostShell['exec'] = (_argv, { stdin = '' } = {}) => {
+    scripts.push(stdin.toString());
+    return Promise.resolve(answer(stdin.toString()));
+  };
+  return { shell: { ...shell, exec }, scripts };
+}
+
 describe('Linux network on a host that this machine is not', () => {
   it('starts dnsmasq in a scope of its own where systemd runs', async () => {
     const { shell, commands } = scriptedHost({ ...usual, 'pgrep ': failed });
@@ -69,6 +80,44 @@ describe('Linux network on a host that this machine is not', () => {
       message: '`nft -f -` failed on host scripted: /dev/stdin:3:1-5: Error: syntax error',
       details: { host: 'scripted', command: 'nft -f -', exitCode: 1, stderr: stderr.trim() },
     });
+  });
+
+  it('does once for many ports that are asked for together what it does for one', async () => {
+    const answers: Record<string, ExecResult> = { ...usual };
+    const { shell, commands } = scriptedHost(answers);
+    const driver = driverOn(shell);
+    await driver.ensureNetwork(networkA);
+    const started = commands.find((command) => command.includes('dnsmasq --conf-file=')) ?? '';
+    answers['cat /proc/77/cmdline'] = ok(started.slice(started.indexOf('dnsmasq ')).replace(' ', '\0'));
+    await shell.writeFile(`/run/novactl-host/net-${networkA.bridge}/dnsmasq.pid`, '77\n');
+    commands.length = 0;
+    const ports = Array.from({ length: 20 }, (_, index) => ({
+      ...portA,
+      tap: `nvt${index}`,
+      mac: `02:16:3e:00:00:${index.toString(16).padStart(2, '0')}`,
+      address: portA.address.replace(/\d+$/, String(100 + index)),
+    }));
+    await Promise.all(
+      ports.map(async (port) => {
+        await driver.ensureNetwork(networkA);
+        await driver.ensurePort(networkA, port);
+        await driver.guardPort(networkA, port);
+      }),
+    );
+    const times = (start: string): number => commands.filter((command) => command.startsWith(start)).length;
+    expect([times('ip '), times('kill -HUP'), times('nft')]).toEqual([2, 1, 2]);
+    const file = (await shell.readFile(`/var/lib/novactl-host/net/${networkA.bridge}/hosts`)).toString();
+    for (const { mac, address } of ports) expect(file).toContain(`${mac},${address},`);
+  });
+
+  it('guards the others when one of the taps is gone', async () => {
+    const { shell, scripts } = nftHost((script) => (script.includes('"nvtgone"') ? failed : ok()));
+    const driver = driverOn(shell);
+    const results = await Promise.allSettled(
+      ['nvtfirst', 'nvtgone', 'nvtstays'].map((tap) => driver.guardPort(networkA, { ...portA, tap })),
+    );
+    expect(results.map(({ status }) => status)).toEqual(['fulfilled', 'rejected', 'fulfilled']);
+    expect(scripts.some((script) => script.includes('"nvtstays"') && !script.includes('"nvtgone"'))).toBe(true);
   });
 
   it('touches nothing for a spec that it refuses', async () => {
