@@ -12,9 +12,11 @@ import { median, spreadOf } from './spread.ts';
 
 /** Fewer, while one works on what is measured. */
 const GUESTS = Number(process.env['NOVACTL_BENCH_GUESTS'] ?? 50);
-const PAIRS = Number(process.env['NOVACTL_BENCH_PAIRS'] ?? 2);
+const PAIRS = Number(process.env['NOVACTL_BENCH_PAIRS'] ?? 3);
 const IDLE_SECONDS = Number(process.env['NOVACTL_BENCH_IDLE_SECONDS'] ?? 60);
 const LISTS = 10;
+/** As many as one call takes. */
+const IDS_PER_CALL = 40;
 
 type Progress = (text: string) => void;
 
@@ -38,6 +40,13 @@ async function runStill(system: LabCloud, count: number): Promise<string[]> {
   const words = ['--image', 'still', '--type', 'm1.nano', '--count', String(count), '--wait', '--timeout', '600s'];
   const { instances } = await system.json<{ instances: { instanceId: string }[] }>('run-instance', ...words);
   return instances.map(({ instanceId }) => instanceId);
+}
+
+async function terminate(system: LabCloud, ids: readonly string[]): Promise<void> {
+  for (let from = 0; from < ids.length; from += IDS_PER_CALL) {
+    const some = ids.slice(from, from + IDS_PER_CALL);
+    await system.ok('instance', 'terminate', '--yes', '--wait', '--timeout', '600s', ...some);
+  }
 }
 
 /** One instance a host that stays: with it stand bridge, DHCP and cached image, as on hosts that are in use. */
@@ -86,7 +95,7 @@ async function startAll(system: LabCloud, progress: Progress): Promise<{ ours: n
     ours.push(await timed(async () => (ids = await runStill(system, GUESTS))));
     const [a = 0, b = 0] = [ours.at(-1), bare.at(-1)];
     progress(`pair ${pair}: ${a.toFixed(0)} ms, by virsh ${b.toFixed(0)} ms; load ${load()}`);
-    if (pair < PAIRS) await system.ok('instance', 'terminate', '--yes', '--wait', '--timeout', '600s', ...ids);
+    if (pair < PAIRS) await terminate(system, ids);
   }
   return { ours, bare };
 }
