@@ -49,9 +49,9 @@ function shuffled(count: number): number[] {
 interface Moment {
   readonly round: number;
   readonly verb: Verb;
-  /** In [0, 1): how much of the command is left to happen. */
+  /** In [0, 1): how much of the command has happened by then. */
   readonly part: number;
-  /** The same command goes on, not a reconciliation. */
+  /** Without a daemon: the same command goes on, not a reconciliation. */
   readonly again: boolean;
 }
 
@@ -182,7 +182,7 @@ class Life {
           : atKill.status;
     if (atKill?.status === 'running') this.inTheMiddle += 1;
     const tookMs = Math.round(this.#tookMs.get(verb) ?? 0);
-    const next = again ? 'again' : 'reconcile';
+    const next = this.#victim.name === 'daemon' ? 'up' : again ? 'again' : 'reconcile';
     this.lines.push(`${round} ${verb} at ${delayMs} of ${tookMs} ms (${next}): ${phase}`);
   }
 
@@ -247,7 +247,7 @@ describe.skipIf(missing !== undefined)(
         await life.interrupt(moment);
       });
 
-      it('found most operations in the middle, and left nothing', { timeout: 60_000 }, async () => {
+      it('found enough operations in the middle, and left nothing', { timeout: 60_000 }, async () => {
         expect(life.inTheMiddle, life.lines.join('\n')).toBeGreaterThanOrEqual(IN_THE_MIDDLE);
         expect(await atRest(system, 10_000)).toEqual([]);
         expect((await system.instances()).filter(({ state }) => state !== 'terminated')).toEqual([]);

@@ -70,7 +70,7 @@ export interface Victim {
   prepare(): Promise<void>;
   /** Starts the command, and kills after the given time; the command itself may go on when it is not what was killed. */
   interrupt(words: readonly string[], delayMs: number): Promise<StartedCommand>;
-  /** The next owner. True when all that was recorded is done then; false when only the same command again will do it. */
+  /** The next owner; `again`: if it may be the same command, that is left to the caller. True when all that was recorded is done then; false when only the same command again will do it. */
   goOn(again: boolean): Promise<boolean>;
   close(): Promise<void>;
 }
