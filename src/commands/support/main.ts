@@ -5,6 +5,7 @@ import { CloudError } from '../../base/errors.ts';
 import { nearest } from '../../base/nearest.ts';
 import type { BaseCommand } from './base-command.ts';
 import { attachIo, type Io } from './io.ts';
+import { leadingFlagsLast } from './leading-flags.ts';
 import { makeOutput } from './make-output.ts';
 import { reportError } from './report-error.ts';
 
@@ -91,7 +92,8 @@ async function dispatch(argv: readonly string[], io: Io, options: MainOptions): 
 }
 
 /** Runs one command line to its end. Answers the exit code; whatever went wrong was said on stderr. */
-export async function main(argv: readonly string[], io: Io, options: MainOptions): Promise<number> {
+export async function main(given: readonly string[], io: Io, options: MainOptions): Promise<number> {
+  const argv = leadingFlagsLast(given);
   const verbose = wants(argv, '--verbose', '-v');
   try {
     return await dispatch(argv, io, options);
