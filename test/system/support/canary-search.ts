@@ -1,4 +1,4 @@
-import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { run } from '../../support/test-cloud.ts';
 
@@ -61,4 +61,20 @@ export async function filesThatHold(
   } finally {
     rmSync(own, { recursive: true });
   }
+}
+
+/** Which record each secret in the journal and the snapshot belongs to: the key that stands before it. */
+export function hitsInRecords(stateDir: string, secrets: readonly Secret[]): { key: string; name: string }[] {
+  const files = readdirSync(stateDir).filter((name) => /^(journal|replica)/.test(name));
+  return files.flatMap((file) => {
+    const text = readFileSync(join(stateDir, file), 'latin1');
+    return secrets.flatMap(({ name, spellings }) =>
+      spellings.flatMap((spelling) =>
+        [...text.matchAll(new RegExp(spelling.replaceAll(/[^A-Za-z0-9]/g, String.raw`\$&`), 'g'))].map(({ index }) => {
+          const keys = [...text.slice(0, index).matchAll(/"(?:k|key)":"([^"]+)"/g)];
+          return { key: keys.at(-1)?.[1] ?? '', name };
+        }),
+      ),
+    );
+  });
 }
