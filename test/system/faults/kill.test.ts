@@ -136,6 +136,8 @@ class Life {
       if (atKill !== undefined || first.code === 0) expect(operations).toHaveLength(1);
       if (atKill !== undefined) expect(operations[0]?.id).toBe(atKill.id);
       this.#expectStates(verb, operations.length, live);
+    } else if (verb === 'reboot' && atKill?.status === 'running') {
+      await this.#rebootUnderWay(words);
     }
     const finished = await this.#system.ok(...words, '--wait');
     const live = await exactChecks(this.#system);
@@ -150,6 +152,13 @@ class Life {
     }
     this.#expectEnds(operations);
     this.#learn(verb, atKill);
+  }
+
+  /** One that is recorded is not begun a second time while it is under way; the command that is refused has brought it to its end all the same. */
+  async #rebootUnderWay(words: readonly string[]): Promise<void> {
+    const { code, stderr } = await this.#system.cli(...words);
+    if (code !== 0) expect([code, stderr]).toEqual([5, expect.stringContaining('IncorrectInstanceState')]);
+    this.#expectStates('reboot', 1, await exactChecks(this.#system));
   }
 
   /** `done`: how many operations had their effect. */
