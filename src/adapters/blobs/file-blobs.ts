@@ -52,6 +52,15 @@ function diskError(error: unknown, folder: string): unknown {
   });
 }
 
+async function unlessAbsent<T>(read: Promise<T>): Promise<T | undefined> {
+  try {
+    return await read;
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
+    throw error;
+  }
+}
+
 const infoOf = ({ key, sizeBytes, sha256 }: Entry): BlobInfo => ({ key, sizeBytes, sha256 });
 
 /**
@@ -62,18 +71,21 @@ class BlobFolder {
   readonly #names: string;
   readonly #data: string;
   readonly #random: Random;
+  readonly #readOnly: boolean;
   readonly #index = new Map<string, Entry>();
   #opened: Promise<void> | undefined;
   #commits: Promise<unknown> = Promise.resolve();
 
-  constructor(dir: string, random: Random) {
+  constructor({ dir, random, readOnly = false }: FileBlobsParts) {
     this.#names = join(dir, 'names');
     this.#data = join(dir, 'data');
     this.#random = random;
+    this.#readOnly = readOnly;
   }
 
-  /** Once; what an earlier process left half done is removed. */
+  /** Once; what an earlier process left half done is removed. Read-only: each time, since another process may write, and what it has half done is its. */
   async open(): Promise<void> {
+    if (this.#readOnly) return this.#look();
     this.#opened ??= this.#load().catch((error: unknown) => {
       this.#opened = undefined;
       throw error;
@@ -99,6 +111,20 @@ class BlobFolder {
     for (const name of await readdir(this.#data)) {
       if (/^[0-9a-f]{32}(\.tmp)?$/.test(name) && !used.has(name)) await unlink(join(this.#data, name));
     }
+  }
+
+  async #look(): Promise<void> {
+    const names = await unlessAbsent(readdir(this.#names));
+    const texts = (names ?? [])
+      .filter((name) => name.endsWith('.json'))
+      .map(async (name) => {
+        const path = join(this.#names, name);
+        const text = await unlessAbsent(readFile(path, 'utf8'));
+        return text === undefined ? undefined : parseEntry(path, text);
+      });
+    const entries = await Promise.all(texts);
+    this.#index.clear();
+    for (const entry of entries) if (entry !== undefined) this.#index.set(entry.key, entry);
   }
 
   get(key: string): Entry {
@@ -222,12 +248,22 @@ async function readRange(folder: BlobFolder, key: string, range: { start?: numbe
   return file.createReadStream({ start, end: end - 1 });
 }
 
+export interface FileBlobsParts {
+  readonly dir: string;
+  readonly random: Random;
+  /** For who has not the state lock: nothing is made, changed or cleaned up. */
+  readonly readOnly?: boolean;
+}
+
 /**
- * Blobs as files under `dir` (0700). One process at a time may use a folder: the state lock sees to that. It is opened at the first
+ * Blobs as files under `dir` (0700). One process at a time may write in a folder: the state lock sees to that. It is opened at the first
  * call. Errors besides the port's: 'RequestTooLarge' (maxBytes), 'Unavailable' (disk full), 'CorruptState' (names the file).
  */
-export function createFileBlobs(parts: { dir: string; random: Random }): Blobs {
-  const folder = new BlobFolder(parts.dir, parts.random);
+export function createFileBlobs(parts: FileBlobsParts): Blobs {
+  const folder = new BlobFolder(parts);
+  const mayWrite = (): void => {
+    if (parts.readOnly === true) throw new CloudError('InternalError', 'these blobs may only be read');
+  };
   const opened = async (key: string): Promise<BlobFolder> => {
     checkKey(key);
     await folder.open();
@@ -238,6 +274,7 @@ export function createFileBlobs(parts: { dir: string; random: Random }): Blobs {
       // A source may fail before anybody reads it; the reading then says so, this only keeps it from ending the process.
       body.on('error', () => undefined);
       try {
+        mayWrite();
         await opened(key);
         const entry = await folder.store(key, body, options);
         await folder.name(entry);
@@ -250,7 +287,10 @@ export function createFileBlobs(parts: { dir: string; random: Random }): Blobs {
     },
     head: async (key) => infoOf((await opened(key)).get(key)),
     read: async (key, range = {}) => readRange(await opened(key), key, range),
-    delete: async (key) => (await opened(key)).unname(key),
+    delete: async (key) => {
+      mayWrite();
+      await (await opened(key)).unname(key);
+    },
     list: async (prefix) => {
       await folder.open();
       return folder.list(prefix);

@@ -46,7 +46,7 @@ export class RecordedCloud {
     const observed = new Map<string, Promise<void>>();
     this.#parts = parts;
     this.#observed = observed;
-    const blobs = createFileBlobs({ dir: join(config.stateDir, 'blobs'), random });
+    const blobs = createFileBlobs({ dir: join(config.stateDir, 'blobs'), random, readOnly: true });
     // Nothing that is sealed is shown by a read.
     const sealer = createSealer(random.bytes(32), random);
     const shared = controllerContext(

@@ -53,6 +53,22 @@ describe('file blobs', () => {
     for (const name of stray) expect(await readFile(join(dir, name), 'utf8')).toBe('left over');
   });
 
+  it('read-only follow what another process writes, and touch nothing of it', async () => {
+    const reader = createFileBlobs({ dir, random: new SystemRandom(), readOnly: true });
+    expect(await reader.list('')).toEqual([]);
+    expect(await readdir(dir)).toEqual([]);
+    const writer = openBlobs(dir);
+    await writer.put('a', Readable.from(['hello']));
+    const coming = [`data/${'f'.repeat(32)}`, `data/${'e'.repeat(32)}.tmp`, 'names/x.json.tmp'];
+    for (const name of coming) await writeFile(join(dir, name), 'under way');
+    expect((await buffer(await reader.read('a'))).toString()).toBe('hello');
+    for (const name of coming) expect(await readFile(join(dir, name), 'utf8')).toBe('under way');
+    await writer.delete('a');
+    await expect(reader.head('a')).rejects.toMatchObject({ code: 'NotFound' });
+    await expect(reader.put('b', Readable.from(['x']))).rejects.toMatchObject({ code: 'InternalError' });
+    await expect(reader.delete('a')).rejects.toMatchObject({ code: 'InternalError' });
+  });
+
   it('leaves nothing of replaced, deleted and failed blobs', async () => {
     const blobs = openBlobs(dir);
     for (let i = 0; i < 5; i += 1) await blobs.put('a', Readable.from([String(i)]));
