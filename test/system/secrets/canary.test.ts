@@ -1,20 +1,13 @@
 import { randomBytes } from 'node:crypto';
-import { appendFileSync, existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { appendFileSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { freePort } from '../../support/private-sshd.ts';
 import type { CliResult } from '../../support/test-cloud.ts';
 import { NOVACTL, run } from '../../support/test-cloud.ts';
 import { until } from '../../support/until.ts';
-import {
-  filesThatHold,
-  hitsInRecords,
-  namesIn,
-  pemSecret,
-  wordSecret,
-  type FileHit,
-  type Secret,
-} from '../support/canary-search.ts';
+import { misplaced, searchCloud } from '../support/canary-places.ts';
+import { hitsInRecords, namesIn, pemSecret, wordSecret, type Secret } from '../support/canary-search.ts';
 import { hostStates, importStillImage } from '../support/closing-checks.ts';
 import { LabCloud } from '../support/lab-cloud.ts';
 import { namespaceHostsMissing, type NamespaceHost } from '../support/namespace-host.ts';
@@ -22,30 +15,6 @@ import { ProcessSampler, type ProcessSamples } from '../support/process-sampler.
 
 const missing = namespaceHostsMissing();
 const LIFE_MS = 400_000;
-
-/** Where a secret may be, and which: for its owner alone (no bit for others is ever right). What is read here is what SECURITY.md says. */
-const KEPT: readonly (readonly [where: RegExp, secrets: RegExp])[] = [
-  [/^cloud:state\/(journal[^/]*|replica[^/]*)$/, /^user data/],
-  [/^cloud:state\/ssh\/id_ed25519$/, /^cloud's SSH key$/],
-  [/^cloud:state\/seal\.key$/, /^seal key$/],
-  [/^cloud:state\/tls\/ca\.key$/, /^authority's key$/],
-  [/^cloud:state\/tls\/server\.key$/, /^server's key$/],
-  [/^cloud:[^:]*\.novactl$/, /^(cloud's SSH key|seal key|authority's key|server's key)$/],
-  [/^cloud:config\/novactl\/contexts\.yaml$/, /^access key/],
-  [/^cloud:config\/novactl\/keys\/mine\.pem$/, /^key pair$/],
-  [/^h\d:var\/lib\/novactl-host\/instances\/i-[0-9a-f]{17}\/seed\.iso$/, /^user data/],
-  // What was given as an image and is none: kept for a day, then `maintain collect` takes it away.
-  [/^cloud:state\/blobs\/data\/[0-9a-f]{32}$/, /^login key$/],
-  // What the users of this test wrote themselves.
-  [/^cloud:mine\//, /./],
-];
-
-/** Folders of a host, file system by file system. */
-const OF_HOST = [
-  ...['etc', 'etc/libvirt', 'etc/ssh', 'root', 'home/operator', 'tmp', 'run', 'dev/shm', 'var/tmp'],
-  ...['var/log', 'var/log/libvirt', 'var/lib/libvirt', 'var/lib/novactl-host', 'var/cache'],
-];
-const OF_MACHINE = ['/tmp', '/run', '/etc', '/var/log', '/var/tmp', '/dev/shm', '/root'];
 
 const word = (name: string): string => `canary-${name}-${randomBytes(12).toString('hex')}`;
 
@@ -293,27 +262,6 @@ describe.skipIf(missing !== undefined)(
       await refused('instance', 'show', 'i-0123456789abcdef0');
     });
 
-    const named = (path: string): string => {
-      const { dir } = system.cloud;
-      if (path.startsWith(`${dir}/`)) return `cloud:${path.slice(dir.length + 1)}`;
-      const at = system.lab.hosts.find(({ name }) => path.startsWith(roots.get(name) ?? '\0'));
-      return at === undefined ? path : `${at.name}:${path.slice((roots.get(at.name) ?? '').length + 1)}`;
-    };
-    const roots = new Map<string, string>();
-    const search = async (): Promise<FileHit[]> => {
-      for (const { name } of system.lab.hosts) roots.set(name, await rootOf(system, name));
-      const folders = [...roots.values()]
-        .flatMap((root) => OF_HOST.map((path) => `${root}/${path}`))
-        .filter((path) => existsSync(path));
-      const hits = await filesThatHold([system.cloud.dir, ...OF_MACHINE, ...folders], stamp, secrets);
-      return hits.map((hit) => ({ ...hit, path: named(hit.path) }));
-    };
-    const wrong = (hits: readonly FileHit[]): FileHit[] =>
-      hits.filter(({ path, mode, secrets: held }) => {
-        const rules = KEPT.filter(([where]) => where.test(path));
-        return (mode & 0o077) !== 0 || held.some((name) => !rules.some(([, which]) => which.test(name)));
-      });
-
     it('are found by this search where they do not belong', { timeout: LIFE_MS }, async () => {
       const planted = word('planted');
       const plant = wordSecret('user data that was planted', planted);
@@ -327,7 +275,9 @@ describe.skipIf(missing !== undefined)(
       writeFileSync(group, planted, { mode: 0o640 });
       writeFileSync(unlisted, planted, { mode: 0o600 });
       appendFileSync(hostFile('var/log/libvirt/planted'), planted, { mode: 0o644 });
-      const found = wrong(await search()).filter(({ secrets: held }) => held.includes(plant.name));
+      const found = misplaced(await searchCloud(system, stamp, secrets)).filter(({ secrets: held }) =>
+        held.includes(plant.name),
+      );
       expect(found.map(({ path }) => path).toSorted()).toEqual([
         'cloud:planted.log',
         'cloud:state/elsewhere',
@@ -359,8 +309,8 @@ describe.skipIf(missing !== undefined)(
     });
 
     it('are in files of their owner alone, where SECURITY.md says', { timeout: LIFE_MS }, async () => {
-      const hits = await search();
-      expect(wrong(hits)).toEqual([]);
+      const hits = await searchCloud(system, stamp, secrets);
+      expect(misplaced(hits)).toEqual([]);
       const places = hits.map(({ path }) => path);
       for (const path of [
         'state/ssh/id_ed25519',
@@ -382,11 +332,3 @@ describe.skipIf(missing !== undefined)(
     });
   },
 );
-
-/** A host's file system as this machine sees it. */
-async function rootOf(system: LabCloud, name: string): Promise<string> {
-  const host = system.lab.hosts.find((one) => one.name === name);
-  const { stdout } = await run('readlink', ['-f', host?.onDisk('..') ?? '']);
-  const [init = ''] = readFileSync(join(stdout.trim(), 'init'), 'utf8').split(' ');
-  return `/proc/${init}/root`;
-}
