@@ -154,10 +154,11 @@ class Life {
     this.#learn(verb, atKill);
   }
 
-  /** One that is recorded is not begun a second time while it is under way; the command that is refused has brought it to its end all the same. */
+  /** One that is recorded is not begun a second time while it is under way: the second is refused, and reconciliation ends the first. */
   async #rebootUnderWay(words: readonly string[]): Promise<void> {
     const { code, stderr } = await this.#system.cli(...words);
     if (code !== 0) expect([code, stderr]).toEqual([5, expect.stringContaining('IncorrectInstanceState')]);
+    await this.#victim.goOn(false);
     this.#expectStates('reboot', 1, await exactChecks(this.#system));
   }
 
