@@ -66,6 +66,8 @@ export class HostSession {
   readonly #work = new Set<Promise<void>>();
   /** Instance -> the step that was begun last, not told yet. */
   readonly #progress = new Map<string, Progress>();
+  /** Commands whose outcome is being written or told. */
+  readonly #telling = new Set<string>();
   #watch: { close(): void } | undefined;
   #timer: { cancel(): void } | undefined;
   /** Commands are taken. */
@@ -88,6 +90,11 @@ export class HostSession {
   /** Somebody else has claimed the host since. */
   get fenced(): boolean {
     return this.#fenced;
+  }
+
+  /** The host is ours: it refuses what the drivers change as soon as it is not. */
+  get serving(): boolean {
+    return this.#serving;
   }
 
   get drivers(): HostDrivers {
@@ -148,6 +155,8 @@ export class HostSession {
     for (const running of this.#running.values()) running.abort.abort(error);
     this.#watch?.close();
     this.#track(this.#report(this.#down(this.#problem)));
+    // What is left open would come back by itself: a port that is forwarded again is one that the new owner can't have.
+    this.#track(this.#drivers.close());
     if (error.details?.['holder'] === '') this.#parts.onUnclaimed?.();
   }
 
@@ -177,7 +186,7 @@ export class HostSession {
     if (command.epoch < this.epoch || !this.#serving || this.#closed.signal.aborted) return;
     const known = this.#ledger.outcomeOf(command.commandId);
     if (known !== undefined) {
-      this.#track(this.#confirm(this.#asOurs(known)));
+      if (!this.#telling.has(command.commandId)) this.#track(this.#confirm(this.#asOurs(known)));
       return;
     }
     const newest = this.#ledger.newest(id);
@@ -242,8 +251,9 @@ export class HostSession {
   }
 
   #noteProgress(progress: Progress): void {
+    const waiting = this.#progress.size > 0;
     this.#progress.set(progress.instanceId, progress);
-    if (this.#progress.size > 1) return;
+    if (waiting) return;
     this.#parts.clock.after(
       PROGRESS_MS,
       () => {
@@ -280,11 +290,14 @@ export class HostSession {
       ...result,
       steps: log.steps,
     };
+    this.#telling.add(command.commandId);
     try {
       await this.#ledger.done(command, outcome);
     } catch (error) {
       this.#fence(asCloudError(error));
       return;
+    } finally {
+      this.#telling.delete(command.commandId);
     }
     await this.#confirm(outcome);
   }
@@ -299,14 +312,16 @@ export class HostSession {
 
   async #confirm(outcome: Outcome): Promise<void> {
     const { clock, reporter } = this.#parts;
-    while (!this.#closed.signal.aborted) {
-      try {
-        await reporter.outcome(outcome);
-        return;
-      } catch {
-        await clock.sleep(CONFIRM_AGAIN_MS, this.#closed.signal).catch(() => undefined);
-      }
+    this.#telling.add(outcome.commandId);
+    let told = false;
+    while (!told && this.#serving && !this.#closed.signal.aborted) {
+      told = await reporter.outcome(outcome).then(
+        () => true,
+        () => false,
+      );
+      if (!told) await clock.sleep(CONFIRM_AGAIN_MS, this.#closed.signal).catch(() => undefined);
     }
+    this.#telling.delete(outcome.commandId);
   }
 
   /** Every domain of the host, in one call. */

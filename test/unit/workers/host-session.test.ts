@@ -98,6 +98,14 @@ describe('a command', () => {
     expect(told()).toEqual(Array(4).fill('i-1.1.run.1 ok'));
   });
 
+  it('[sim] that comes again while its outcome is not taken yet is not told the more often', async () => {
+    lose = 3;
+    await done('run');
+    for (let n = 0; n < 5; n += 1) session.accept(command('run'));
+    await clock.advance(10_000);
+    expect(told()).toEqual(Array(4).fill('i-1.1.run.1 ok'));
+  });
+
   it('[sim] of an earlier epoch is refused', async () => {
     await done('run', { epoch: 0 });
     expect([told(), host.domains.all()]).toEqual([[], []]);

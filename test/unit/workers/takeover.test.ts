@@ -18,6 +18,8 @@ interface Owner {
   readonly outcomes: Outcome[];
   readonly reports: HostReport[];
   unclaimed: number;
+  /** How often its drivers were closed. */
+  closed: number;
   done(verb: InstanceCommand['verb'], wish?: CommandWish): Promise<Outcome | undefined>;
 }
 
@@ -33,7 +35,12 @@ beforeEach(() => {
 
 async function owner(epoch: number, extra: { mode?: 'observe'; cloudId?: string } = {}): Promise<Owner> {
   const blobs = { head: () => Promise.resolve({ key: 'upload/1', sizeBytes: 512, sha256: SAMPLE_SHA }) };
-  const drivers = await world.openDrivers(blobs)(transport);
+  const opened = await world.openDrivers(blobs)(transport);
+  const close = (): Promise<void> => {
+    made.closed += 1;
+    return opened.close();
+  };
+  const drivers = { ...opened, close };
   const [outcomes, reports]: [Outcome[], HostReport[]] = [[], []];
   let seq = 0;
   const open = OpenHost.parse({ v: 1, hostId: 'h-1', epoch, cloudId: 'cloud-1', transport, virtType: 'kvm', ...extra });
@@ -47,7 +54,7 @@ async function owner(epoch: number, extra: { mode?: 'observe'; cloudId?: string 
     },
   });
   const made: Owner = {
-    ...{ session, outcomes, reports, unclaimed: 0 },
+    ...{ session, outcomes, reports, unclaimed: 0, closed: 0 },
     async done(verb, wish = {}) {
       session.accept(sampleCommand(verb, { epoch, ...wish }));
       await clock.advance(1000);
@@ -154,6 +161,13 @@ describe('a host that has a later owner', () => {
     expect(first.reports.at(-1)).toMatchObject({ up: false });
     expect(await first.done('remove', { id: 'i-2', generation: 2 })).toBeUndefined();
     expect([host.domains.all().map(({ name }) => name), first.unclaimed]).toEqual([['i-2'], 0]);
+  });
+
+  it('[sim] is left by the former one altogether, so that nothing of it comes back by itself', async () => {
+    const first = await owner(1);
+    await owner(2);
+    await first.done('run');
+    expect([first.session.fenced, first.session.serving, first.closed]).toEqual([true, false, 1]);
   });
 
   it('[sim] refuses also what was under way when it changed hands', async () => {
