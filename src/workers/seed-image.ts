@@ -1,8 +1,12 @@
 import type { InstanceSeed, InstanceSpec } from '../messages/worker.ts';
 import { isoImage } from './iso-image.ts';
 
-/** A scalar that YAML reads as this text whatever is in it: YAML holds all of JSON. */
-const quoted = (text: string): string => JSON.stringify(text);
+/** What JSON lets stand in a string and YAML 1.1 does not (§5.1), or takes for a line's end: written as its code. */
+const NOT_YAML = /[\u007f-\u009f\u2028\u2029\ufeff\ufffe\uffff]/g;
+
+/** A scalar that YAML reads as this text whatever is in it. */
+const quoted = (text: string): string =>
+  JSON.stringify(text).replace(NOT_YAML, (char) => `\\u${char.charCodeAt(0).toString(16).padStart(4, '0')}`);
 
 /** The keys that cloud-init's NoCloud data source and our tiny guest read. */
 export function seedMetaData({ instanceId, port, network }: InstanceSpec, seed: InstanceSeed): string {

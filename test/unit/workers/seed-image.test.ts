@@ -103,6 +103,13 @@ describe('the seed of an instance', () => {
     });
   });
 
+  it('has nothing in it that a reader of YAML 1.1 refuses or takes for the end of a line, whatever a key is called', () => {
+    const publicKeys = [`${KEY} \u007f\u0085\u009b\u2028\u2029\ufeff\uffff \u001b\t\u00e9 \u{1f600}`];
+    const text = seedMetaData(spec, { instanceType: 'm1.nano', publicKeys });
+    expect(text).toMatch(/^[\n\u0020-\u007e\u00a0-\u2027\u202a-\ufefe\uff00-\ufffd\u{1f600}]*$/u);
+    expect(parse(text)).toMatchObject({ 'public-keys': publicKeys });
+  });
+
   it('has the user data as it was given, and an empty file without', () => {
     expect(String(filesOf(seedImage(spec, seed), 'joliet').get('user-data'))).toBe('#!/bin/sh\n');
     const bare = filesOf(seedImage(spec, { instanceType: 'm1.nano', publicKeys: [] }), 'joliet');
