@@ -115,7 +115,14 @@ export class ComputeWorker {
       ...this.#consoles.handlers(),
       'host-collect': async (body) => {
         const order = CollectHost.parse(body);
-        return toJson(await collectHost(this.#session(order.hostId).drivers, order));
+        const session = this.#session(order.hostId);
+        if (order.remove && !session.serving) {
+          throw new CloudError(
+            'Unavailable',
+            `host ${order.hostId} is not claimed yet, so nothing is removed; try again`,
+          );
+        }
+        return toJson(await collectHost(session.drivers, order));
       },
       'console-read': async (body) => {
         const { hostId, instanceId, fromByte, maxBytes } = ReadConsole.parse(body);
@@ -131,18 +138,20 @@ export class ComputeWorker {
       await known.reportAll();
       return;
     }
+    // First: a session that is closed must not be counted as open, should the next one not come to be.
+    this.#hosts.delete(open.hostId);
     await known?.close();
     const { clock, logger, workerId, session } = this.#options;
     const serve = open.mode === 'serve' ? { hostId: open.hostId } : undefined;
     const drivers = await this.#options.openDrivers(open.transport, serve);
-    const host = new HostSession(open, drivers, {
+    const host: HostSession = new HostSession(open, drivers, {
       clock,
       logger: logger.child({ hostId: open.hostId }),
       reporter: this.#reporter,
       workerId,
       session,
       nextSeq: () => (this.#seq += 1),
-      onUnclaimed: () => void this.#closeHost(open.hostId, false),
+      onUnclaimed: () => this.#giveUp(open.hostId, host),
     });
     this.#hosts.set(open.hostId, host);
     try {
@@ -152,6 +161,18 @@ export class ComputeWorker {
       await host.close();
       throw error;
     }
+  }
+
+  /** Unless another session has followed it meanwhile. */
+  #giveUp(hostId: string, host: HostSession): void {
+    const closing = this.#opening.run(hostId, async () => {
+      if (this.#hosts.get(hostId) !== host) return;
+      this.#hosts.delete(hostId);
+      await host.close();
+    });
+    closing.catch((error: unknown) => {
+      this.#options.logger.warn('host session', { hostId, error: errorText(error) });
+    });
   }
 
   #closeHost(hostId: string, release: boolean): Promise<void> {
@@ -172,6 +193,12 @@ export class ComputeWorker {
     const session = this.#hosts.get(hostId);
     if (session === undefined)
       throw new CloudError('Unavailable', `host ${hostId} is not open in this worker yet; try again`);
+    if (session.fenced) {
+      throw new CloudError(
+        'Unavailable',
+        `host ${hostId} has another owner, so this worker leaves it alone; "novactl host show ${hostId}" says why`,
+      );
+    }
     return session;
   }
 }

@@ -29,12 +29,14 @@ let worker: ComputeWorker;
 let hellos: WorkerHello[];
 let reports: HostReport[];
 let opened: number;
+/** Why the next drivers can't be opened. */
+let broken: Error | undefined;
 
 beforeEach(async () => {
   clock = new ManualClock();
   bus = createMemoryBus({ clock, random });
   world = createSimulatedHosts({ clock });
-  [hellos, reports, opened] = [[], [], 0];
+  [hellos, reports, opened, broken] = [[], [], 0, undefined];
   await bus.serve(TOPIC.controller, {
     'worker-hello': (body) => Promise.resolve(void hellos.push(body as unknown as WorkerHello)),
     'host-report': (body) => Promise.resolve(void reports.push(body as unknown as HostReport)),
@@ -44,7 +46,7 @@ beforeEach(async () => {
     ...{ workerId: 'w1', session: 's1', bus, clock, logger: silentLogger },
     openDrivers: (to) => {
       opened += 1;
-      return openDrivers(to);
+      return broken === undefined ? openDrivers(to) : Promise.reject(broken);
     },
   });
   await worker.start();
@@ -54,6 +56,11 @@ afterEach(async () => {
   await bus.close();
 });
 
+const remove = (): Json =>
+  toJson({
+    ...{ v: 1, commandId: 'c', hostId: 'h-1', epoch: 1, generation: 1, verb: 'remove' },
+    spec: sampleCommand('remove').spec,
+  });
 const ask = (type: string, body: Json): Promise<Json | undefined> =>
   bus.call(TOPIC.worker('w1'), type, body, { timeoutMs: 5000 });
 
@@ -81,6 +88,38 @@ describe('a compute worker', () => {
     await clock.advance(100);
     const epochs = reports.map((report) => report.epoch);
     expect(epochs.slice(epochs.indexOf(2))).not.toContain(1);
+  });
+
+  it('[sim] does not say that a host is open whose next session could not be opened', async () => {
+    await ask('host-open', open(1));
+    broken = new Error('no key');
+    await expect(ask('host-open', open(2))).rejects.toThrow('no key');
+    await clock.advance(10_000);
+    expect(hellos.at(-1)?.open).toEqual([]);
+  });
+
+  it('[sim] gives up a session that lost its claim, and not the one that has followed it', async () => {
+    await ask('host-open', open(1));
+    const sim = world.host('node1');
+    sim.options = { ...sim.options, latencyMs: 100 };
+    sim.claim.release();
+    await ask('instance-command', remove());
+    await clock.advance(150);
+    const next = ask('host-open', open(2));
+    await clock.advance(3000);
+    await next;
+    await clock.advance(10_000);
+    expect([hellos.at(-1)?.open, sim.claim.holder?.epoch, opened]).toEqual([['h-1'], 2, 2]);
+  });
+
+  it('[sim] removes nothing from a host that it could not claim yet', async () => {
+    const order = { v: 1, hostId: 'h-1', epoch: 1, remove: true, keepSha256: [], instanceIds: [], minAgeMs: 0 };
+    world.host('node1').disconnect('no route to host');
+    await ask('host-open', open());
+    await expect(ask('host-collect', order)).rejects.toThrow('not claimed yet');
+    world.host('node1').reconnect();
+    await clock.advance(5000);
+    expect(await ask('host-collect', order)).toMatchObject({ removed: [] });
   });
 
   it('[sim] of a host that does not answer reports just that', async () => {
@@ -171,8 +210,7 @@ describe('the directory of workers', () => {
     await clock.advance(5000);
     const sim = world.host('node1');
     sim.claim.holder = sim.claim.holder && { ...sim.claim.holder, epoch: 7, session: 'other' };
-    const body = { v: 1, commandId: 'c', hostId: 'h-1', epoch: 1, generation: 1, verb: 'remove' };
-    await ask('instance-command', toJson({ ...body, spec: sampleCommand('remove').spec }));
+    await ask('instance-command', remove());
     await clock.advance(60_000);
     expect([reports.at(-1)?.up, sim.claim.holder?.session, hellos.at(-1)?.open]).toEqual([false, 'other', ['h-1']]);
     await directory.open('h-1');
