@@ -64,7 +64,6 @@ describe.skipIf(missing !== undefined)(
     };
     const runStill = async (...words: string[]): Promise<string> =>
       idsOf(await ok('instance', 'run', '--image', 'still', '--type', 'm1.nano', '--wait', ...words))[0] ?? '';
-    const hostFile = (path: string): string => h1.onDisk(path);
 
     beforeAll(async () => {
       sampler = new ProcessSampler();
@@ -185,7 +184,7 @@ describe.skipIf(missing !== undefined)(
       await ok('host', 'remove', 'h2', '--yes');
       await ok(...h2, '--identity', identity);
 
-      const keys = hostFile('root/.ssh/authorized_keys');
+      const keys = h1.onDisk('root/.ssh/authorized_keys');
       const letIn = readFileSync(keys);
       writeFileSync(keys, '');
       await h1.cutConnections();
@@ -204,7 +203,7 @@ describe.skipIf(missing !== undefined)(
     });
 
     it('when another worker has taken a host', { timeout: LIFE_MS }, async () => {
-      const claim = hostFile('var/lib/novactl-host/claim/claim.json');
+      const claim = h1.onDisk('var/lib/novactl-host/claim/claim.json');
       const ours = readFileSync(claim, 'utf8');
       await ok('host', 'disable', 'h2');
       writeFileSync(claim, ours.replace(/"epoch":\d+,"session":"[^"]*"/, '"epoch":9999,"session":"another"'));
@@ -274,7 +273,7 @@ describe.skipIf(missing !== undefined)(
       writeFileSync(open, `log: ${Buffer.from(`x${planted}`).toString('base64')}\n`, { mode: 0o644 });
       writeFileSync(group, planted, { mode: 0o640 });
       writeFileSync(unlisted, planted, { mode: 0o600 });
-      appendFileSync(hostFile('var/log/libvirt/planted'), planted, { mode: 0o644 });
+      appendFileSync(h1.onDisk('var/log/libvirt/planted'), planted, { mode: 0o644 });
       const found = misplaced(await searchCloud(system, stamp, secrets)).filter(({ secrets: held }) =>
         held.includes(plant.name),
       );
@@ -291,7 +290,7 @@ describe.skipIf(missing !== undefined)(
       expect(samples.rounds).toBeGreaterThan(100);
       const holding = (texts: readonly string[]): number => texts.filter((text) => text.includes(planted)).length;
       expect([holding(samples.argv) > 0, holding(samples.environ) > 0]).toEqual([true, true]);
-      for (const path of [...files, hostFile('var/log/libvirt/planted')]) rmSync(path);
+      for (const path of [...files, h1.onDisk('var/log/libvirt/planted')]) rmSync(path);
       secrets.pop();
     });
 
