@@ -1,7 +1,7 @@
 import type { IncomingMessage } from 'node:http';
 import { Readable, type Writable } from 'node:stream';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
-import { asCloudError, CloudError } from '../../../base/errors.ts';
+import { asCloudError, CloudError, errorText } from '../../../base/errors.ts';
 import { newId, sha256Hex } from '../../../base/ids.ts';
 import type { Random } from '../../../base/random.ts';
 import { randomHex } from '../../../base/random.ts';
@@ -18,7 +18,7 @@ import { ConsoleEdge } from './console-edge.ts';
 export const BODY_MAX_BYTES = 1024 * 1024;
 const UPLOAD_MAX_BYTES = 512 * GIB;
 const HEARTBEAT_MS = 15_000;
-const HEADER_MAX_CHARS = 1024;
+const REASON_MAX_CHARS = 1024;
 
 /** Who asks, and what the signature says of the body. */
 export interface Authenticated {
@@ -68,6 +68,11 @@ export class AdminRoutes {
       this.#limitBody(request, reply);
       done();
     });
+    // What fails at taking a connection (no descriptor is free) is that connection's, not the cloud's.
+    app.addHook('onListen', (done) => {
+      app.server.on('error', (error) => this.#options.logger.error('admin API', { error: errorText(error) }));
+      done();
+    });
     app.setErrorHandler((error, request, reply) => this.#fail(error, request, reply));
     app.setNotFoundHandler((request, reply) =>
       this.#fail(
@@ -77,7 +82,7 @@ export class AdminRoutes {
       ),
     );
     app.server.on('upgrade', (request, socket, head) => this.#consoles.handle(request, socket, head));
-    app.put('/v1/blobs', { bodyLimit: UPLOAD_MAX_BYTES }, async (request) => this.#upload(request));
+    app.put('/v1/blobs', async (request) => this.#upload(request));
     app.post<{ Params: { operation: string } }>('/v1/:operation', async (request, reply) => {
       const { operation } = request.params;
       this.#checkEmptyBody(request);
@@ -139,7 +144,7 @@ export class AdminRoutes {
     const header = (name: string): string | undefined => {
       const value = request.headers[name];
       const text = Array.isArray(value) ? value[0] : value;
-      return text === undefined || text === '' ? undefined : text.slice(0, HEADER_MAX_CHARS);
+      return text === '' ? undefined : text;
     };
     const token = header('x-novactl-client-token');
     if (token !== undefined && !/^[\x21-\x7e]{1,64}$/.test(token)) {
@@ -164,7 +169,10 @@ export class AdminRoutes {
   async #upload(request: FastifyRequest): Promise<object> {
     const { blobs, random } = this.#options;
     const key = `upload/${newId('blob', random)}`;
-    const body = request.body instanceof Readable ? request.body : Readable.from([]);
+    const body = request.body ?? Readable.from([]);
+    if (!(body instanceof Readable)) {
+      throw new CloudError('MalformedRequest', 'the body must be application/octet-stream');
+    }
     const { payloadHash } = this.#caller(request.raw);
     const isSigned = payloadHash !== undefined && payloadHash !== UNSIGNED_PAYLOAD;
     const info = await blobs.put(key, body, {
@@ -178,7 +186,11 @@ export class AdminRoutes {
   async #stream(name: string, request: FastifyRequest, reply: FastifyReply, meta: CallMeta): Promise<FastifyReply> {
     const abort = new AbortController();
     this.#streams.add(abort);
-    reply.raw.on('close', () => abort.abort());
+    // Also of an answer that is a refusal.
+    reply.raw.on('close', () => {
+      abort.abort();
+      this.#streams.delete(abort);
+    });
     const outputs = this.#options.gateway.stream(name, request.body, meta, abort.signal)[Symbol.asyncIterator]();
     // The first output is awaited before the head is sent, so that a refusal is an ordinary error answer.
     const first = await outputs.next();
@@ -194,7 +206,6 @@ export class AdminRoutes {
       reply.raw.write(`${JSON.stringify({ error: asCloudError(error).flatten() })}\n`);
     } finally {
       beat.cancel();
-      this.#streams.delete(abort);
       reply.raw.end();
     }
     return reply;
@@ -221,9 +232,9 @@ function wrongBody(): CloudError {
 
 function decodeReason(text: string): string {
   try {
-    return decodeURIComponent(text).slice(0, HEADER_MAX_CHARS);
+    return decodeURIComponent(text).slice(0, REASON_MAX_CHARS);
   } catch {
-    return text;
+    return text.slice(0, REASON_MAX_CHARS);
   }
 }
 

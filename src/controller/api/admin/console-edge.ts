@@ -16,6 +16,8 @@ import type { CallMeta } from '../../operations/handler.ts';
 import type { Gateway } from '../gateway.ts';
 
 const INPUT_MAX_CHARS = 8192;
+/** How long who was refused has to take the answer. */
+const REFUSED_MS = 2000;
 
 export interface ConsoleEdgeOptions {
   readonly gateway: Pick<Gateway, 'duplex'>;
@@ -41,12 +43,16 @@ export class ConsoleEdge {
   handle(request: IncomingMessage, socket: Duplex, head: Buffer): void {
     // A peer that resets its connection is no news.
     socket.on('error', () => undefined);
+    // Node no longer counts it among its connections: what is refused or not open yet is ended from here too.
+    const end = (): void => void socket.destroy();
+    this.#open.add(end);
+    socket.once('close', () => this.#open.delete(end));
     // It may be quiet for hours, and what is typed goes out at once.
     request.socket.setTimeout(0);
     request.socket.setNoDelay(true);
     this.#connect(request, socket, head).catch((error: unknown) => {
       this.#options.logger.debug('console refused', { error: errorText(error) });
-      refuse(socket, error);
+      refuse(socket, error, this.#options.clock);
     });
   }
 
@@ -72,13 +78,15 @@ export class ConsoleEdge {
 
   async #carry(channel: ConsoleChannel, socket: Duplex, head: Buffer, gone: Promise<void>): Promise<void> {
     const { clock, logger } = this.#options;
-    const end = (): void => void socket.destroy();
-    this.#open.add(end);
+    let closing: Promise<void> | undefined;
+    const close = (): Promise<void> => (closing ??= channel.close());
+    // Input that the guest does not take ends with who typed it.
+    gone.then(close).catch(() => undefined);
     let heardMs = clock.monotonicMs();
     const beat = clock.every(
       CONSOLE_TIMES.beatMs,
       () => {
-        if (clock.monotonicMs() - heardMs > CONSOLE_TIMES.idleMs) end();
+        if (clock.monotonicMs() - heardMs > CONSOLE_TIMES.idleMs) socket.destroy();
         else if (socket.writableLength === 0) socket.write(encodeConsoleFrame({ kind: 'beat' }));
       },
       { unref: true },
@@ -90,8 +98,7 @@ export class ConsoleEdge {
       logger.debug('console input', { error: errorText(error) });
     } finally {
       beat.cancel();
-      this.#open.delete(end);
-      await channel.close();
+      await close();
       await output.catch(() => undefined);
       socket.destroy();
     }
@@ -143,8 +150,12 @@ function askedFor(request: IncomingMessage): { operation: string; input: unknown
   }
 }
 
-function refuse(socket: Duplex, thrown: unknown): void {
+function refuse(socket: Duplex, thrown: unknown, clock: Clock): void {
   if (socket.destroyed) return;
+  // A peer that keeps its half open would keep the connection, and needs no access key for it.
+  const late = clock.after(REFUSED_MS, () => socket.destroy(), { unref: true });
+  socket.once('close', () => late.cancel());
+  socket.resume();
   const error = asCloudError(thrown);
   const body = JSON.stringify({ error: error.flatten() });
   const head = `HTTP/1.1 ${error.status} ${STATUS_CODES[error.status] ?? 'Error'}\r\nContent-Type: application/json`;
