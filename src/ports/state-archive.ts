@@ -44,8 +44,8 @@ export interface ArchiveOrder {
 export interface StateArchives {
   /** Writes one, reads it back and compares it record by record; only then it has its name. */
   write(order: ArchiveOrder, signal: AbortSignal): Promise<ArchiveFacts>;
-  /** Names of those in the folder of backups, the newest first, with what older than the newest `keep` would be removed. */
-  list(keep: number): Promise<{ readonly kept: readonly string[]; readonly surplus: readonly string[] }>;
+  /** Names of those in the folder of backups, the newest first, with what older than the newest `keep` would be removed. Those of after `nowMs` count as old. */
+  list(keep: number, nowMs: number): Promise<{ readonly kept: readonly string[]; readonly surplus: readonly string[] }>;
   /** Removes one of the folder of backups by its name. */
   remove(name: string): Promise<void>;
   /** Where they are. */

@@ -14,12 +14,25 @@ import { archiveBytes, type ArchivedFile } from './write-archive.ts';
 export const SECRET_PLACES = ['seal.key', 'tls', 'ssh'] as const;
 /** `state-20260102T030405Z-rev12.novactl` */
 const NAME = /^state-\d{8}T\d{6}Z-rev\d+\.novactl$/;
-const TMP = /\.novactl\.[0-9a-f]{8}\.tmp$/;
+const TMP = /\.[0-9a-f]{8}\.tmp$/;
+/** Of a file in a secret place. */
+const SECRET_NAME = /^[\w-][\w.-]*$/;
 const FILE_MODE = 0o600;
 
+function timePart(atMs: number): string {
+  return `state-${new Date(atMs).toISOString().replaceAll(/[-:]|\.\d{3}/g, '')}`;
+}
+
 export function archiveName(createdAtMs: number, rev: number): string {
-  const time = new Date(createdAtMs).toISOString().replaceAll(/[-:]|\.\d{3}/g, '');
-  return `state-${time}-rev${rev}.novactl`;
+  return `${timePart(createdAtMs)}-rev${rev}.novactl`;
+}
+
+/** The newest first. Those of a time to come, since the clock was set back, are last: else they would make each new one the oldest. */
+function newestFirst(names: readonly string[], nowMs: number): string[] {
+  const now = timePart(nowMs);
+  const isAhead = (name: string): boolean => name.slice(0, now.length) > now;
+  const sorted = [...names].sort().reverse();
+  return [...sorted.filter((name) => !isAhead(name)), ...sorted.filter(isAhead)];
 }
 
 interface Parts {
@@ -36,13 +49,15 @@ export function createFileArchives(parts: Parts): StateArchives {
   return {
     dir,
     write: (order, signal) => explained(dir, () => writeArchive(parts, order, signal)),
-    list: async (keep) => {
+    list: async (keep, nowMs) => {
       const names = await readdir(dir).catch((error: unknown) => {
         if ((error as NodeJS.ErrnoException).code === 'ENOENT') return [];
         throw error;
       });
-      const found = names.filter((name) => NAME.test(name));
-      found.sort().reverse();
+      const found = newestFirst(
+        names.filter((name) => NAME.test(name)),
+        nowMs,
+      );
       return { kept: found.slice(0, keep), surplus: found.slice(keep) };
     },
     remove: async (name) => {
@@ -126,7 +141,7 @@ async function removeStale(folder: string, name: string, isOurs: boolean): Promi
   }
 }
 
-/** The files in the secret places, by their paths below the state folder. Links and what is not a file are left out. */
+/** The files in the secret places, by their paths below the state folder. Links, what is not a file and names that the cloud never gives are left out. */
 async function secretFiles(stateDir: string): Promise<ArchivedFile[]> {
   const found: ArchivedFile[] = [];
   for (const place of SECRET_PLACES) {
@@ -136,7 +151,7 @@ async function secretFiles(stateDir: string): Promise<ArchivedFile[]> {
     for (const name of names) {
       const path = join(place, name);
       const file = await stat(join(stateDir, path));
-      if (!file.isFile()) continue;
+      if (!file.isFile() || (name !== '' && !SECRET_NAME.test(name))) continue;
       found.push({ path, mode: file.mode & 0o777, bytes: await readFile(join(stateDir, path)) });
     }
   }
@@ -170,7 +185,7 @@ async function explained<T>(dir: string, work: () => Promise<T>): Promise<T> {
 export async function restoreSecret(stateDir: string, file: ArchivedFile, random: Random): Promise<void> {
   const [place = '', name, ...more] = file.path.split('/');
   const isKnown = (SECRET_PLACES as readonly string[]).includes(place) && more.length === 0;
-  if (!isKnown || (name !== undefined && !/^[\w-][\w.-]*$/.test(name))) {
+  if (!isKnown || (name !== undefined && !SECRET_NAME.test(name))) {
     throw new CloudError('CorruptState', `the archive holds a file ${file.path}, which is none of the state's`);
   }
   const path = join(stateDir, file.path);

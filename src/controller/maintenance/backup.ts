@@ -21,7 +21,7 @@ export const backupJob: Job = async (tools) => {
     );
   }
   const report = emptyReport();
-  const { surplus } = await archives.list(Math.max(0, policy.backupKeep - 1));
+  const { surplus } = await archives.list(Math.max(0, policy.backupKeep - 1), cloud.clock.nowMs());
   if (plan) {
     report.notes.push(`would write ${store.count('')} records to ${input.To ?? archives.dir}`);
     if (input.To === undefined) report.notes.push(...surplus.map((name) => `would remove the old backup ${name}`));
@@ -46,7 +46,7 @@ export const backupJob: Job = async (tools) => {
     ...(facts.images > 0 ? [`${facts.images} images`] : []),
   ].join(', ');
   report.notes.push(`wrote ${facts.path} (${humanBytes(facts.sizeBytes)}): ${with_}; read back and compared`);
-  if (input.To === undefined) await prune(tools, report.notes);
+  if (input.To === undefined) await prune(tools, header.createdAtMs, report.notes);
   return report;
 };
 
@@ -55,8 +55,10 @@ async function imagesOf({ store, blobs }: ControllerContext): Promise<BlobInfo[]
   return Promise.all([...keys].sort().map((key) => blobs.head(key)));
 }
 
-async function prune({ cloud }: JobTools, notes: string[]): Promise<void> {
-  const { surplus } = await cloud.archives.list(cloud.policy.backupKeep);
+async function prune({ cloud }: JobTools, writtenMs: number, notes: string[]): Promise<void> {
+  // The clock may have been set back while it was written.
+  const nowMs = Math.max(writtenMs, cloud.clock.nowMs());
+  const { surplus } = await cloud.archives.list(cloud.policy.backupKeep, nowMs);
   for (const name of surplus) {
     await cloud.archives.remove(name);
     notes.push(`removed the old backup ${name}`);

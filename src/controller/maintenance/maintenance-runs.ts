@@ -41,6 +41,8 @@ export class MaintenanceRuns implements Maintenance {
   readonly #clock: Clock;
   readonly #abort = new AbortController();
   readonly #running = new Map<MaintenanceJob, Promise<void>>();
+  /** Operations of runs that are over, which the store could not be told. */
+  readonly #untold = new Set<string>();
   #reconcilers = NO_RECONCILERS;
 
   constructor({ random, clock }: { random: Random; clock: Clock }) {
@@ -54,7 +56,7 @@ export class MaintenanceRuns implements Maintenance {
 
   /** Whether the run of the record is going on somewhere. The state belongs to one process: another session's is over. */
   isLive(running: MaintenanceRecord['running']): boolean {
-    return running?.session === this.session;
+    return running?.session === this.session && !this.#untold.has(running.operationId);
   }
 
   /** Something is under way in this process. */
@@ -75,6 +77,7 @@ export class MaintenanceRuns implements Maintenance {
       )
       .then(({ report, error }) => this.#end(cloud, input.Job, operationId, report, error))
       .catch((error: unknown) => {
+        this.#untold.add(operationId);
         cloud.logger.error('the end of a maintenance job can not be recorded', {
           job: input.Job,
           operationId,
@@ -102,7 +105,7 @@ export class MaintenanceRuns implements Maintenance {
     const { signal } = this.#abort;
     const job = JOBS[input.Job]({ cloud, reconcilers, input, principal, downHosts, signal, ...how });
     // A host that hangs must not hold up the end of the process.
-    return Promise.race([job, rejectedBy(signal)]);
+    return unlessAborted(job, signal);
   }
 
   async #end(
@@ -128,12 +131,16 @@ export class MaintenanceRuns implements Maintenance {
   }
 }
 
-function rejectedBy(signal: AbortSignal): Promise<never> {
-  return new Promise((_resolve, reject) => {
-    const stop = (): void => reject(new CloudError('Unavailable', 'the cloud went down before it ended'));
-    if (signal.aborted) stop();
-    else signal.addEventListener('abort', stop, { once: true });
-  });
+async function unlessAborted<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
+  const stopped = Promise.withResolvers<never>();
+  const stop = (): void => stopped.reject(new CloudError('Unavailable', 'the cloud went down before it ended'));
+  if (signal.aborted) stop();
+  signal.addEventListener('abort', stop);
+  try {
+    return await Promise.race([work, stopped.promise]);
+  } finally {
+    signal.removeEventListener('abort', stop);
+  }
 }
 
 /** Writes how a run ended into its job's record and its operation's. */

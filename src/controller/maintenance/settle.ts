@@ -19,7 +19,7 @@ const WATCH_MS = 120_000;
 /** One level-triggered pass over everything: hosts are asked anew, every instance is looked at, and what that sets going is waited for. */
 export const reconcileJob: Job = async (tools) => {
   const report = emptyReport();
-  if (!tools.plan) await refreshHosts(tools.cloud);
+  await refreshHosts(tools.cloud);
   await pass(tools, report, RECONCILE_MS);
   for (const host of hostsOf(tools.cloud)) {
     const problem = hostProblem(tools.cloud, host, host.id);
@@ -32,7 +32,7 @@ export const reconcileJob: Job = async (tools) => {
 export const watchJob: Job = async (tools) => {
   const { cloud, downHosts } = tools;
   const report = emptyReport();
-  if (!tools.plan) await refreshHosts(cloud);
+  await refreshHosts(cloud);
   const down: string[] = [];
   for (const host of hostsOf(cloud)) {
     const problem = hostProblem(cloud, host, host.id);
@@ -60,7 +60,6 @@ async function refreshHosts(cloud: ControllerContext): Promise<void> {
 
 async function pass(tools: JobTools, report: JobReport, defaultMs: number): Promise<void> {
   const { cloud, input, plan } = tools;
-  await refreshHosts(cloud);
   if (plan) {
     for (const record of instancesOf(cloud)) {
       const would = wouldDo(cloud, record);

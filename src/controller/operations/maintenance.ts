@@ -129,7 +129,7 @@ export const describeMaintenance: ReadHandler<'DescribeMaintenance'> = async ({ 
     ...(isPaused(pause, nowMs) ? { paused: withoutVersion(pause) } : {}),
     jobs,
     backupDir: archives.dir,
-    backups: [...(await archives.list(1000)).kept],
+    backups: [...(await archives.list(1000, nowMs)).kept],
     nowMs,
     rev: store.rev,
   };

@@ -1,8 +1,11 @@
-import { readdirSync, rmSync } from 'node:fs';
-import { join } from 'node:path';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { basename, join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { readArchive } from '../../../src/adapters/archive/read-archive.ts';
 import { createMemoryStore } from '../../../src/adapters/store/memory-store.ts';
+import { SystemClock } from '../../../src/base/clock.ts';
+import { CloudError } from '../../../src/base/errors.ts';
+import { MaintenanceRuns } from '../../../src/controller/maintenance/maintenance-runs.ts';
 import { KEYS } from '../../../src/domain/keys.ts';
 import type { MaintenanceJob, MaintenanceRecord } from '../../../src/domain/maintenance.ts';
 import type { CapacityRecord, HostRecord } from '../../../src/domain/records.ts';
@@ -84,6 +87,24 @@ describe('a maintenance run', () => {
     expect(await run('verify', { IgnorePause: true })).toMatchObject({ outcome: 'clean' });
     expect(await sim.call('ResumeMaintenance', {})).toMatchObject({ wasPaused: true });
     expect(await run('verify')).toMatchObject({ outcome: 'clean' });
+  });
+});
+
+describe('a run whose end the store does not take', () => {
+  it('[sim] is over all the same, so that another may begin', async () => {
+    const clock = Object.assign(new SystemClock(), { sleep: () => Promise.resolve() });
+    const runs = new MaintenanceRuns({ random: sim.random, clock });
+    const running = { operationId: 'op-1', session: runs.session, startedAtMs: 5 };
+    const key = KEYS.maintenance('verify');
+    await sim.store.txn({ puts: [{ key, value: { v: 1, job: 'verify', running } }] });
+    const full = vi.spyOn(sim.store, 'txn').mockRejectedValue(new CloudError('Unavailable', 'the disk is full'));
+    const input = { Job: 'verify', Secrets: true, Images: false } as const;
+    runs.begin(sim.cloud.context, input, { from: 'test' }, 'op-1');
+    expect(runs.isLive(running)).toBe(true);
+    await until(() => !runs.isBusy, { what: 'its end', everyMs: 5 });
+    full.mockRestore();
+    expect(runs.isLive(running)).toBe(false);
+    expect(runs.isLive({ ...running, operationId: 'op-2' })).toBe(true);
   });
 });
 
@@ -196,6 +217,12 @@ describe('backup', () => {
       await run('backup');
     }
     expect(readdirSync(dir)).toHaveLength(2);
+    // Made while the clock was wrong: it must not make the one just written the oldest.
+    for (const rev of [1, 2]) writeFileSync(join(dir, `state-29990101T000000Z-rev${rev}.novactl`), '');
+    await until(() => new Date().getMilliseconds() < 100, { what: 'a new second', everyMs: 20 });
+    const { notes } = await run('backup');
+    const written = notes.map((note) => /wrote (\S+)/.exec(note)?.[1]).find((path) => path !== undefined) ?? '';
+    expect(readdirSync(dir)).toContain(basename(written));
     rmSync(dir, { recursive: true });
   });
 });
