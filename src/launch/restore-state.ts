@@ -11,7 +11,7 @@ import { acquireStateLock } from '../adapters/store/state-lock.ts';
 import { Readable } from 'node:stream';
 import { isoTime, type Clock } from '../base/clock.ts';
 import { syncFolder } from '../base/durable-file.ts';
-import { CloudError } from '../base/errors.ts';
+import { asCloudError, CloudError, errorText } from '../base/errors.ts';
 import { canonicalJson, toJson } from '../base/json.ts';
 import { silentLogger } from '../base/logger.ts';
 import type { Random } from '../base/random.ts';
@@ -56,7 +56,12 @@ export async function restoreState(options: RestoreOptions): Promise<Restored> {
       files.push(file);
     },
   });
-  const holder = { pid: process.pid, command: 'state restore', since: isoTime(clock.nowMs()) };
+  const holder = {
+    pid: process.pid,
+    command: 'state restore',
+    since: isoTime(clock.nowMs()),
+    kind: 'command',
+  } as const;
   const lock = await acquireStateLock({ dir: stateDir, holder, name: 'store' });
   let movedTo: string | undefined;
   try {
@@ -76,15 +81,24 @@ export async function restoreState(options: RestoreOptions): Promise<Restored> {
     const entries = [...records.filter(({ key }) => key !== KEYS.restored)];
     entries.push({ key: KEYS.restored, value: toJson(restored), rev });
     await snapshot.write({ rev, savedAt: isoTime(savedAtMs), entries, tokens: [] });
+    // Before the lock is let go: a cloud that waits for it writes at once.
+    const proven = await prove(options, records);
+    return { facts, rev: proven, ...(movedTo === undefined ? {} : { movedTo }) };
+  } catch (error) {
+    throw movedTo === undefined ? error : withPlace(error, movedTo);
   } finally {
     lock.release();
   }
-  const rev = await prove(options, records);
-  return { facts, rev, ...(movedTo === undefined ? {} : { movedTo }) };
 }
 
-async function emptyFolder({ stateDir, force, clock }: RestoreOptions): Promise<string | undefined> {
-  const there = (await readdir(stateDir)).filter((name) => !NO_STATE.test(name));
+function withPlace(error: unknown, movedTo: string): CloudError {
+  const { code, message } = asCloudError(error);
+  return new CloudError(code, `${message}; the state that was there is in ${movedTo}`, { cause: error });
+}
+
+async function emptyFolder({ archive, stateDir, force, clock }: RestoreOptions): Promise<string | undefined> {
+  const holdsArchive = (name: string): boolean => `${archive}/`.startsWith(`${join(stateDir, name)}/`);
+  const there = (await readdir(stateDir)).filter((name) => !NO_STATE.test(name) && !holdsArchive(name));
   if (there.length === 0) return undefined;
   if (!force) {
     const some = there.slice(0, 4).join(', ');
@@ -96,7 +110,12 @@ async function emptyFolder({ stateDir, force, clock }: RestoreOptions): Promise<
   const time = isoTime(clock.nowMs()).replaceAll(/[-:]|\.\d{3}/g, '');
   const aside = join(stateDir, `replaced-${time}`);
   await mkdir(aside, { mode: 0o700 });
-  for (const name of there) await rename(join(stateDir, name), join(aside, name));
+  for (const name of there) {
+    await rename(join(stateDir, name), join(aside, name)).catch((error: unknown) => {
+      const what = `${name} can not be moved aside: ${errorText(error)}`;
+      throw new CloudError('Unavailable', `${what}; what was moved before it is in ${aside}`, { cause: error });
+    });
+  }
   await syncFolder(aside);
   await syncFolder(stateDir);
   return aside;
@@ -111,10 +130,13 @@ async function restoreImages({ archive, stateDir, random }: RestoreOptions): Pro
   });
 }
 
+/** The lock is ours already. */
+const LOCKED_FILES = { ...systemFiles, lock: () => Promise.resolve({ release: () => undefined }) };
+
 /** Opens the new state as a cloud would and compares it record by record. */
 async function prove(options: RestoreOptions, records: readonly Entry[]): Promise<number> {
   const { stateDir, clock, random } = options;
-  const store: Store = await openFileStore({ dir: stateDir, clock, random, logger: silentLogger });
+  const store: Store = await openFileStore({ dir: stateDir, clock, random, logger: silentLogger, files: LOCKED_FILES });
   try {
     const isTheirs = ({ key }: Entry): boolean => key !== KEYS.restored;
     const found = store.range('').filter(isTheirs);

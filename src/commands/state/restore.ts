@@ -58,6 +58,9 @@ export class StateRestore extends BaseCommand {
       { stateDir, cloudId, records: facts.records, rev, ...(movedTo === undefined ? {} : { movedTo }) },
       '',
     );
+    if (!facts.header.images) {
+      session.output.hint('the bytes of images are not in the backup: those that no host has must be imported again');
+    }
     session.output.hint('start it by: novactl up; then look by: novactl maintain verify');
   }
 }

@@ -3,6 +3,7 @@ import {
   mkdtempSync,
   readdirSync,
   readFileSync,
+  renameSync,
   rmSync,
   statSync,
   truncateSync,
@@ -17,6 +18,7 @@ import { readArchive } from '../../../../src/adapters/archive/read-archive.ts';
 import { createFileBlobs } from '../../../../src/adapters/blobs/file-blobs.ts';
 import { openFileStore } from '../../../../src/adapters/store/file-store.ts';
 import { SystemClock } from '../../../../src/base/clock.ts';
+import { sha256Hex } from '../../../../src/base/ids.ts';
 import { silentLogger } from '../../../../src/base/logger.ts';
 import { SeededRandom } from '../../../../src/base/random.ts';
 import { restoreState } from '../../../../src/launch/restore-state.ts';
@@ -46,6 +48,7 @@ async function backup(count = 300, images: 'with' | 'without' = 'without'): Prom
   writeFileSync(join(stateDir(), 'seal.key'), Buffer.alloc(32, 7), { mode: 0o600 });
   writeFileSync(join(stateDir(), 'ssh/id_ed25519'), 'a private key', { mode: 0o600 });
   writeFileSync(join(stateDir(), 'ssh/id_ed25519.pub'), 'a public key', { mode: 0o644 });
+  writeFileSync(join(stateDir(), 'ssh/id_ed25519~'), "an editor's copy");
   const blobs = createFileBlobs({ dir: join(dir, 'blobs'), random });
   const info = await blobs.put('upload/blob-1', Readable.from([Buffer.alloc(700_000, 3)]));
   const archives = createFileArchives({ stateDir: stateDir(), dir: join(dir, 'backups'), blobs, random });
@@ -150,6 +153,32 @@ describe('an archive of the state', () => {
   });
 });
 
+describe('the folder of backups', () => {
+  it('lists those of a time to come as the oldest', async () => {
+    const dirOfBackups = join(dir, 'backups');
+    const [old, now, ahead, farAhead] = [1e12, 1.1e12, 1.2e12, 1.3e12].map((atMs) => archiveName(atMs, 1));
+    mkdirSync(dirOfBackups);
+    for (const name of [ahead, old, farAhead, now, 'notes.txt']) writeFileSync(join(dirOfBackups, name ?? ''), '');
+    const blobs = createFileBlobs({ dir: join(dir, 'blobs'), random });
+    const archives = createFileArchives({ stateDir: stateDir(), dir: dirOfBackups, blobs, random });
+    expect(await archives.list(2, 1.1e12)).toEqual({ kept: [now, old], surplus: [farAhead, ahead] });
+    expect(await archives.list(2, 1.4e12)).toEqual({ kept: [farAhead, ahead], surplus: [now, old] });
+  });
+
+  it('is rid of what a backup that was cut off left, under any name', async () => {
+    const header = { cloudId: 'c', rev: 1, createdAtMs: 1, version: '1', secrets: false, images: false };
+    const blobs = createFileBlobs({ dir: join(dir, 'blobs'), random });
+    const archives = createFileArchives({ stateDir: stateDir(), dir: join(dir, 'backups'), blobs, random });
+    for (const name of ['mine.bak.0123abcd.tmp', 'other.bak.0123abcd.tmp']) writeFileSync(join(dir, name), 'half');
+    await archives.write({ header, records: records(5), images: [], to: join(dir, 'mine.bak') }, signal);
+    expect(
+      readdirSync(dir)
+        .filter((name) => name.includes('.bak'))
+        .sort(),
+    ).toEqual(['mine.bak', 'other.bak.0123abcd.tmp']);
+  });
+});
+
 describe('a restore', () => {
   const restore = (archive: string, force = false) =>
     restoreState({ archive, stateDir: join(dir, 'new'), force, clock, random });
@@ -182,6 +211,30 @@ describe('a restore', () => {
     const { movedTo = '' } = await restore(path, true);
     expect(readFileSync(join(movedTo, 'replica.json'), 'utf8')).toBe(before);
     expect(readFileSync(join(movedTo, 'seal.key'))).toEqual(Buffer.alloc(32, 7));
+  });
+
+  it('leaves the archive where it is, also in the very folder', async () => {
+    const { path } = await backup(10, 'with');
+    mkdirSync(join(dir, 'new'));
+    const inside = join(dir, 'new/cloud.novactl');
+    renameSync(path, inside);
+    expect((await restore(inside)).movedTo).toBeUndefined();
+    const { movedTo = '' } = await restore(inside, true);
+    expect(readdirSync(movedTo)).not.toContain('cloud.novactl');
+    expect(readdirSync(join(dir, 'new'))).toContain('cloud.novactl');
+  });
+
+  it('that fails says where the state is that was there', async () => {
+    const { path } = await backup(10);
+    await restore(path);
+    const blobs = { read: () => Promise.resolve(Readable.from([Buffer.from('x')])) };
+    const bad = createFileArchives({ stateDir: stateDir(), dir: join(dir, 'bad'), blobs, random });
+    const header = { cloudId: 'c', rev: 1, createdAtMs: 1, version: '1', secrets: false, images: true };
+    const images = [{ key: 'no such key', sizeBytes: 1, sha256: sha256Hex('x') }];
+    const { path: badPath } = await bad.write({ header, records: records(1), images }, signal);
+    await expect(restore(badPath, true)).rejects.toThrow(/the state that was there is in .*replaced-/);
+    const [aside = ''] = readdirSync(join(dir, 'new')).filter((name) => name.startsWith('replaced-'));
+    expect(readdirSync(join(dir, 'new', aside))).toContain('replica.json');
   });
 
   it('refuses a folder that a cloud is using', async () => {
