@@ -103,13 +103,23 @@ export class EmbeddedClient implements CloudClient {
   }
 
   async #reading(): Promise<RecordedCloud | undefined> {
-    const known = await this.#recorded;
+    const before = this.#recorded;
+    const known = await before;
     if (known !== undefined) {
       await known.refresh();
       return known;
     }
-    this.#recorded = RecordedCloud.open(this.#parts);
+    // Another call may have begun to open it meanwhile; a second one would never be closed.
+    if (this.#recorded === before) this.#recorded = this.#openRecorded();
     return this.#recorded;
+  }
+
+  /** One that could not be opened is tried again by the next call. */
+  #openRecorded(): Promise<RecordedCloud | undefined> {
+    return RecordedCloud.open(this.#parts).catch((error: unknown) => {
+      this.#recorded = undefined;
+      throw error;
+    });
   }
 
   #reader({ gateway, context }: RecordedCloud): InProcessClient {

@@ -86,7 +86,7 @@ export class RecordedCloud {
   }
 
   async close(): Promise<void> {
-    await (await this.#worker)?.close();
+    await (await this.#worker?.catch(() => undefined))?.close();
     await this.context.bus.close();
     await this.context.store.close();
   }
