@@ -24,6 +24,8 @@ export interface Settled {
 const TICK_MS = 250;
 /** Work on a host that does not answer is left to a later command after this time. */
 const NO_HOST_MS = 30_000;
+/** A host that was just opened may take so long to answer before the work of others there is left to others. */
+const FIRST_ANSWER_MS = 5_000;
 /** Work of commands that died is given so much of our time. */
 const OTHERS_MS = 60_000;
 
@@ -45,13 +47,16 @@ export async function settle(context: ControllerContext, options: SettleOptions)
     for (;;) {
       const nowMs = clock.monotonicMs();
       const { own, others } = unfinishedWork(context, operationIds);
-      const help = nowMs - startMs < OTHERS_MS ? others.filter((item) => item.hostProblem === undefined) : [];
+      const spentMs = nowMs - startMs;
+      const mayAnswer = ({ hostProblem, silent }: UnfinishedInstance): boolean =>
+        hostProblem === undefined || (silent && spentMs < FIRST_ANSWER_MS);
+      const help = spentMs < OTHERS_MS ? others.filter(mayAnswer) : [];
       if (own.length === 0 || own.some((item) => item.hostProblem === undefined)) answeredMs = nowMs;
       const end = endOf({
         settled: own.length === 0 && help.length === 0 && !maintenance.isBusy,
         aborted: signal.aborted,
         called: interrupted(),
-        timeout: nowMs - startMs >= timeoutMs && !maintenance.isBusy,
+        timeout: spentMs >= timeoutMs && !maintenance.isBusy,
         'no-host': nowMs - answeredMs >= NO_HOST_MS && !maintenance.isBusy,
       });
       // Work of others that does not end is not ours to complain of.

@@ -14,6 +14,8 @@ export interface UnfinishedInstance {
   readonly hostId: string;
   /** Why its host can't be worked with now. */
   readonly hostProblem?: string;
+  /** Its host has not said anything yet, neither good nor bad. */
+  readonly silent: boolean;
   /** For people: what is being done, and what went wrong the last time. */
   readonly text: string;
 }
@@ -37,7 +39,7 @@ function unfinishedInstance(context: Context, record: InstanceRecord): Unfinishe
   const said = silent ? 'it has not answered yet' : problem;
   const why = problem === undefined ? failed : `; host ${host?.name ?? hostId}: ${said}`;
   const text = `${id} (${work?.verb ?? state}${why})`;
-  return { id, hostId, text, ...(problem === undefined ? {} : { hostProblem: problem }) };
+  return { id, hostId, text, silent, ...(problem === undefined ? {} : { hostProblem: problem }) };
 }
 
 /** What is still to be done: of the operations with these ids, and of all others on hosts that are served here. */
