@@ -4,8 +4,11 @@ const CARRY = 16;
 /** Into the alternate screen and out of it, as DEC private modes 47, 1047 and 1049. */
 const ALTERNATE = new RegExp(`${'\x1b'}\\[\\?(?:47|1047|1049)([hl])`, 'g');
 
-/** Attributes, cursor, mouse, bracketed paste, application keys: off and shown. Harmless where nothing was set. */
-const PLAIN = '\x1b[0m\x1b[?25h\x1b[?1000l\x1b[?1002l\x1b[?1003l\x1b[?1006l\x1b[?2004l\x1b[?1l\x1b>';
+/** The scrolling region, with the cursor kept where it is; line-drawing letters, insert mode, lines that do not wrap. */
+const LINES = '\x1b7\x1b[r\x1b8\x1b(B\x0f\x1b[4l\x1b[?7h';
+
+/** Attributes, cursor, mouse, focus, bracketed paste, application keys: off and shown. */
+const KEYS = '\x1b[0m\x1b[?25h\x1b[?1000l\x1b[?1002l\x1b[?1003l\x1b[?1004l\x1b[?1006l\x1b[?2004l\x1b[?1l\x1b>';
 
 /** A guest's questions that a terminal answers on its own, as if it were typed: where the cursor is, how it is, what it is. */
 const QUESTION = new RegExp(`${'\\x1b'}\\[[>=?]?[\\d;]*[cn]`, 'g');
@@ -36,9 +39,9 @@ export class TerminalAftercare {
     return this.#asked > 0;
   }
 
-  /** What to write when the console is left. */
+  /** What to write when the console is left; harmless where nothing was set. */
   restore(): string {
-    return `${this.#alternate ? '\x1b[?1049l' : ''}${PLAIN}`;
+    return `${this.#alternate ? '\x1b[?1049l' : ''}${LINES}${KEYS}`;
   }
 }
 

@@ -51,6 +51,8 @@ describe('a terminal after a guest', () => {
 
   it('leaves the alternate screen only when the guest is on it', () => {
     expect(seen('plain').restore()).not.toContain('1049');
+    // A guest's tmux sets a scrolling region, a binary file the letters that draw lines.
+    expect(seen('\x1b[1;23r\x1b(0\x0e').restore()).toContain('\x1b7\x1b[r\x1b8\x1b(B\x0f');
     expect(seen('\x1b[?1049h vi').restore()).toMatch(/^\x1b\[\?1049l/);
     expect(seen('\x1b[?10', '49h vi').restore()).toMatch(/^\x1b\[\?1049l/);
     expect(seen('\x1b[?1049h vi', '\x1b[?1049l').restore()).not.toContain('1049');

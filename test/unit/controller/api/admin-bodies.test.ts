@@ -33,3 +33,11 @@ it('[sim] a long reason is kept in any script', async () => {
   const { operations } = await client.call('DescribeOperations', { OperationIds: [operationId] });
   expect(operations[0]?.reason).toBe(reason);
 });
+
+it('[sim] bytes may be more than a JSON body', async () => {
+  const body = 'x'.repeat(2 * BODY_MAX_BYTES);
+  const octets = { host: cloud.authority, 'content-type': 'application/octet-stream' };
+  const headers = cloud.sign('/v1/blobs', body, { method: 'PUT', headers: octets });
+  const answer = await cloud.send('/v1/blobs', { ...headers, 'content-length': String(body.length) }, body, 'PUT');
+  expect(answer.body).toMatchObject({ sizeBytes: body.length });
+});
