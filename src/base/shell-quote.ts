@@ -8,7 +8,7 @@ const RESERVED = new Set(
   'if then elif else fi do done case esac while until for in function select time coproc'.split(' '),
 );
 
-function quoteWord(word: string, index: number): string {
+function quoted(word: string, index: number): string {
   if (word.includes('\0')) {
     throw new CloudError('InvalidParameterValue', `argument ${index} of a command holds a NUL character`);
   }
@@ -22,5 +22,10 @@ function quoteWord(word: string, index: number): string {
  * CloudError 'InvalidParameterValue' for a word with NUL, which no argv can carry.
  */
 export function quoteArgv(argv: readonly string[]): string {
-  return argv.map(quoteWord).join(' ');
+  return argv.map(quoted).join(' ');
+}
+
+/** The same for one word that is not the first of its line. */
+export function quoteWord(word: string): string {
+  return quoted(word, 1);
 }

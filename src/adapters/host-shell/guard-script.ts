@@ -1,12 +1,10 @@
 import { CloudError } from '../../base/errors.ts';
-import { quoteArgv } from '../../base/shell-quote.ts';
+import { quoteWord } from '../../base/shell-quote.ts';
 import { GUARD_VARIABLE, type ExecResult, type ShellGuard } from '../../ports/host-shell.ts';
 
 /** Exit code of a command that the host refused; only together with the words is it no exit code of the command itself. */
 const REFUSED = 113;
 const REFUSED_WORDS = 'novactl: another owner claimed this host:';
-
-const word = (text: string): string => quoteArgv(['', text]).slice("'' ".length);
 
 /**
  * Steps before a command, in the shell that becomes it: the lock, shared, stays open in descriptor 9 for as long as the command (or what it leaves
@@ -15,12 +13,12 @@ const word = (text: string): string => quoteArgv(['', text]).slice("'' ".length)
  */
 export function guardLines(guard: ShellGuard | undefined): string[] {
   if (guard === undefined) return [];
-  const lock = word(guard.lockPath);
+  const lock = quoteWord(guard.lockPath);
   return [
-    `export ${GUARD_VARIABLE}=${word(guard.tag)}`,
+    `export ${GUARD_VARIABLE}=${quoteWord(guard.tag)}`,
     'nv_c=',
-    `[ -r ${lock} ] && exec 9<${lock} && flock -s 9 && read -r nv_c <${word(guard.claimPath)}`,
-    `case $nv_c in ${word(guard.expect)}*) ;;`,
+    `[ -r ${lock} ] && exec 9<${lock} && flock -s 9 && read -r nv_c <${quoteWord(guard.claimPath)}`,
+    `case $nv_c in ${quoteWord(guard.expect)}*) ;;`,
     `*) printf '${REFUSED_WORDS} %s\\n' "$nv_c" >&2; exit ${REFUSED} ;; esac`,
   ];
 }

@@ -1,5 +1,5 @@
 import { CloudError } from '../../base/errors.ts';
-import { quoteArgv } from '../../base/shell-quote.ts';
+import { quoteArgv, quoteWord } from '../../base/shell-quote.ts';
 import type { ShellGuard } from '../../ports/host-shell.ts';
 import { guardLines } from './guard-script.ts';
 
@@ -81,7 +81,7 @@ function exportLine([name, value]: [string, string]): string {
   if (!NAME.test(name) || value.includes('\0')) {
     throw new CloudError('InvalidParameterValue', `${JSON.stringify(name)} cannot be set in an environment`);
   }
-  return `export ${name}=${quoteArgv(['', value]).slice("'' ".length)}`;
+  return `export ${name}=${quoteWord(value)}`;
 }
 
 /** Steps that become the program itself: builtins of the shell are not meant. CloudError 'InvalidParameterValue' for what no argv can carry. */
@@ -121,15 +121,13 @@ export const DIGEST_DIFFERS = 65;
  * A cut input has another digest; then, and after any failure, nothing is left beside and `path` is as it was.
  */
 export function fileSteps(file: FileSteps): string {
-  const [tmp, path, folder] = [file.tmpPath, file.path, file.folder].map((name) =>
-    quoteArgv(['', name]).slice("'' ".length),
-  );
+  const [tmp, path, folder] = [quoteWord(file.tmpPath), quoteWord(file.path), quoteWord(file.folder)];
   const owner = ownerOf(file);
   return [
     'umask 077',
     `(set -C; : >${tmp}) || exit 73`,
     `trap 'exit 74' HUP INT TERM`,
-    `trap 'rm -f -- ${String(tmp).replaceAll("'", `'\\''`)}' EXIT`,
+    `trap 'rm -f -- ${tmp.replaceAll("'", `'\\''`)}' EXIT`,
     `nv_d=$(tee --output-error=exit -- ${tmp} | sha256sum)`,
     `[ "\${nv_d%% *}" = ${file.sha256} ] || exit ${DIGEST_DIFFERS}`,
     ...(owner === '' ? [] : [`chown -- ${owner} ${tmp} || exit 74`]),

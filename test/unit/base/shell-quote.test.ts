@@ -2,7 +2,7 @@ import { execFileSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { quoteArgv } from '../../../src/base/shell-quote.ts';
+import { quoteArgv, quoteWord } from '../../../src/base/shell-quote.ts';
 
 const word = fc.oneof(
   fc.string({ unit: 'binary' }),
@@ -32,6 +32,17 @@ describe('quoteArgv', () => {
     [[], ''],
   ])('%j is %s', (argv, line) => {
     expect(quoteArgv(argv)).toBe(line);
+  });
+
+  it('quotes one word as it would stand behind others', () => {
+    expect(["it's", '', 'if', 'A=b', '/var/lib/x'].map(quoteWord)).toEqual([
+      "'it'\\''s'",
+      "''",
+      'if',
+      'A=b',
+      '/var/lib/x',
+    ]);
+    expect(() => quoteWord('b\0')).toThrowError(expect.objectContaining({ code: 'InvalidParameterValue' }));
   });
 
   it('refuses NUL', () => {
