@@ -45,6 +45,8 @@ export class StateHolder {
   #finishing: Promise<void> | undefined;
   #closing: Promise<void> | undefined;
   #failure: unknown;
+  /** Nothing can be written any more, so nothing is waited for. */
+  readonly #poisoned = new AbortController();
 
   constructor(parts: EmbeddedParts) {
     this.#parts = parts;
@@ -112,7 +114,7 @@ export class StateHolder {
     const settled = await settle(cloud.context, {
       operationIds: this.#operations,
       timeoutMs,
-      signal,
+      signal: AbortSignal.any([signal, this.#poisoned.signal]),
       interrupted: () => this.#users > 0,
       onProgress: (left) => {
         const step = (id: string): string => cloud.context.observations.progressOf(id)?.step ?? '';
@@ -141,7 +143,7 @@ export class StateHolder {
       case 'aborted':
         if (left === '') return undefined;
         this.#parts.say(`unfinished: ${left}; ${later}`);
-        return this.#parts.signal.reason;
+        return this.#failure ?? this.#parts.signal.reason;
       case 'timeout':
         return new CloudError('Timeout', `unfinished after ${humanDuration(this.#parts.timeoutMs)}: ${left}; ${later}`);
       case 'no-host':
@@ -152,7 +154,10 @@ export class StateHolder {
   async #take(operation: string, input: unknown): Promise<Held> {
     const parts = this.#parts;
     const { config, clock, random, logger, signal, command, user, timeoutMs } = parts;
-    const onPoison = (error: CloudError): void => void (this.#failure ??= error);
+    const onPoison = (error: CloudError): void => {
+      this.#failure ??= error;
+      this.#poisoned.abort(error);
+    };
     const store = await openStorePatiently(
       config,
       { clock, random, logger, onPoison, holder: { command, user, kind: 'command' } },
