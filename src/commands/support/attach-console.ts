@@ -1,5 +1,6 @@
 import type { Clock } from '../../base/clock.ts';
 import type { ConsoleChannel, ConsoleEnd } from '../../messages/console.ts';
+import { plainText } from '../../views/text.ts';
 import { splitTyped, type ConsoleKeys } from './console-keys.ts';
 import { TerminalAftercare } from './terminal-aftercare.ts';
 
@@ -17,7 +18,7 @@ export interface Terminal {
 
 export type ConsoleOutcome = { readonly kind: 'detached' } | ({ readonly kind: 'ended' } & ConsoleEnd);
 
-async function print(stdout: NodeJS.WriteStream, bytes: Uint8Array): Promise<void> {
+async function print(stdout: NodeJS.WriteStream, bytes: Uint8Array | string): Promise<void> {
   if (stdout.write(bytes)) return;
   await new Promise<void>((resolve) => stdout.once('drain', resolve));
 }
@@ -26,15 +27,22 @@ async function print(stdout: NodeJS.WriteStream, bytes: Uint8Array): Promise<voi
 async function output(
   channel: ConsoleChannel,
   { stdout, stderr }: Terminal,
-  { seen, signal }: { readonly seen?: (bytes: Uint8Array) => void; readonly signal?: AbortSignal } = {},
+  options: {
+    readonly seen?: (bytes: Uint8Array) => void;
+    readonly signal?: AbortSignal;
+    /** Leaves out what would steer the terminal. */
+    readonly plain?: boolean;
+  } = {},
 ): Promise<ConsoleEnd | undefined> {
+  const { seen, signal, plain = false } = options;
+  const decoder = new TextDecoder();
   for await (const item of channel.read()) {
     if (signal?.aborted === true) return undefined;
     if (item.kind === 'ended') return { reason: item.reason, message: item.message };
     if (item.kind === 'skipped') stderr.write(`\r\n[${item.byteCount} bytes came too fast; they are in the log]\r\n`);
     else {
       seen?.(item.bytes);
-      await print(stdout, item.bytes);
+      await print(stdout, plain ? plainText(decoder.decode(item.bytes, { stream: true })) : item.bytes);
     }
   }
   return undefined;
@@ -118,7 +126,8 @@ export async function attachPipe(
     return 'detached';
   };
   try {
-    const ended = output(channel, terminal);
+    // Nobody here takes what a terminal would answer to the guest: the shell would get it, as if it were typed.
+    const ended = output(channel, terminal, { plain: terminal.stdout.isTTY });
     const how = await Promise.race([ended, sent(), aborted(signal)]);
     signal.throwIfAborted();
     return how === undefined || how === 'detached' ? { kind: 'detached' } : { kind: 'ended', ...how };
