@@ -1,5 +1,5 @@
 import fs from 'node:fs/promises';
-import { rmSync } from 'node:fs';
+import { readFileSync, rmSync } from 'node:fs';
 import path from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { CloudError, errorText } from '../../base/errors.ts';
@@ -47,6 +47,28 @@ async function busy(dir: string, holderFile: string): Promise<CloudError> {
 /** `process 71 (novactl instance run, root) since 2026-01-02T03:04:05Z`. */
 export function holderText({ pid, command, user, since }: LockHolder): string {
   return `process ${pid} (${[command, user].filter((word) => word !== undefined && word !== '').join(', ')}) since ${since}`;
+}
+
+/**
+ * Who has the folder, by its note and while that process lives: a hint for who must not try the lock itself. Undefined: nobody, or nobody that this
+ * process can see.
+ */
+export function seenHolder(dir: string, name = 'lock'): LockHolder | undefined {
+  try {
+    const holder = JSON.parse(readFileSync(path.join(dir, `${name}.holder`), 'utf8')) as LockHolder;
+    return isAlive(holder.pid) ? holder : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+function isAlive(pid: number): boolean {
+  try {
+    return process.kill(pid, 0);
+  } catch (error) {
+    // Of another user.
+    return (error as NodeJS.ErrnoException).code === 'EPERM';
+  }
 }
 
 async function writeHolder(file: string, holder: LockHolder): Promise<void> {

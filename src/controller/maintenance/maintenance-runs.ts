@@ -39,24 +39,31 @@ const END_RETRY_MS = 1000;
 export class MaintenanceRuns implements Maintenance {
   readonly session: string;
   readonly #clock: Clock;
+  readonly #ownerSinceMs: () => number | undefined;
   readonly #abort = new AbortController();
   readonly #running = new Map<MaintenanceJob, Promise<void>>();
   /** Operations of runs that are over, which the store could not be told. */
   readonly #untold = new Set<string>();
   #reconcilers = NO_RECONCILERS;
 
-  constructor({ random, clock }: { random: Random; clock: Clock }) {
+  /** `ownerSinceMs`: where the state belongs to another process, since when it does; undefined: to none. */
+  constructor(parts: { random: Random; clock: Clock; ownerSinceMs?: () => number | undefined }) {
+    const { random, clock, ownerSinceMs = () => undefined } = parts;
     this.session = randomHex(random, 16);
     this.#clock = clock;
+    this.#ownerSinceMs = ownerSinceMs;
   }
 
   attach(reconcilers: Reconcilers): void {
     this.#reconcilers = reconcilers;
   }
 
-  /** Whether the run of the record is going on somewhere. The state belongs to one process: another session's is over. */
+  /** Whether the run of the record is going on somewhere. The state belongs to one process: what began before it had the state is over. */
   isLive(running: MaintenanceRecord['running']): boolean {
-    return running?.session === this.session && !this.#untold.has(running.operationId);
+    if (running === undefined) return false;
+    if (running.session === this.session) return !this.#untold.has(running.operationId);
+    const sinceMs = this.#ownerSinceMs();
+    return sinceMs !== undefined && sinceMs <= running.startedAtMs;
   }
 
   /** Something is under way in this process. */

@@ -2,6 +2,8 @@ import { join } from 'node:path';
 import { createFileBlobs } from '../../adapters/blobs/file-blobs.ts';
 import { createMemoryBus } from '../../adapters/bus/memory-bus.ts';
 import { createSealer } from '../../adapters/sealer/key-file-sealer.ts';
+import { MaintenanceRuns } from '../../controller/maintenance/maintenance-runs.ts';
+import { seenHolder } from '../../adapters/store/state-lock.ts';
 import { openReadOnlyStore } from '../../adapters/store/read-only-store.ts';
 import { errorText } from '../../base/errors.ts';
 import { toJson } from '../../base/json.ts';
@@ -19,6 +21,12 @@ import type { EmbeddedParts } from './embedded-parts.ts';
 
 /** A host is looked at for an answer that somebody waits for. */
 const OBSERVE_TIMEOUT_MS = 20_000;
+
+/** Since when another process has the state; undefined: none has. */
+function heldSinceMs(stateDir: string): number | undefined {
+  const holder = seenHolder(stateDir, 'store');
+  return holder === undefined ? undefined : Date.parse(holder.since);
+}
 
 /** The cloud as it is recorded, for reads: no lock, nothing is written, and hosts are looked at only when that is asked for. */
 export class RecordedCloud {
@@ -57,6 +65,7 @@ export class RecordedCloud {
       ...shared,
       process: { ...shared.process, pid: 0, busEngine: 'none' },
       looksAt: (hostId) => observed.has(hostId),
+      maintenance: new MaintenanceRuns({ random, clock, ownerSinceMs: () => heldSinceMs(config.stateDir) }),
     };
     this.gateway = new Gateway(this.context);
   }

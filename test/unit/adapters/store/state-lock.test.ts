@@ -2,7 +2,7 @@ import { spawnSync } from 'node:child_process';
 import { readdir, readFile, stat, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { acquireStateLock } from '../../../../src/adapters/store/state-lock.ts';
+import { acquireStateLock, seenHolder } from '../../../../src/adapters/store/state-lock.ts';
 import { scratchDir } from './open-store.ts';
 
 const holder = { pid: process.pid, command: 'novactl up', since: '2026-01-02T03:04:05.000Z' };
@@ -43,7 +43,9 @@ describe('state lock', () => {
     const dir = await scratchDir();
     expect(fromOutside(dir)).toBe('held');
     expect(await readdir(dir)).toContain('lock.holder');
+    expect(seenHolder(dir)).toBeUndefined();
     const lock = await acquireStateLock({ dir, holder });
+    expect(seenHolder(dir)).toEqual(holder);
     expect(JSON.parse(await readFile(path.join(dir, 'lock.holder'), 'utf8'))).toEqual(holder);
     lock.release();
     expect(await readdir(dir)).toEqual(['lock.db']);

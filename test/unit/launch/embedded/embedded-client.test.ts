@@ -14,6 +14,7 @@ import { RecordedCloud } from '../../../../src/launch/embedded/recorded-cloud.ts
 
 const clock = new SystemClock();
 const random = new SystemRandom();
+const OF_OTHERS = { operationId: 'op-20260102T030405Z-00000', session: 'another' };
 let stateDir: string;
 let client: EmbeddedClient;
 
@@ -48,6 +49,19 @@ describe('reads with no daemon', () => {
     vi.spyOn(RecordedCloud, 'open').mockRejectedValueOnce(new CloudError('Unavailable', 'it is being written'));
     await expect(client.call('DescribeImages', {})).rejects.toMatchObject({ code: 'Unavailable' });
     expect((await client.call('DescribeImages', {})).images).toEqual([]);
+  });
+
+  it('say that a job runs while the process that began it has the state', async () => {
+    const running = async () => (await client.call('DescribeMaintenance', { Jobs: ['verify'] })).jobs[0]?.running;
+    const store = await openFileStore({ dir: stateDir, clock, random, logger: silentLogger });
+    const record = (startedAtMs: number) => ({ v: 1, job: 'verify', running: { ...OF_OTHERS, startedAtMs } });
+    await store.txn({ puts: [{ key: KEYS.maintenance('verify'), value: record(clock.nowMs()) }] });
+    expect(await running()).toMatchObject({ isLive: true });
+    await store.txn({ puts: [{ key: KEYS.maintenance('verify'), value: record(5) }] });
+    expect(await running()).toMatchObject({ isLive: false });
+    await store.txn({ puts: [{ key: KEYS.maintenance('verify'), value: record(clock.nowMs()) }] });
+    await store.close();
+    expect(await running()).toMatchObject({ isLive: false });
   });
 
   it('change nothing in the state folder, not even what collect would remove', async () => {
