@@ -96,9 +96,10 @@ const newKey = (): { publicKey: KeyObject; privateKey: KeyObject } =>
 
 const pkcs8 = (key: KeyObject): string => key.export({ type: 'pkcs8', format: 'pem' }).toString();
 
-/** A certificate authority of its own: P-256, may sign certificates of servers and nothing below those. */
-export function issueAuthority(asked: Asked): Issued {
-  const { publicKey, privateKey } = newKey();
+/** A certificate authority of its own: may sign certificates of servers and nothing below those. By a new key (P-256), or the one that it had. */
+export function issueAuthority(asked: Asked & { readonly privateKey?: KeyObject }): Issued {
+  const { privateKey = newKey().privateKey } = asked;
+  const publicKey = createPublicKey(privateKey);
   const extensions = [
     extension(OID.basicConstraints, der.sequence(der.boolean(true), der.unsigned(Buffer.from([0]))), true),
     // keyCertSign and cRLSign.

@@ -1,4 +1,4 @@
-import { createPrivateKey, X509Certificate } from 'node:crypto';
+import { createPrivateKey, X509Certificate, type KeyObject } from 'node:crypto';
 import { chmod, mkdir, readFile } from 'node:fs/promises';
 import { isIP } from 'node:net';
 import { join } from 'node:path';
@@ -43,7 +43,7 @@ function keep(path: string, text: string, random: Random): Promise<void> {
   return writeDurably(path, [Buffer.from(text, 'utf8')], { mode: 0o600, tmpPath: `${path}.${randomHex(random, 8)}` });
 }
 
-/** The cloud's certificate authority, `tls/ca.pem` and `tls/ca.key` (0600), made when there is none. One without the other is 'CorruptState'. */
+/** The cloud's certificate authority, `tls/ca.pem` and `tls/ca.key` (0600), made when there is none. A certificate without its key is 'CorruptState'. */
 export async function openAuthority(options: AuthorityOptions): Promise<Authority> {
   const { stateDir, cloudId, random, nowMs } = options;
   const dir = tlsDir(stateDir);
@@ -58,14 +58,32 @@ export async function openAuthority(options: AuthorityOptions): Promise<Authorit
   if (certificate !== undefined) {
     throw new CloudError('CorruptState', `${keyPath} is missing beside ${pemPath}; put it back from a backup`);
   }
-  // The key goes first: a key that has no certificate yet was never used.
-  const made = issueAuthority({ commonName: authorityName(cloudId), nowMs, lifeMs: AUTHORITY_LIFE_MS, random });
-  await keep(keyPath, made.privateKey, random);
+  const asked = { commonName: authorityName(cloudId), nowMs, lifeMs: AUTHORITY_LIFE_MS, random };
+  // A key that lost its certificate gets another: what clients hold of the first one is good for it too.
+  const made = issueAuthority({
+    ...asked,
+    ...(privateKey === undefined ? {} : { privateKey: keyIn(privateKey, dir) }),
+  });
+  if (privateKey === undefined) await keep(keyPath, made.privateKey, random);
   await keep(pemPath, made.certificate, random);
   return made;
 }
 
 const authorityName = (cloudId: string): string => `${cloudId} CA`;
+
+function keyIn(privateKey: string, dir: string): KeyObject {
+  try {
+    return createPrivateKey(privateKey);
+  } catch (error) {
+    throw new CloudError(
+      'CorruptState',
+      `${dir}: ca.key can't be read: ${errorText(error)}; put it back from a backup`,
+      {
+        cause: error,
+      },
+    );
+  }
+}
 
 function checkPair(certificate: string, privateKey: string, dir: string): void {
   let belongs = false;

@@ -51,6 +51,18 @@ describe("the cloud's authority and its certificate", () => {
     ).toBe(true);
   });
 
+  it('stay the same to clients when its certificate is lost', async () => {
+    const before = await openAuthority(asked());
+    rmSync(file('ca.pem'));
+    const { certificates } = await certify();
+    const [pinned, server] = [new X509Certificate(before.certificate), new X509Certificate(certificates)];
+    expect(server.checkIssued(pinned) && server.verify(pinned.publicKey)).toBe(true);
+    expect(readFileSync(file('ca.key'), 'utf8')).toBe(before.privateKey);
+    rmSync(file('ca.pem'));
+    writeFileSync(file('ca.key'), 'junk');
+    await expect(openAuthority(asked())).rejects.toMatchObject({ code: 'CorruptState' });
+  });
+
   it('are refused when one half is missing or of another', async () => {
     await openAuthority(asked());
     const key = readFileSync(file('ca.key'), 'utf8');
