@@ -101,7 +101,12 @@ export async function runCli(argv: readonly string[], options: CliOptions = {}):
   options.interrupt?.addEventListener('abort', () => aborter.abort(new Interrupted('interrupted')), { once: true });
   const io: Io = {
     // Where nobody can make a folder: without a daemon a command works on the state itself.
-    env: { HOME: '/nowhere', NOVACTL_STATE_DIR: NO_STATE, ...(options.runDir && { NOVACTL_RUN_DIR: options.runDir }), ...options.env },
+    env: {
+      HOME: '/nowhere',
+      NOVACTL_STATE_DIR: NO_STATE,
+      ...(options.runDir && { NOVACTL_RUN_DIR: options.runDir }),
+      ...options.env,
+    },
     uid: 0,
     stdout,
     stderr,
