@@ -49,7 +49,17 @@ function cronCommand(words: readonly string[]): string {
 }
 
 function commandWords({ novactl, words }: MaintenancePlan, job: string): string[] {
-  return [novactl, 'maintain', job, '--cron', ...(JOB_WORDS[job as MaintenanceJob] ?? []), ...words];
+  // Whichever cloud that user works with by a context: the jobs are for this machine's.
+  return [
+    novactl,
+    'maintain',
+    job,
+    '--cron',
+    '--context',
+    'local',
+    ...(JOB_WORDS[job as MaintenanceJob] ?? []),
+    ...words,
+  ];
 }
 
 /** Fields of crontab(5). */

@@ -1,3 +1,5 @@
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
 import type { Clock } from '../base/clock.ts';
 import { CloudError } from '../base/errors.ts';
 import type { Logger } from '../base/logger.ts';
@@ -7,6 +9,9 @@ import { openFileStore, type FileStoreOptions } from '../adapters/store/file-sto
 import { createMemoryStore } from '../adapters/store/memory-store.ts';
 import type { Store } from '../ports/store.ts';
 import type { Config } from './config/schema.ts';
+
+/** A file in the state folder while `state restore` works on it. */
+export const UNFINISHED_RESTORE = 'restore-unfinished';
 
 export interface StoreParts {
   readonly clock: Clock;
@@ -24,6 +29,12 @@ export async function openStore(config: Config, parts: StoreParts): Promise<Stor
     throw new CloudError(
       'InvalidParameterCombination',
       'store.engine: memory forgets everything at the end, so it goes with drivers: simulated only',
+    );
+  }
+  if (existsSync(join(config.stateDir, UNFINISHED_RESTORE))) {
+    throw new CloudError(
+      'CorruptState',
+      `a restore into ${config.stateDir} was cut off: run novactl state restore again; what was there before is in its folder replaced-*`,
     );
   }
   // On a disk that is nearly full, ending an instance must still be possible: what records it may be written then.

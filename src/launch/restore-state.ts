@@ -1,4 +1,4 @@
-import { mkdir, readdir, rename } from 'node:fs/promises';
+import { mkdir, readdir, rename, rm } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { restoreSecret } from '../adapters/archive/file-archives.ts';
 import { readArchive } from '../adapters/archive/read-archive.ts';
@@ -10,15 +10,16 @@ import { SnapshotAdapter } from '../adapters/store/snapshot.ts';
 import { acquireStateLock } from '../adapters/store/state-lock.ts';
 import { Readable } from 'node:stream';
 import { isoTime, type Clock } from '../base/clock.ts';
-import { syncFolder } from '../base/durable-file.ts';
+import { syncFolder, writeDurably } from '../base/durable-file.ts';
 import { asCloudError, CloudError, errorText } from '../base/errors.ts';
 import { canonicalJson, toJson } from '../base/json.ts';
 import { silentLogger } from '../base/logger.ts';
-import type { Random } from '../base/random.ts';
+import { randomHex, type Random } from '../base/random.ts';
 import { KEYS } from '../domain/keys.ts';
 import type { RestoredRecord } from '../domain/maintenance.ts';
 import type { ArchiveFacts } from '../ports/state-archive.ts';
 import type { Entry, Store } from '../ports/store.ts';
+import { UNFINISHED_RESTORE } from './open-store.ts';
 
 /** The restored state goes on from a revision that the lost one can't have reached: nobody takes its news for old. */
 const REV_LEAP = 1_000_000;
@@ -64,8 +65,12 @@ export async function restoreState(options: RestoreOptions): Promise<Restored> {
   } as const;
   const lock = await acquireStateLock({ dir: stateDir, holder, name: 'store' });
   let movedTo: string | undefined;
+  const marker = join(stateDir, UNFINISHED_RESTORE);
   try {
     movedTo = await emptyFolder(options);
+    // From here on a state that was lost on the way must not be taken for a folder that never had one.
+    const mark = { mode: 0o600, tmpPath: join(stateDir, `.novactl-${randomHex(random, 8)}.tmp`) };
+    await writeDurably(marker, [Buffer.from(`${archive}\n`)], mark);
     for (const file of files) await restoreSecret(stateDir, file, random);
     if (facts.images > 0) await restoreImages(options);
     const snapshot = new SnapshotAdapter({ dir: stateDir, files: systemFiles, defer: (run) => clock.defer(run) });
@@ -83,6 +88,8 @@ export async function restoreState(options: RestoreOptions): Promise<Restored> {
     await snapshot.write({ rev, savedAt: isoTime(savedAtMs), entries, tokens: [] });
     // Before the lock is let go: a cloud that waits for it writes at once.
     const proven = await prove(options, records);
+    await rm(marker);
+    await syncFolder(stateDir);
     return { facts, rev: proven, ...(movedTo === undefined ? {} : { movedTo }) };
   } catch (error) {
     throw movedTo === undefined ? error : withPlace(error, movedTo);
@@ -98,9 +105,11 @@ function withPlace(error: unknown, movedTo: string): CloudError {
 
 async function emptyFolder({ archive, stateDir, force, clock }: RestoreOptions): Promise<string | undefined> {
   const holdsArchive = (name: string): boolean => `${archive}/`.startsWith(`${join(stateDir, name)}/`);
-  const there = (await readdir(stateDir)).filter((name) => !NO_STATE.test(name) && !holdsArchive(name));
+  const all = await readdir(stateDir);
+  const there = all.filter((name) => !NO_STATE.test(name) && !holdsArchive(name));
   if (there.length === 0) return undefined;
-  if (!force) {
+  // What a restore that was cut off left is moved aside too.
+  if (!force && !all.includes(UNFINISHED_RESTORE)) {
     const some = there.slice(0, 4).join(', ');
     throw new CloudError(
       'IncorrectState',
@@ -108,7 +117,8 @@ async function emptyFolder({ archive, stateDir, force, clock }: RestoreOptions):
     );
   }
   const time = isoTime(clock.nowMs()).replaceAll(/[-:]|\.\d{3}/g, '');
-  const aside = join(stateDir, `replaced-${time}`);
+  const earlier = all.filter((name) => name.startsWith(`replaced-${time}`)).length;
+  const aside = join(stateDir, `replaced-${time}${earlier === 0 ? '' : `-${earlier + 1}`}`);
   await mkdir(aside, { mode: 0o700 });
   for (const name of there) {
     await rename(join(stateDir, name), join(aside, name)).catch((error: unknown) => {

@@ -36,9 +36,14 @@ export class MaintainInstall extends BaseCommand {
       session.output.message(`${action === 'keep' ? 'is there already' : action}: ${path}`);
       if (action === 'write') session.output.data(text);
     }
-    if (flags.plan || steps.every(({ action }) => action === 'keep' || action === 'absent')) return;
-    await session.confirm(flags.remove ? 'remove them?' : 'write them?');
+    if (flags.plan) return;
     const live = flags.systemd && root === '/' && runsSystemd();
+    if (steps.every(({ action }) => action === 'keep' || action === 'absent')) {
+      // The files may be there from an attempt that ended before its timers were on.
+      if (live && !flags.remove) await this.#systemctl('enable', '--now');
+      return;
+    }
+    await session.confirm(flags.remove ? 'remove them?' : 'write them?');
     await this.#around(live, flags.remove, () => applyInstall(steps));
     this.#sayMore(session, flags, { live, hasCron: hasCron() });
   }

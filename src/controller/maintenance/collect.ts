@@ -37,7 +37,8 @@ async function collectUploads({ cloud, plan }: JobTools, report: JobReport): Pro
   const isNamed = (key: string): boolean =>
     store.range<ImageRecord>(PREFIX.image).some(({ value }) => value.blobKey === key);
   for (const { key, sizeBytes, storedAtMs } of await blobs.list('upload/')) {
-    const ageMs = Math.abs(clock.nowMs() - (storedAtMs ?? clock.nowMs()));
+    // One of the future is as old as the clock was set back: it may be on its way to its image.
+    const ageMs = clock.nowMs() - (storedAtMs ?? clock.nowMs());
     if (ageMs < policy.uploadKeepMs || isNamed(key)) continue;
     const what = `${key} (${humanBytes(sizeBytes)}, ${humanDuration(ageMs)} old), which became no image`;
     if (!plan) await blobs.delete(key);

@@ -1,8 +1,9 @@
 import { createServer } from 'node:https';
-import { isIPv6, type AddressInfo } from 'node:net';
+import { isIPv6, type AddressInfo, type Socket } from 'node:net';
 import fastify from 'fastify';
 import type { FastifyInstance } from 'fastify';
 import { CloudError, errorText } from '../../../base/errors.ts';
+import { ConnectionCounter } from '../connection-counter.ts';
 import type { Authenticator } from '../signature/authenticator.ts';
 import { AdminRoutes, BODY_MAX_BYTES, type AdminRoutesOptions } from './admin-routes.ts';
 
@@ -10,6 +11,8 @@ import { AdminRoutes, BODY_MAX_BYTES, type AdminRoutesOptions } from './admin-ro
 export const HTTPS_LIMITS = {
   /** Of one listener; more are refused at once. */
   connections: 1024,
+  /** Of one address: what several administrators behind one translator need, and far from all. */
+  connectionsPerSource: 256,
   /** All headers of a request together. */
   headerBytes: 16_384,
   headerCount: 100,
@@ -61,6 +64,8 @@ export class AdminHttpsServer {
       connectionsCheckingInterval: checkEveryMs,
     });
     this.#server.maxConnections = HTTPS_LIMITS.connections;
+    const counter = new ConnectionCounter(HTTPS_LIMITS.connectionsPerSource);
+    this.#server.on('connection', (socket: Socket) => counter.admit(socket, socket.remoteAddress ?? ''));
     this.#server.maxHeadersCount = HTTPS_LIMITS.headerCount;
     // Until a request has come, node's own limit for its headers does not run either.
     this.#server.setTimeout(headersMs);

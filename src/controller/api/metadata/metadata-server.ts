@@ -6,6 +6,7 @@ import type { Clock } from '../../../base/clock.ts';
 import { CloudError, errorText } from '../../../base/errors.ts';
 import type { Logger } from '../../../base/logger.ts';
 import type { Random } from '../../../base/random.ts';
+import { ConnectionCounter } from '../connection-counter.ts';
 import type { MetadataAnswer } from './metadata-answer.ts';
 import { answerMetadata } from './metadata-answer.ts';
 import type { MetadataView } from './metadata-view.ts';
@@ -72,7 +73,7 @@ class HttpMetadataServer implements MetadataServer {
   readonly #parts: MetadataServerParts;
   readonly #tokens: SessionTokens;
   readonly #server: Server;
-  readonly #connections = new Map<string, number>();
+  readonly #connections = new ConnectionCounter(METADATA_LIMITS.connectionsPerSource);
   readonly #handedOver = new Map<Duplex, Source>();
 
   constructor(parts: MetadataServerParts) {
@@ -91,7 +92,7 @@ class HttpMetadataServer implements MetadataServer {
     );
     this.#server.maxConnections = METADATA_LIMITS.connections;
     this.#server.timeout = METADATA_LIMITS.idleTimeoutMs;
-    this.#server.on('connection', (socket) => this.#count(socket));
+    this.#server.on('connection', (socket) => this.#admit(socket));
   }
 
   start(): Promise<{ port: number }> {
@@ -140,17 +141,9 @@ class HttpMetadataServer implements MetadataServer {
     return this.#handedOver.get(socket) ?? { address: addressOf(socket) };
   }
 
-  #count(socket: Socket): void {
+  #admit(socket: Socket): void {
     const { address, hostId } = this.#sourceOf(socket);
-    const source = `${hostId ?? ''}/${address}`;
-    const count = (this.#connections.get(source) ?? 0) + 1;
-    this.#connections.set(source, count);
-    socket.on('close', () => {
-      const left = (this.#connections.get(source) ?? 1) - 1;
-      if (left > 0) this.#connections.set(source, left);
-      else this.#connections.delete(source);
-    });
-    if (count > METADATA_LIMITS.connectionsPerSource) socket.destroy();
+    this.#connections.admit(socket, `${hostId ?? ''}/${address}`);
   }
 
   /** Answers when the request is read to its end, so that no body is taken for the next request. */

@@ -21,6 +21,8 @@ import { SystemClock } from '../../../../src/base/clock.ts';
 import { sha256Hex } from '../../../../src/base/ids.ts';
 import { silentLogger } from '../../../../src/base/logger.ts';
 import { SeededRandom } from '../../../../src/base/random.ts';
+import { loadConfig } from '../../../../src/launch/config/load-config.ts';
+import { openStore } from '../../../../src/launch/open-store.ts';
 import { restoreState } from '../../../../src/launch/restore-state.ts';
 import type { ArchiveFacts } from '../../../../src/ports/state-archive.ts';
 import type { Entry } from '../../../../src/ports/store.ts';
@@ -235,6 +237,12 @@ describe('a restore', () => {
     await expect(restore(badPath, true)).rejects.toThrow(/the state that was there is in .*replaced-/);
     const [aside = ''] = readdirSync(join(dir, 'new')).filter((name) => name.startsWith('replaced-'));
     expect(readdirSync(join(dir, 'new', aside))).toContain('replica.json');
+    // Nobody takes the folder for one that never had a state; the next restore does not ask for force.
+    const { config } = loadConfig({ env: { NOVACTL_STATE_DIR: join(dir, 'new') }, uid: 0, readFile: () => undefined });
+    const parts = { clock, random, logger: silentLogger, onPoison: () => undefined };
+    await expect(openStore(config, parts)).rejects.toMatchObject({ code: 'CorruptState' });
+    await restore(path);
+    await (await openStore(config, parts)).close();
   });
 
   it('refuses a folder that a cloud is using', async () => {
