@@ -13,6 +13,8 @@ import type { Draft } from '../state/draft.ts';
 
 /** Among so many best hosts one is picked at random, so that deciders in several processes rarely meet on one. */
 const PICK_AMONG = 4;
+/** Of 100; who is further from the best is not among them: instances spread also over two hosts. */
+const AS_GOOD_AS_BEST = 0.01;
 /** One call spreads over so many hosts: each is a key in its transaction, which has room for 100 (see INSTANCES_PER_TXN). */
 const HOSTS_PER_CALL = 40;
 
@@ -104,7 +106,7 @@ function place(hosts: readonly Candidate[], { policy, random }: Context, demand:
   return { hostIds, used, candidates: now };
 }
 
-/** The index of one of the PICK_AMONG best (the lowest weight that got in is pushed out by a better one); undefined: none fits. */
+/** The index of one of the PICK_AMONG best that are equally good (the lowest weight that got in is pushed out by a better one); undefined: none fits. */
 function pick(
   weights: readonly (number | undefined)[],
   random: Random,
@@ -120,7 +122,8 @@ function pick(
     best.splice(at, 0, index);
     if (best.length > PICK_AMONG) best.pop();
   }
-  return best[randomBelow(random, best.length)];
+  const good = best.filter((index) => weightAt(index) >= weightAt(best[0]) - AS_GOOD_AS_BEST);
+  return good[randomBelow(random, good.length)];
 }
 
 function noRoom({ hostIds, candidates: hosts }: Placed, { policy }: Context, demand: Demand, min: number): CloudError {

@@ -103,7 +103,8 @@ describe.skipIf(missing !== undefined)(
       expect((await h1.domains()).get('one')).toBe('shut off');
       expect(await h1.login()).toEqual(before);
       expect(await h1.ok('cat', '/proc/sys/kernel/random/boot_id')).not.toBe(boot);
-      expect((await ssh(h1, 'root', 'cat', '/var/lib/novactl-host/one.xml')).stdout).toBe(domainXml('one'));
+      const kept = await ssh(h1, 'root', 'cat', '/var/lib/novactl-host/one.xml');
+      expect(kept).toMatchObject({ code: 0, stdout: domainXml('one') });
       await h1.ok('virsh', '-q', '-c', 'qemu:///system', 'start', 'one');
       expect(existsSync(h1.onDisk('var/lib/novactl-host/one.log'))).toBe(true);
     });
