@@ -1,14 +1,15 @@
 import { CloudError } from '../base/errors.ts';
 import type { HostShell } from '../ports/host-shell.ts';
+import { GIB } from '../base/units.ts';
 import { parseRoutes, ROUTES_ARGV } from '../workers/drivers/host-check/network-facts.ts';
+import { diskArgv, parseDisk } from '../workers/drivers/host-check/room.ts';
 
 /** Free space where disks will live, in whole GiB; looks at the nearest folder that exists, and makes none. */
 export async function freeDiskGib(shell: HostShell, path: string): Promise<number> {
-  for (let at = path; ; at = at.slice(0, at.lastIndexOf('/')) || '/') {
-    const { exitCode, stdout } = await shell.exec(['df', '--output=avail', '-B1', at]);
-    if (exitCode === 0) return Math.floor(Number(stdout.trim().split('\n').at(-1)) / 1024 ** 3);
-    if (at === '/') throw new CloudError('HostError', `df does not work on ${shell.name}`);
-  }
+  const { exitCode, stdout } = await shell.exec(diskArgv(path));
+  const room = exitCode === 0 ? parseDisk(stdout) : undefined;
+  if (room === undefined) throw new CloudError('HostError', `df does not work on ${shell.name}`);
+  return Math.floor(room.freeBytes / GIB);
 }
 
 /** Memory of the machine. libvirt's own figure leaves out memory that was plugged in later. */

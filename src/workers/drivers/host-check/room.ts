@@ -10,13 +10,19 @@ export function diskArgv(hostDir: string): string[] {
   return ['sh', '-c', script, 'sh', hostDir];
 }
 
-/** Reads the two lines of `df --output=avail,target -B1`. */
+/** Reads the two lines of `df --output=avail,target -B1`; undefined when they are something else. */
+export function parseDisk(stdout: string): { readonly freeBytes: number; readonly target: string } | undefined {
+  const [, avail, target = '/'] = /^\s*(\d+)\s+(\S.*)$/m.exec(stdout) ?? [];
+  return avail === undefined ? undefined : { freeBytes: Number(avail), target };
+}
+
+/** Of what diskArgv printed. */
 export function judgeDisk(stdout: string, hostDir: string): Verdict {
-  const [, avail, target] = /^\s*(\d+)\s+(\S.*)$/m.exec(stdout) ?? [];
-  if (avail === undefined) return fail(`df does not say how much is free for ${hostDir}`, `df -h ${hostDir}`);
-  const bytes = Number(avail);
-  const seen = `${humanBytes(bytes)} free for ${hostDir} (on ${target ?? '/'})`;
-  const mend = `make room on ${target ?? '/'}, or mount a larger file system at ${hostDir}`;
+  const room = parseDisk(stdout);
+  if (room === undefined) return fail(`df does not say how much is free for ${hostDir}`, `df -h ${hostDir}`);
+  const { freeBytes: bytes, target } = room;
+  const seen = `${humanBytes(bytes)} free for ${hostDir} (on ${target})`;
+  const mend = `make room on ${target}, or mount a larger file system at ${hostDir}`;
   if (bytes < DISK.failBelow) return fail(seen, mend);
   return bytes < DISK.warnBelow ? warn(seen, mend) : ok(seen);
 }
