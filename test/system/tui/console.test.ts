@@ -1,9 +1,10 @@
 import { execFileSync } from 'node:child_process';
-import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { ensureLibvirtd } from '../../support/libvirtd.ts';
 import { libvirtdMissing } from '../../support/private-libvirtd.ts';
+import { guardedProcesses } from '../../support/guarded-processes.ts';
 import { NOVACTL, TestCloud, type InstanceRow } from '../../support/test-cloud.ts';
 import { Tmux } from '../../support/tmux.ts';
 import { until } from '../../support/until.ts';
@@ -87,23 +88,6 @@ async function attach(terminal: Tmux, ...words: string[]): Promise<void> {
   terminal.keys('Enter');
   terminal.command(`echo ${word.slice(0, 5)}''${word.slice(5)}`);
   await terminal.see(new RegExp(`^${word}`, 'm'), 30_000);
-}
-
-/** The processes below the terminal's shell: the guard, and node. */
-function processes(terminal: Tmux): { guard: number; node: number } {
-  const below = (parent: number): number => {
-    for (const name of readdirSync('/proc').filter((entry) => /^\d+$/.test(entry))) {
-      try {
-        const [, rest = ''] = readFileSync(`/proc/${name}/stat`, 'utf8').split(') ');
-        if (rest.split(' ')[1] === String(parent)) return Number(name);
-      } catch {
-        // It ended meanwhile.
-      }
-    }
-    throw new Error(`nothing runs below ${parent}`);
-  };
-  const guard = below(terminal.shellPid());
-  return { guard, node: below(guard) };
 }
 
 /** A test that failed leaves its console open: it must not be the next one's. */
@@ -218,7 +202,7 @@ describe('instance console in a terminal, on a real guest', () => {
     { timeout: 90_000 },
     async (name, whom, says) => {
       await attach(one, `NODE_OPTIONS=--import=${thrower}`);
-      process.kill(processes(one)[whom], name);
+      process.kill(guardedProcesses(one.shellPid())[whom], name);
       await one.see(says);
       await expectUsable(one);
       await until(async () => (await piped('\r')).code === 0, {

@@ -1,7 +1,8 @@
 import { execFileSync } from 'node:child_process';
-import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { guardedProcesses } from '../../support/guarded-processes.ts';
 import { NOVACTL, TestCloud, type InstanceRow } from '../../support/test-cloud.ts';
 import { Tmux } from '../../support/tmux.ts';
 import { until } from '../../support/until.ts';
@@ -61,23 +62,6 @@ beforeEach(async (context) => {
 async function start(...words: string[]): Promise<void> {
   tmux.command(`clear; ${words.join(' ')} ${NOVACTL} dashboard`.replace('clear;  ', 'clear; '));
   await tmux.see(/\[1 overview\][\s\S]*hosts\s+1 up/);
-}
-
-/** The node process of the dashboard, and its guard: below the shell of the terminal. */
-function processes(): { guard: number; node: number } {
-  const below = (parent: number): number => {
-    for (const name of readdirSync('/proc').filter((entry) => /^\d+$/.test(entry))) {
-      try {
-        const [, rest = ''] = readFileSync(`/proc/${name}/stat`, 'utf8').split(') ');
-        if (rest.split(' ')[1] === String(parent)) return Number(name);
-      } catch {
-        // It ended meanwhile.
-      }
-    }
-    throw new Error(`nothing runs below ${parent}`);
-  };
-  const guard = below(tmux.shellPid());
-  return { guard, node: below(guard) };
 }
 
 /** A test that failed leaves its dashboard on the screen: it must not be the next one's. */
@@ -227,7 +211,7 @@ describe('the dashboard in a terminal [real]', () => {
     ['SIGUSR2', 'node', 'novactl: thrown on purpose'],
   ] as const)('gives the terminal back after %s to the %s [real]', async (signal, who, said) => {
     await start(`NODE_OPTIONS="--import ${thrower}"`);
-    const before = processes();
+    const before = guardedProcesses(tmux.shellPid());
     process.kill(before[who], signal);
     await until(() => !tmux.modes().alternate, { what: 'the alternate screen is left' });
     await tmux.see(said);
