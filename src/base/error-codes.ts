@@ -60,6 +60,8 @@ export const ERROR_TABLE = {
   Timeout: row(504, 8, true),
   LockBusy: row(409, 9, true),
   StaleEpoch: row(409, 5),
+  NotOwner: row(503, 7, true),
+  StateHeld: row(503, 7),
   PartlyDone: row(500, 10),
   Unreachable: row(409, 11),
   PlanStale: row(409, 12),

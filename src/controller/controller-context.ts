@@ -8,6 +8,7 @@ import type { Sealer } from '../ports/sealer.ts';
 import type { StateArchives } from '../ports/state-archive.ts';
 import type { Store } from '../ports/store.ts';
 import type { Observations } from './hosts/observations.ts';
+import type { Ownership } from './hosts/ownership.ts';
 import type { WorkerDirectory } from './hosts/worker-directory.ts';
 import type { JobInput, JobReport, Reconcilers } from './maintenance/report.ts';
 
@@ -74,6 +75,8 @@ export interface ControllerContext {
   readonly process: ProcessFacts;
   readonly observations: Observations;
   readonly workers: WorkerDirectory;
+  /** In a process that is no controller: of nothing. */
+  readonly ownership: Ownership;
   readonly archives: StateArchives;
   readonly maintenance: Maintenance;
   /** False: this process does not look at the host, so that its silence means nothing. Absent: it looks at all. */

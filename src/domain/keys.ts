@@ -17,6 +17,12 @@ export const KEYS = {
   /** Which host record a machine has. */
   hostTransport: (transport: HostTransport) => `host-transport/${transport.kind}${machineOf(transport)}`,
   assign: (role: string, hostId: string) => `assign/${role}/${hostId}`,
+  /** Which controller reconciles a host. */
+  own: (hostId: string) => `own/${hostId}`,
+  /** Goes when the process does: it is written with a lease. */
+  alive: (role: string, serviceId: string) => `alive/${role}/${serviceId}`,
+  /** What an administrator has decided about a process. */
+  service: (serviceId: string) => `service/${serviceId}`,
   capacity: (hostId: string) => `capacity/${hostId}`,
   type: (name: string) => `type/${name}`,
   image: (id: string) => `image/${id}`,
@@ -36,6 +42,8 @@ export const KEYS = {
   maintenance: (job: string) => `maintain/job/${job}`,
   maintenancePause: 'maintain/pause',
   restored: 'restored',
+  /** While it is there nothing is changed anywhere: the store was restored from an older copy, and nobody has adopted it yet. */
+  held: 'held',
   token: (projectId: string, name: string, token: string) => `token/${projectId}/${name}/${token}`,
 } as const;
 
@@ -43,6 +51,10 @@ export const PREFIX = {
   project: 'project/',
   accessKey: 'access-key/',
   host: 'host/',
+  own: 'own/',
+  assign: 'assign/',
+  aliveControllers: 'alive/controller/',
+  service: 'service/',
   capacity: 'capacity/',
   type: 'type/',
   image: 'image/',

@@ -115,6 +115,43 @@ export interface AssignRecord {
   readonly epoch: number;
 }
 
+/**
+ * Which controller reconciles a host. Guarded in every transaction that is made for the host, so that one that was paused and overtaken writes
+ * nothing. Not leased: it may be taken over, with the next epoch, when `alive/controller/<controllerId>` is gone or holds another session.
+ */
+export interface OwnRecord {
+  readonly v: 1;
+  readonly controllerId: string;
+  /** Of the controller's process. */
+  readonly session: string;
+  readonly epoch: number;
+}
+
+/** `alive/<role>/<serviceId>`. */
+export interface AliveRecord {
+  readonly v: 1;
+  readonly session: string;
+}
+
+/** What an administrator has decided about a process; absent: nothing. */
+export interface ServiceRecord {
+  readonly v: 1;
+  readonly serviceId: string;
+  /** disabled: it gets nothing new; draining: and what it has is moved to others. */
+  readonly state: 'enabled' | 'disabled' | 'draining';
+  readonly reason?: string;
+  readonly atMs: number;
+}
+
+/** The cloud waits for somebody to adopt a restored store (`novactl state adopt`). */
+export interface HeldRecord {
+  readonly v: 1;
+  readonly sinceMs: number;
+  readonly reason: string;
+  readonly knownRev: number;
+  readonly rev: number;
+}
+
 /** What is claimed of a host; one key a host, changed with the instance that claims it. */
 export interface CapacityRecord {
   readonly v: 1;

@@ -11,6 +11,7 @@ import { waitForReports } from '../controller/hosts/wait-for-report.ts';
 import { PREFIX } from '../domain/keys.ts';
 import type { HostRecord } from '../domain/records.ts';
 import { Gateway } from '../controller/api/gateway.ts';
+import { SoleOwnership } from '../controller/hosts/ownership.ts';
 import { Observations } from '../controller/hosts/observations.ts';
 import { MaintenanceRuns } from '../controller/maintenance/maintenance-runs.ts';
 import { WorkerDirectory } from '../controller/hosts/worker-directory.ts';
@@ -98,6 +99,7 @@ export function controllerContext(
     }),
     maintenance: new MaintenanceRuns({ random, clock }),
     workers: new WorkerDirectory({ store, bus, clock, logger, cloudId, ...(wanted && { wanted }) }),
+    ownership: new SoleOwnership(WORKER_ID, () => store.count(PREFIX.host)),
     ...(wanted && { looksAt: wanted }),
   };
 }

@@ -296,8 +296,42 @@ export const WorkerHello = z.object({
 });
 export type WorkerHello = z.output<typeof WorkerHello>;
 
+/**
+ * Every process says this of itself every few seconds, by fanout on `reports`. It is the whole of what is known about processes; whether a
+ * controller may own hosts is not decided by it, but by its lease.
+ */
+export const ServiceHello = z.object({
+  v: z.literal(1),
+  serviceId: z.string(),
+  session: z.string(),
+  roles: z.array(z.string()),
+  version: z.string(),
+  machine: z.string(),
+  pid: z.int(),
+  startedAtMs: z.number(),
+  atMs: z.number(),
+  state: z.enum(['starting', 'ready', 'draining']),
+  /** Why it is not well. */
+  problem: z.string().optional(),
+  store: z.object({ engine: z.string(), rev: z.int(), keys: z.int(), staleMs: z.number().optional() }).optional(),
+  bus: z.object({ engine: z.string(), waiting: z.int(), handling: z.int() }),
+  /** Hosts that it reconciles (controller). */
+  owns: z.int().optional(),
+  /** Hosts that it has open (worker). */
+  opens: z.int().optional(),
+  /** Instances that wait to be looked at (controller). */
+  depth: z.int().optional(),
+});
+export type ServiceHello = z.output<typeof ServiceHello>;
+
 export const TOPIC = {
+  /** Calls that any controller may take: operations, outcomes. */
   controller: 'controller',
+  /** Calls for one controller: outcomes of hosts that it owns. */
+  controllerOf: (id: string): string => `controller.${id}`,
+  /** Calls that any process with the api role may take: metadata for guests. */
+  api: 'api',
   worker: (id: string): string => `worker.${id}`,
+  /** Fanout to every controller and api: host reports, progress, hellos. Facts that are repeated, so that one may be lost. */
   reports: 'reports',
 } as const;

@@ -47,7 +47,20 @@ export interface Bus {
   /** Takes the fanouts of the topic. */
   subscribe(topic: string, handlers: HandlerTable): Promise<Subscription>;
   deadLetters(): Promise<DeadLetter[]>;
+  health(): BusHealth;
   close(): Promise<void>;
+}
+
+export interface BusHealth {
+  readonly engine: 'memory' | 'rabbitmq';
+  readonly ok: boolean;
+  /** Why not ok. */
+  readonly problem?: string;
+  /** By the monotonic clock: since then everything that was sent to this process could arrive. Silence before it means nothing. */
+  readonly listeningSinceMs: number;
+  /** Messages that wait in this process, and those being handled here. */
+  readonly waiting: number;
+  readonly handling: number;
 }
 
 export interface DeadLetter {

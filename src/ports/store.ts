@@ -16,6 +16,24 @@ export type Guard =
 export interface Put {
   readonly key: string;
   readonly value: Json;
+  /** The key goes with this lease. Only for keys under STORE_LIMITS.leasedPrefix, and a lease of this very store. */
+  readonly lease?: Lease;
+}
+
+/**
+ * Says that a process lives. Its keys are deleted when it is closed, or `ttlMs` after the process has died or can't reach the store any more.
+ */
+export interface Lease {
+  readonly id: string;
+  /**
+   * By this process's own monotonic clock two thirds of the time since the last renewal are not over. Whoever acts for what the lease stands for
+   * asks this first: after a pause the answer is no before anybody else could take over.
+   */
+  readonly fresh: boolean;
+  /** Aborted when the store says that the lease is over; a new one is needed. */
+  readonly lost: AbortSignal;
+  /** Deletes its keys. */
+  close(): Promise<void>;
 }
 
 export interface Txn {
@@ -68,6 +86,22 @@ export interface StoreHealth {
   readonly keys: number;
   /** Why not ok. */
   readonly problem?: string;
+  /** Reads may be this much behind what others have committed; absent: they are not. */
+  readonly staleMs?: number;
+  /**
+   * The store behind this one is not the one that was followed before: it was restored from an older copy, or replaced. Stays until
+   * `acceptHistory`.
+   */
+  readonly restored?: RestoredStore;
+}
+
+export interface RestoredStore {
+  readonly sinceMs: number;
+  /** What gave it away, for a person. */
+  readonly reason: string;
+  /** The last revision that was known before, and the one that it has now. */
+  readonly knownRev: number;
+  readonly rev: number;
 }
 
 /**
@@ -85,11 +119,14 @@ export interface Store extends Replica {
   latest<T = Json>(key: string): Entry<T> | undefined;
   /** After it resolves, reads see everything that was committed anywhere before the call. */
   barrier(): Promise<void>;
+  /** A new lease. Errors: 'Unavailable'. */
+  lease(ttlMs: number): Promise<Lease>;
   health(): StoreHealth;
   close(): Promise<void>;
 }
 
 export const STORE_LIMITS = {
+  leasedPrefix: 'alive/',
   opsPerTxn: 100,
   valueBytes: 64 * 1024,
   keyBytes: 512,

@@ -6,6 +6,7 @@ import { type Random, randomHex } from '../../base/random.ts';
 import { strictJson } from '../../base/strict-json.ts';
 import {
   type Bus,
+  type BusHealth,
   BUS_LIMITS,
   type DeadLetter,
   type HandlerTable,
@@ -55,6 +56,7 @@ class MemoryBus implements Bus {
   /** By message id: the newest BUS_LIMITS.deadLetters. */
   readonly #dead = new Map<string, DeadLetter>();
   readonly #name: string;
+  readonly #sinceMs: number;
   #sequence = 0;
   #closing: Promise<void> | undefined;
 
@@ -64,6 +66,7 @@ class MemoryBus implements Bus {
     this.#limits = { ...BUS_LIMITS, ...limits };
     this.#carrier = { clock, random, faults };
     this.#name = randomHex(random, 12);
+    this.#sinceMs = clock.monotonicMs();
   }
 
   async call(topic: string, type: string, body: Json, { timeoutMs }: { timeoutMs: number }): Promise<Json | undefined> {
@@ -144,6 +147,25 @@ class MemoryBus implements Bus {
         queues.delete(queue);
         return subscription.close();
       },
+    };
+  }
+
+  health(): BusHealth {
+    let waiting = 0;
+    let held = 0;
+    for (const topic of this.#topics.values()) {
+      waiting += topic.queue.waiting;
+      held += topic.held;
+    }
+    const handling = Math.max(0, held - waiting);
+    const closed = this.#closing === undefined ? {} : { problem: 'the bus is closed' };
+    return {
+      engine: 'memory',
+      ok: this.#closing === undefined,
+      ...closed,
+      listeningSinceMs: this.#sinceMs,
+      waiting,
+      handling,
     };
   }
 

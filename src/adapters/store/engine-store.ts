@@ -1,7 +1,8 @@
 import { CloudError } from '../../base/errors.ts';
 import type { Json } from '../../base/json.ts';
-import type { Change, Entry, RangeOptions, Store, StoreHealth, Txn, TxnResult } from '../../ports/store.ts';
+import type { Change, Entry, Lease, RangeOptions, Store, StoreHealth, Txn, TxnResult } from '../../ports/store.ts';
 import type { CommitLine } from './commit-line.ts';
+import { LocalLease } from './local-leases.ts';
 import type { ReplicaMap } from './replica-map.ts';
 
 export interface EngineParts {
@@ -19,6 +20,7 @@ export class EngineStore implements Store {
   readonly #parts: EngineParts;
   readonly #replica: ReplicaMap;
   readonly #line: CommitLine;
+  #leases = 0;
   #closing: Promise<void> | undefined;
 
   constructor(parts: EngineParts) {
@@ -56,7 +58,13 @@ export class EngineStore implements Store {
   }
 
   txn(txn: Txn): Promise<TxnResult> {
+    for (const { lease, key } of txn.puts ?? []) if (lease instanceof LocalLease) lease.note(key);
     return this.#line.submit(txn);
+  }
+
+  lease(): Promise<Lease> {
+    this.#leases += 1;
+    return Promise.resolve(new LocalLease({ id: `local-${this.#leases}`, txn: (txn) => this.txn(txn) }));
   }
 
   barrier(): Promise<void> {

@@ -3,7 +3,7 @@ import type { Clock } from '../../base/clock.ts';
 import { CloudError, errorText } from '../../base/errors.ts';
 import type { Json } from '../../base/json.ts';
 import type { Logger } from '../../base/logger.ts';
-import type { Change, Entry, RangeOptions, Store, StoreHealth, TxnResult } from '../../ports/store.ts';
+import type { Change, Entry, Lease, RangeOptions, Store, StoreHealth, TxnResult } from '../../ports/store.ts';
 import { systemFiles } from './file-port.ts';
 import { FolderReader } from './folder-reader.ts';
 import { segmentRevs } from './journal.ts';
@@ -108,6 +108,10 @@ class ReadOnlyStore implements Store {
     // A look under way may have passed the place where the newest is.
     await this.#looking?.catch(() => undefined);
     await this.#look();
+  }
+
+  lease(): Promise<Lease> {
+    return Promise.reject(new CloudError('Unavailable', 'this process only reads the state'));
   }
 
   health(): StoreHealth {

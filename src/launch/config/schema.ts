@@ -112,6 +112,50 @@ const instances = z.strictObject({
   maxAttempts: whole(1, 100).default(5).describe('tries of one step before an instance is given up'),
 });
 
+/** What a process can be. */
+export const ROLES = ['api', 'controller', 'worker'] as const;
+export type Role = (typeof ROLES)[number];
+
+const optionalFile = path.or(z.literal('', 'must be an absolute path, or empty')).default('');
+
+const etcd = z.strictObject({
+  endpoints: z
+    .array(
+      z
+        .string()
+        .regex(/^https?:\/\/[^/\s]+:\d{1,5}$/, { message: 'must be addresses like https://etcd1.example.org:2379' }),
+    )
+    .max(9, 'must be at most 9 addresses')
+    .default([])
+    .describe('etcd servers; with https the connection is TLS. Plain http is for loopback addresses only'),
+  prefix: z
+    .string()
+    .regex(/^[a-z0-9][a-z0-9/-]{0,62}\/$/, 'must be lower-case letters, digits, "-" and "/", with "/" at the end')
+    .default('novactl/')
+    .describe("the keys of this cloud begin with it; no other program's may"),
+  caFile: optionalFile.describe("authority of the servers' certificates; empty: the system's"),
+  certFile: optionalFile.describe('certificate of this client; empty: none'),
+  keyFile: optionalFile.describe('its private key'),
+});
+
+const rabbitmq = z.strictObject({
+  endpoints: z
+    .array(
+      z
+        .string()
+        .regex(/^amqps?:\/\/[^/@\s]+:\d{1,5}$/, { message: 'must be addresses like amqps://mq1.example.org:5671' }),
+    )
+    .max(9, 'must be at most 9 addresses')
+    .default([])
+    .describe('RabbitMQ servers; with amqps the connection is TLS. Plain amqp is for loopback addresses only'),
+  vhost: z.string().min(1, 'must not be empty').default('novactl').describe('virtual host'),
+  user: z.string().min(1, 'must not be empty').default('novactl').describe('user'),
+  passwordFile: optionalFile.describe('file with its password; empty: none, for certificates'),
+  caFile: optionalFile.describe("authority of the servers' certificates; empty: the system's"),
+  certFile: optionalFile.describe('certificate of this client; empty: none'),
+  keyFile: optionalFile.describe('its private key'),
+});
+
 /**
  * The whole configuration. Every key has a default and a description; man/novactl.yaml.5 and `novactl config show` are made from this.
  * The two folders are the system's here; for a user who is not root the loader puts that user's own in their place.
@@ -169,9 +213,67 @@ export const ConfigSchema = z.strictObject({
     .prefault({}),
   store: z
     .strictObject({
-      engine: oneOf('file', 'memory')
+      engine: oneOf('file', 'etcd', 'memory')
         .default('file')
-        .describe('where the state is kept; memory forgets it at the end and goes with simulated drivers only'),
+        .describe(
+          'where the state is kept: in files of this machine, or in etcd for several; memory forgets it at the end and goes with simulated drivers only',
+        ),
+      etcd: etcd.prefault({}),
+    })
+    .prefault({}),
+  bus: z
+    .strictObject({
+      engine: oneOf('memory', 'rabbitmq')
+        .default('memory')
+        .describe('how the parts speak to each other: within one process, or over RabbitMQ'),
+      rabbitmq: rabbitmq.prefault({}),
+    })
+    .prefault({}),
+  roles: z
+    .array(oneOf(...ROLES))
+    .min(1, 'must name at least one role')
+    .default([...ROLES])
+    .describe('what novactl serve does in this process'),
+  node: z
+    .strictObject({
+      name: name
+        .or(z.literal('', 'must be a name in lower case, or empty'))
+        .default('')
+        .describe("name of this process among the cloud's, kept over restarts; empty: the machine's host name"),
+    })
+    .prefault({}),
+  worker: z
+    .strictObject({
+      kinds: z
+        .array(oneOf('compute', 'network'))
+        .min(1, 'must name at least one kind')
+        .default(['compute', 'network'])
+        .describe('what a worker does for hosts'),
+    })
+    .prefault({}),
+  secretsDir: path
+    .or(z.literal('', 'must be an absolute path, or empty'))
+    .default('')
+    .describe(
+      'folder (mode 0700) of what all processes of the cloud share: seal key, SSH key, authority; empty: the state folder. Copied to each machine',
+    ),
+  blobs: z
+    .strictObject({
+      dir: path
+        .or(z.literal('', 'must be an absolute path, or empty'))
+        .default('')
+        .describe('folder of image bytes, the same for all processes; empty: the folder blobs in the state folder'),
+    })
+    .prefault({}),
+  metrics: z
+    .strictObject({
+      listen: z
+        .string()
+        .refine((text) => text === '' || readListen(text) !== undefined, {
+          message: 'must be an address with a port like 127.0.0.1:9773, or empty',
+        })
+        .default('')
+        .describe('address for metrics, liveness and readiness by HTTP, such as 127.0.0.1:9773; empty: none'),
     })
     .prefault({}),
   drivers: oneOf('real', 'simulated')
