@@ -70,7 +70,6 @@ describe('keys', () => {
         KEYS.interfaceName('nvt'),
         KEYS.userData('i-1'),
       ],
-      KEYS.assign('compute', 'h-1'),
     ];
     const all = [...Object.values(samples), ...others];
     for (const [name, prefix] of Object.entries(PREFIX)) {
