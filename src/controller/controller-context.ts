@@ -4,6 +4,7 @@ import type { Random } from '../base/random.ts';
 import type { PlacementPolicy } from '../domain/placement.ts';
 import type { Blobs } from '../ports/blobs.ts';
 import type { Bus } from '../ports/bus.ts';
+import type { Metrics } from '../ports/metrics.ts';
 import type { Sealer } from '../ports/sealer.ts';
 import type { StateArchives } from '../ports/state-archive.ts';
 import type { Store } from '../ports/store.ts';
@@ -70,6 +71,7 @@ export interface ControllerContext {
   readonly clock: Clock;
   readonly random: Random;
   readonly logger: Logger;
+  readonly metrics: Metrics;
   readonly policy: ControllerPolicy;
   readonly cloudId: string;
   readonly process: ProcessFacts;

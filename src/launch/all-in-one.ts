@@ -21,6 +21,8 @@ import { createMemoryBus } from '../adapters/bus/memory-bus.ts';
 import type { Blobs } from '../ports/blobs.ts';
 import type { Bus } from '../ports/bus.ts';
 import type { OpenHostDrivers } from '../ports/host-drivers.ts';
+import type { Metrics } from '../ports/metrics.ts';
+import { NO_METRICS } from '../ports/metrics.ts';
 import type { HostReach } from '../ports/host-reach.ts';
 import type { Sealer } from '../ports/sealer.ts';
 import type { Store } from '../ports/store.ts';
@@ -48,6 +50,8 @@ export interface AllInOneOptions {
   readonly bus?: Bus;
   /** Default: files in the state folder. */
   readonly blobs?: Blobs;
+  /** Default: nobody reads them. */
+  readonly metrics?: Metrics;
   /** Default: by the key in the state folder. */
   readonly sealer?: Sealer;
   /** Which hosts are opened, and nobody waits for them here. Default: all, and each is waited for a moment. */
@@ -70,7 +74,7 @@ const FIRST_REPORTS_MS = 5000;
 
 /** What the controller's parts share, made of what is open already. Nothing is started. */
 export function controllerContext(
-  options: Pick<AllInOneOptions, 'config' | 'version' | 'clock' | 'random' | 'logger' | 'roles' | 'wanted'>,
+  options: Pick<AllInOneOptions, 'config' | 'version' | 'clock' | 'random' | 'logger' | 'roles' | 'wanted' | 'metrics'>,
   parts: Pick<ControllerContext, 'store' | 'bus' | 'blobs' | 'sealer' | 'cloudId'>,
 ): ControllerContext {
   const { config, clock, random, logger, wanted } = options;
@@ -80,6 +84,7 @@ export function controllerContext(
     clock,
     random,
     logger,
+    metrics: options.metrics ?? NO_METRICS,
     policy: controllerPolicy(config),
     process: {
       version: options.version,
