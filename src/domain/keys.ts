@@ -44,6 +44,10 @@ export const KEYS = {
   restored: 'restored',
   /** While it is there nothing is changed anywhere: the store was restored from an older copy, and nobody has adopted it yet. */
   held: 'held',
+  /** The last adoption of a restored store. */
+  adopted: 'adopted',
+  /** While it is there an import has not ended: no cloud runs on the store. */
+  importing: 'importing',
   token: (projectId: string, name: string, token: string) => `token/${projectId}/${name}/${token}`,
 } as const;
 

@@ -152,6 +152,23 @@ export interface HeldRecord {
   readonly rev: number;
 }
 
+/** A restored store was adopted: what was noticed then, and when that was over. */
+export interface AdoptedRecord extends Omit<HeldRecord, 'v'> {
+  readonly v: 1;
+  /** Of this adoption among all. */
+  readonly id: string;
+  readonly atMs: number;
+}
+
+/** An import that is under way, or was cut off. */
+export interface ImportingRecord {
+  readonly v: 1;
+  /** Of the export's records. */
+  readonly sha256: string;
+  readonly records: number;
+  readonly sinceMs: number;
+}
+
 /** What is claimed of a host; one key a host, changed with the instance that claims it. */
 export interface CapacityRecord {
   readonly v: 1;

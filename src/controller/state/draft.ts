@@ -1,6 +1,7 @@
 import { CloudError } from '../../base/errors.ts';
 import type { Json } from '../../base/json.ts';
 import { toJson } from '../../base/json.ts';
+import { refuseHeld } from '../hosts/held.ts';
 import type { Entry, Guard, Replica, Store } from '../../ports/store.ts';
 
 type Read = (key: string) => Entry | undefined;
@@ -73,13 +74,15 @@ export interface TransactOptions {
   readonly token?: string;
   /** `decide` reads ranges that must hold: it is given committed state alone, all that was committed before. */
   readonly settled?: boolean;
+  /** Also while the cloud waits for somebody to adopt its restored store. */
+  readonly whileHeld?: boolean;
 }
 
 /**
  * Decides and commits, again when somebody else was faster: `decide` must be a function of what it reads through the draft. Decisions of one
  * process follow each other at once, each on what the one before it wrote, without waiting for its commit: they conflict only with other processes.
  * What rests on another's commit is answered after that. An empty draft commits nothing.
- * Errors: 'Conflict' after ATTEMPTS, and whatever `decide` and the store say.
+ * Errors: 'Conflict' after ATTEMPTS, 'StateHeld' while a restored store is not adopted, and whatever `decide` and the store say.
  */
 export async function transact<T>(
   store: Store,
@@ -102,6 +105,7 @@ export async function transact<T>(
       await store.barrier();
       return { result, rev: store.rev };
     }
+    if (options.whileHeld !== true) refuseHeld(store);
     // Nothing may be awaited between the decision and this call, which takes the transaction in at once.
     const answer = await store.txn({
       ...(options.token === undefined ? {} : { token: `${options.token}.${attempt}` }),
