@@ -25,16 +25,16 @@ const OWNER = { uid: 64_055, gid: 64_055 } as const;
 
 /** A world of hosts in memory. It outlives every process of the cloud that connects to it. */
 export interface SimulatedHosts {
-  /** The drivers of one process; its images come from these blobs. */
-  openDrivers(blobs: Pick<Blobs, 'head'>): OpenHostDrivers;
+  /** The drivers of one process; its images come from these blobs. The name tells its sessions from those of other processes. */
+  openDrivers(blobs: Pick<Blobs, 'head'>, processName?: string): OpenHostDrivers;
   /** The host of that name; made at its first use. Transport `local` is the one named `local`. */
   host(name: string): SimHost;
   hosts(): SimHost[];
   /**
    * The process behind every open session dies: what it asked for and was not done yet never happens; or, `lingering`, happens in its time, as of a
-   * command that goes on at the host without its SSH connection.
+   * command that goes on at the host without its SSH connection. With a name, those of that process alone.
    */
-  severSessions(options?: { lingering: boolean }): void;
+  severSessions(options?: { lingering: boolean; processName?: string }): void;
   /** Called before and after each call of a live session has its effect: a test may sever the session right there. */
   onCall: ((at: 'before' | 'after', call: SimCall, session: SimSession, host: SimHost) => void) | undefined;
 }
@@ -57,8 +57,8 @@ export function createSimulatedHosts(parts: {
   };
   const world: SimulatedHosts = {
     onCall: undefined,
-    openDrivers: (blobs) => (transport) => {
-      const session = new SimSession();
+    openDrivers: (blobs, processName) => (transport) => {
+      const session = new SimSession(processName);
       sessions.add(session);
       const drivers = simulatedDrivers(hostNamed(hostName(transport)), session, blobs, clock);
       return Promise.resolve({
@@ -74,10 +74,11 @@ export function createSimulatedHosts(parts: {
     hosts: () => [...hosts.values()],
     severSessions(options = { lingering: false }) {
       for (const session of sessions) {
+        if (options.processName !== undefined && session.processName !== options.processName) continue;
         session.severed = true;
         session.lingers = options.lingering;
+        sessions.delete(session);
       }
-      sessions.clear();
     },
   };
   return world;

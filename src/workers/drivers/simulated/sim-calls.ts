@@ -63,6 +63,8 @@ const UNGUARDED: ReadonlySet<SimCall> = new Set([
 
 /** One process's connection to a host. */
 export class SimSession {
+  /** Of several processes; empty where there is one. */
+  readonly processName: string;
   /** Its process died: nothing it asked for happens any more, and nobody hears an answer. */
   severed = false;
   /** With severed: what was under way to the host is carried out there all the same, unless somebody else has claimed it by then. */
@@ -70,6 +72,10 @@ export class SimSession {
   /** What it claimed the host with. */
   owner: { readonly epoch: number; readonly session: string } | undefined;
   readonly #closed = new AbortController();
+
+  constructor(processName = '') {
+    this.processName = processName;
+  }
 
   get closed(): boolean {
     return this.#closed.signal.aborted;
