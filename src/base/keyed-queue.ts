@@ -12,7 +12,9 @@ export class KeyedQueue {
   readonly #onError: (key: string, error: unknown) => void;
   readonly #clock: Clock;
   readonly #concurrency: number;
-  readonly #waiting = new Set<string>();
+  readonly #onStart: ((key: string, waitedMs: number) => void) | undefined;
+  /** Key -> when it was added. */
+  readonly #waiting = new Map<string, number>();
   readonly #running = new Map<string, { again: boolean }>();
   readonly #timers = new Map<string, { atMs: number; timer: Timer }>();
   #closed = false;
@@ -23,11 +25,14 @@ export class KeyedQueue {
     concurrency: number;
     run: (key: string) => Promise<void>;
     onError: (key: string, error: unknown) => void;
+    /** A run begins, so long after the key was added. */
+    onStart?: (key: string, waitedMs: number) => void;
   }) {
     this.#clock = options.clock;
     this.#concurrency = options.concurrency;
     this.#run = options.run;
     this.#onError = options.onError;
+    this.#onStart = options.onStart;
   }
 
   add(key: string): void {
@@ -37,7 +42,7 @@ export class KeyedQueue {
       running.again = true;
       return;
     }
-    this.#waiting.add(key);
+    if (!this.#waiting.has(key)) this.#waiting.set(key, this.#clock.monotonicMs());
     this.#pump();
   }
 
@@ -76,9 +81,10 @@ export class KeyedQueue {
   }
 
   #pump(): void {
-    for (const key of this.#waiting) {
+    for (const [key, addedMs] of this.#waiting) {
       if (this.#running.size >= this.#concurrency) return;
       this.#waiting.delete(key);
+      this.#onStart?.(key, this.#clock.monotonicMs() - addedMs);
       this.#start(key);
     }
   }

@@ -17,6 +17,8 @@ import type {
 } from '../ports/host-drivers.ts';
 import type { HostShell } from '../ports/host-shell.ts';
 import type { Hypervisor } from '../ports/hypervisor.ts';
+import type { Metrics } from '../ports/metrics.ts';
+import { NO_METRICS } from '../ports/metrics.ts';
 import { createLibvirtHypervisor, libvirtSocketCandidates } from '../workers/drivers/libvirt/libvirt-hypervisor.ts';
 import { createConsoleLog } from '../workers/drivers/console-log/console-log.ts';
 import { kvmBootsGuest } from '../workers/drivers/libvirt/kvm-probe.ts';
@@ -27,6 +29,7 @@ import { createImageStore } from '../workers/drivers/qemu-img/image-store.ts';
 import type { CloudKey } from './cloud-key.ts';
 import { explainLibvirt, libvirtSockets } from './explain-libvirt.ts';
 import { freeDiskGib, hostRoutes, totalMemoryMib } from './host-facts.ts';
+import { measuredHypervisor, measuredShell } from './measure.ts';
 import type { AcceptMetadata } from './metadata-forward.ts';
 import { MetadataForward } from './metadata-forward.ts';
 import { sshTarget } from './ssh-access.ts';
@@ -36,6 +39,8 @@ export interface RealHostParts {
   readonly clock: Clock;
   readonly random: Random;
   readonly logger: Logger;
+  /** Default: nobody reads them. */
+  readonly metrics?: Metrics;
   /** Folder on the host: disks, images, DHCP entries. */
   readonly hostDir: string;
   /** Logs in as `cloud`. */
@@ -65,8 +70,8 @@ export async function openShell(
 /** Real hosts: libvirt, Linux bridges, qemu-img, over a HostShell. */
 export function realHosts(parts: RealHostParts): OpenHostDrivers {
   return async (transport, serve) => {
-    const shell = await openShell(transport, parts);
-    const { metadata, clock, logger } = parts;
+    const { metadata, clock, logger, metrics = NO_METRICS } = parts;
+    const shell = measuredShell(await openShell(transport, parts), { clock, metrics });
     const forward =
       serve === undefined || metadata === undefined || shell.forwardIn === undefined
         ? undefined
@@ -106,7 +111,7 @@ class RealHost implements HostDrivers {
     user: string | undefined,
     forward: ((shell: HostShell) => MetadataForward) | undefined,
   ) {
-    const { clock, random, logger, blobs, hostDir } = parts;
+    const { clock, random, logger, blobs, hostDir, metrics = NO_METRICS } = parts;
     const [first = '', ...rest] = libvirtSocketCandidates;
     // The session before us may still hold the port until then.
     const onTaken = (): void => void (this.#forward ??= forward?.(this.claim.shell));
@@ -116,13 +121,14 @@ class RealHost implements HostDrivers {
     this.#user = user;
     this.#hostDir = hostDir;
     this.#random = random;
-    this.hypervisor = createLibvirtHypervisor({
+    const hypervisor = createLibvirtHypervisor({
       dial: () => shell.connectUnix(first),
       dialFallbacks: rest.map((path) => () => shell.connectUnix(path)),
       clock,
       random,
       logger,
     });
+    this.hypervisor = measuredHypervisor(hypervisor, raw.name, { clock, metrics });
     this.network = createLinuxNetwork({ shell, clock, logger, stateDir: `${hostDir}/net` });
     this.images = createImageStore({ shell, source: (key) => blobs.read(key), clock, baseDir: hostDir });
   }

@@ -5,6 +5,7 @@ import type { Random } from '../base/random.ts';
 import type { Blobs } from '../ports/blobs.ts';
 import type { OpenHostDrivers } from '../ports/host-drivers.ts';
 import type { HostReach } from '../ports/host-reach.ts';
+import type { Metrics } from '../ports/metrics.ts';
 import { createSimulatedHosts } from '../workers/drivers/simulated/create-simulated-hosts.ts';
 import { CloudKey } from './cloud-key.ts';
 import type { Config } from './config/schema.ts';
@@ -17,6 +18,8 @@ export interface WorkerDriversParts {
   readonly clock: Clock;
   readonly random: Random;
   readonly logger: Logger;
+  /** Default: nobody reads them. */
+  readonly metrics?: Metrics;
   /** Where guests of hosts that are elsewhere are answered; absent: no metadata service runs in this process. */
   readonly acceptMetadata?: AcceptMetadata;
 }
@@ -38,7 +41,8 @@ export function workerDrivers(parts: WorkerDriversParts): WorkerDrivers {
   const metadata =
     acceptMetadata === undefined ? {} : { metadata: { port: config.metadata.port, accept: acceptMetadata } };
   return {
-    openDrivers: (blobs) => realHosts({ ...common, ...metadata, blobs }),
+    openDrivers: (blobs) =>
+      realHosts({ ...common, ...metadata, ...(parts.metrics && { metrics: parts.metrics }), blobs }),
     reach: createHostReach({ ...common, metadataPort: config.metadata.port }),
   };
 }

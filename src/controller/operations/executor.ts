@@ -1,5 +1,5 @@
 import type { z } from 'zod';
-import { CloudError } from '../../base/errors.ts';
+import { asCloudError, CloudError } from '../../base/errors.ts';
 import { sha256Hex } from '../../base/ids.ts';
 import { canonicalJson } from '../../base/json.ts';
 import type { Random } from '../../base/random.ts';
@@ -40,7 +40,11 @@ export class Executor {
     this.#context = context;
   }
 
-  async read(name: string, rawInput: unknown, meta: CallMeta): Promise<unknown> {
+  read(name: string, rawInput: unknown, meta: CallMeta): Promise<unknown> {
+    return this.#timed(name, () => this.#read(name, rawInput, meta));
+  }
+
+  async #read(name: string, rawInput: unknown, meta: CallMeta): Promise<unknown> {
     const definition = definitionOf(name);
     const input = this.#admit(definition, rawInput, meta);
     if (!(name in READS)) throw new CloudError('InvalidAction', `${name} can't be called this way`);
@@ -65,7 +69,26 @@ export class Executor {
   }
 
   /** Only where the controller role is: it writes. */
-  async change(name: string, rawInput: unknown, meta: CallMeta): Promise<{ output: unknown; rev: number }> {
+  change(name: string, rawInput: unknown, meta: CallMeta): Promise<{ output: unknown; rev: number }> {
+    return this.#timed(name, () => this.#change(name, rawInput, meta));
+  }
+
+  async #timed<T>(name: string, run: () => Promise<T>): Promise<T> {
+    const { clock, metrics } = this.#context;
+    const operation = name in OPERATIONS ? name : 'unknown';
+    const startedMs = clock.monotonicMs();
+    let code = 'ok';
+    try {
+      return await run();
+    } catch (error) {
+      code = asCloudError(error).code;
+      throw error;
+    } finally {
+      metrics.time('operation', clock.monotonicMs() - startedMs, { operation, code });
+    }
+  }
+
+  async #change(name: string, rawInput: unknown, meta: CallMeta): Promise<{ output: unknown; rev: number }> {
     const definition = definitionOf(name);
     const input = this.#admit(definition, rawInput, meta);
     if (!(name in CHANGES)) throw new CloudError('InvalidAction', `${name} changes nothing`);
