@@ -35,9 +35,10 @@ interface Layer {
 }
 
 const KEY_BY_PATH = new Map(CONFIG_KEYS.map((key) => [key.path, key]));
-const SECTIONS = new Set(
-  CONFIG_KEYS.flatMap(({ path }) => (path.includes('.') ? [path.slice(0, path.indexOf('.'))] : [])),
-);
+/** `store` and `store.etcd` of `store.etcd.caFile`. */
+const sectionsOf = (path: string): string[] =>
+  path.split('.').flatMap((_, index, words) => (index === 0 ? [] : [words.slice(0, index).join('.')]));
+const SECTIONS = new Set(CONFIG_KEYS.flatMap(({ path }) => sectionsOf(path)));
 
 /** Variables that novactl reads and that are not keys of the configuration. */
 const OTHER_VARIABLES = new Set(['NOVACTL_CONFIG', 'NOVACTL_CONTEXT', 'NOVACTL_NODE']);
@@ -169,13 +170,18 @@ function flagLayer(flags: Readonly<Record<string, unknown>>, problems: Problems)
   return { origin: () => 'flag --set', values };
 }
 
+function subsection(section: Record<string, unknown>, name: string): Record<string, unknown> {
+  const found = section[name];
+  if (isRecord(found)) return found;
+  return (section[name] = {});
+}
+
 function nest(values: ReadonlyMap<string, unknown>): Record<string, unknown> {
-  const tree: Record<string, Record<string, unknown>> = {};
-  const out: Record<string, unknown> = tree;
+  const out: Record<string, unknown> = {};
   for (const [path, value] of values) {
-    const dot = path.indexOf('.');
-    if (dot < 0) out[path] = value;
-    else (tree[path.slice(0, dot)] ??= {})[path.slice(dot + 1)] = value;
+    let section = out;
+    for (const name of sectionsOf(path)) section = subsection(section, name.slice(name.lastIndexOf('.') + 1));
+    section[path.slice(path.lastIndexOf('.') + 1)] = value;
   }
   return out;
 }
@@ -183,8 +189,9 @@ function nest(values: ReadonlyMap<string, unknown>): Record<string, unknown> {
 function checked(values: ReadonlyMap<string, unknown>, origins: Record<string, string>, problems: Problems): Config {
   const parsed = ConfigSchema.safeParse(nest(values));
   for (const issue of parsed.error?.issues ?? []) {
-    const path = issue.path.slice(0, 2).join('.');
-    const key = KEY_BY_PATH.has(path) ? path : String(issue.path[0]);
+    // An issue of a list's item is one of the key that has the list.
+    const paths = issue.path.map((_, index) => issue.path.slice(0, index + 1).join('.'));
+    const key = paths.findLast((path) => KEY_BY_PATH.has(path)) ?? String(issue.path[0]);
     const given = JSON.stringify(values.get(key)) ?? 'nothing';
     problems.add(`${key} ${issue.message}, not ${given} (${origins[key] ?? 'default'})`);
   }
