@@ -9,6 +9,7 @@ import type { HostReport } from '../messages/worker.ts';
 import type { Bus, HandlerTable, Subscription } from '../ports/bus.ts';
 import type { OpenHostDrivers } from '../ports/host-drivers.ts';
 import type { HostReach } from '../ports/host-reach.ts';
+import { NO_METRICS, type Metrics } from '../ports/metrics.ts';
 import { WorkerConsoles } from './console-handlers.ts';
 import { collectHost } from './collect-host.ts';
 import { HostSession } from './host-session.ts';
@@ -24,6 +25,8 @@ export interface ComputeWorkerOptions {
   readonly bus: Bus;
   readonly clock: Clock;
   readonly logger: Logger;
+  /** Default: nobody reads them. */
+  readonly metrics?: Metrics;
   readonly openDrivers: OpenHostDrivers;
   /** Absent where hosts are simulated. */
   readonly reach?: HostReach;
@@ -141,7 +144,7 @@ export class ComputeWorker {
     // First: a session that is closed must not be counted as open, should the next one not come to be.
     this.#hosts.delete(open.hostId);
     await known?.close();
-    const { clock, logger, workerId, session } = this.#options;
+    const { clock, logger, workerId, session, metrics = NO_METRICS } = this.#options;
     const serve = open.mode === 'serve' ? { hostId: open.hostId } : undefined;
     const drivers = await this.#options.openDrivers(open.transport, serve);
     const host: HostSession = new HostSession(open, drivers, {
@@ -151,6 +154,7 @@ export class ComputeWorker {
       workerId,
       session,
       nextSeq: () => (this.#seq += 1),
+      onEnded: (verb, code, tookMs) => metrics.time('command', tookMs, { verb, code }),
       onUnclaimed: () => this.#giveUp(open.hostId, host),
     });
     this.#hosts.set(open.hostId, host);

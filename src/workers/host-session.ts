@@ -39,6 +39,8 @@ export interface HostSessionParts {
   readonly session: string;
   /** Grows with every report of the worker. */
   readonly nextSeq: () => number;
+  /** A command has ended on the host: `code` is ok or an error code. */
+  readonly onEnded?: (verb: InstanceCommand['verb'], code: string, tookMs: number) => void;
   /** The claim is gone from the host, or could not be had after all: it should be opened anew. */
   readonly onUnclaimed?: () => void;
 }
@@ -217,6 +219,7 @@ export class HostSession {
   async #execute(command: InstanceCommand, abort: AbortController): Promise<void> {
     const { clock, nextSeq } = this.#parts;
     const id = command.spec.instanceId;
+    const startedMs = clock.monotonicMs();
     let seq = nextSeq();
     const log = new StepLog(clock, abort.signal, (step, atMs) =>
       this.#noteProgress({ v: 1, commandId: command.commandId, instanceId: id, step, atMs }),
@@ -247,6 +250,7 @@ export class HostSession {
     }
     // What was cut short by newer intent or by our own end has no outcome: whoever still wants it sends it again.
     if (abort.signal.aborted || !this.#serving) return;
+    this.#parts.onEnded?.(command.verb, result.error?.code ?? 'ok', clock.monotonicMs() - startedMs);
     await this.#finish(command, seq, result, log);
   }
 

@@ -2,6 +2,7 @@ import { type Clock, isoTime } from '../../base/clock.ts';
 import type { CloudError } from '../../base/errors.ts';
 import type { Logger } from '../../base/logger.ts';
 import type { Random } from '../../base/random.ts';
+import { measured } from '../../base/measured.ts';
 import { MIB } from '../../base/units.ts';
 import { type Store, STORE_LIMITS } from '../../ports/store.ts';
 import { Checkpointer, type CheckpointTunables } from './checkpoint.ts';
@@ -33,6 +34,8 @@ export interface FileStoreOptions
   readonly segmentBytes?: number;
   /** How many past changes can be watched from. Default 10 000. */
   readonly historyLength?: number;
+  /** The disk took so long to have a batch for good. */
+  readonly onSync?: ((tookMs: number) => void) | undefined;
   /** Names this process to one that finds the folder locked. Default: the command line's first words. */
   readonly holder?: Partial<Pick<LockHolder, 'command' | 'user' | 'kind'>> | undefined;
 }
@@ -90,7 +93,10 @@ async function build(options: FileStoreOptions, files: FilePort, lock: StateLock
     clock,
     replica,
     tokens,
-    log: journal,
+    log:
+      options.onSync === undefined
+        ? journal
+        : measured(journal, ['append'], clock, ({ tookMs }) => options.onSync?.(tookMs)),
     admit: (txn, isNew) => space.admit(txn, isNew),
     onCommitted: (ops, bytes) => checkpointer.note(ops, bytes),
     onPoison: (error) => {
