@@ -4,7 +4,8 @@
  * Names and meaning: etcd's rpc.proto (KV, Watch, Lease, Maintenance).
  *
  * Errors of every call: CloudError 'Unavailable', also when the answer was lost: the effect is then UNKNOWN, never "failed". details.reason says
- * 'noSpace' for a raised NOSPACE alarm (then nothing happened), 'denied' for missing permission or a refused certificate (then nothing happened).
+ * 'noSpace' for a raised NOSPACE alarm (then nothing happened), 'denied' for missing permission or a refused certificate (then nothing happened),
+ * 'leaseGone' when a put names a lease that is over or never was (gRPC NotFound "requested lease not found"; nothing happened).
  */
 export interface EtcdApi {
   range(request: EtcdRange, options: CallOptions): Promise<EtcdRangeAnswer>;
