@@ -52,6 +52,8 @@ export type InstanceSeed = z.output<typeof InstanceSeed>;
 const base = {
   v: z.literal(1),
   commandId: z.string(),
+  /** The operation that wanted it; for logs. */
+  operationId: z.string().optional(),
   hostId: z.string(),
   epoch: z.int(),
   generation: z.int(),
@@ -120,6 +122,11 @@ export const CloseHost = z.object({
   /** The host is no host any more: its claim is taken away. */
   release: z.boolean().default(false),
 });
+export type CloseHost = z.output<typeof CloseHost>;
+
+/** One controller to another: the host is yours, open it (again) now. */
+export const OpenHostNow = z.object({ v: z.literal(1), hostId: z.string() });
+
 export const ProbeHost = z.object({ v: z.literal(1), transport: HostTransport });
 
 /** Asks for the key by which a machine answers; nobody logs in there (but at the jump host). */
@@ -291,8 +298,12 @@ export const WorkerHello = z.object({
   workerId: z.string(),
   session: z.string(),
   kinds: z.array(z.string()),
-  /** Hosts that are open in this session. */
+  /** Hosts that are open in this session, to be served. */
   open: z.array(z.string()),
+  /** Hosts that are only looked at. */
+  observes: z.array(z.string()).default([]),
+  /** It ends soon: its hosts are to go elsewhere. */
+  leaving: z.boolean().default(false),
 });
 export type WorkerHello = z.output<typeof WorkerHello>;
 

@@ -99,6 +99,11 @@ export class HostSession {
     return this.#serving;
   }
 
+  /** What it was opened for; see `serving` for whether that has come about. */
+  get mode(): OpenHost['mode'] {
+    return this.#open.mode;
+  }
+
   get drivers(): HostDrivers {
     return this.#drivers;
   }
@@ -250,8 +255,14 @@ export class HostSession {
     }
     // What was cut short by newer intent or by our own end has no outcome: whoever still wants it sends it again.
     if (abort.signal.aborted || !this.#serving) return;
-    this.#parts.onEnded?.(command.verb, result.error?.code ?? 'ok', clock.monotonicMs() - startedMs);
+    this.#ended(command, result.error?.code ?? 'ok', clock.monotonicMs() - startedMs);
     await this.#finish(command, seq, result, log);
+  }
+
+  #ended({ verb, commandId, operationId, spec }: InstanceCommand, code: string, tookMs: number): void {
+    const { logger, onEnded } = this.#parts;
+    onEnded?.(verb, code, tookMs);
+    logger.info('command ended', { operationId, commandId, instanceId: spec.instanceId, verb, code, tookMs });
   }
 
   #noteProgress(progress: Progress): void {

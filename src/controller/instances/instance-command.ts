@@ -19,6 +19,7 @@ export function instanceCommand(
   const base = {
     v: 1 as const,
     commandId: work.commandId,
+    ...(record.operationId === undefined ? {} : { operationId: record.operationId }),
     hostId: record.hostId,
     epoch,
     generation: record.generation,

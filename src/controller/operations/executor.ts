@@ -41,7 +41,7 @@ export class Executor {
   }
 
   read(name: string, rawInput: unknown, meta: CallMeta): Promise<unknown> {
-    return this.#timed(name, () => this.#read(name, rawInput, meta));
+    return this.#timed(name, meta, () => this.#read(name, rawInput, meta));
   }
 
   async #read(name: string, rawInput: unknown, meta: CallMeta): Promise<unknown> {
@@ -70,11 +70,12 @@ export class Executor {
 
   /** Only where the controller role is: it writes. */
   change(name: string, rawInput: unknown, meta: CallMeta): Promise<{ output: unknown; rev: number }> {
-    return this.#timed(name, () => this.#change(name, rawInput, meta));
+    return this.#timed(name, meta, () => this.#change(name, rawInput, meta));
   }
 
-  async #timed<T>(name: string, run: () => Promise<T>): Promise<T> {
-    const { clock, metrics } = this.#context;
+  /** The line in the log has the request's id, which the client was told; that of a change that was made has the operation's too. */
+  async #timed<T>(name: string, { requestId }: CallMeta, run: () => Promise<T>): Promise<T> {
+    const { clock, metrics, logger } = this.#context;
     const operation = name in OPERATIONS ? name : 'unknown';
     const startedMs = clock.monotonicMs();
     let code = 'ok';
@@ -84,7 +85,9 @@ export class Executor {
       code = asCloudError(error).code;
       throw error;
     } finally {
-      metrics.time('operation', clock.monotonicMs() - startedMs, { operation, code });
+      const tookMs = clock.monotonicMs() - startedMs;
+      metrics.time('operation', tookMs, { operation, code });
+      logger.debug('operation', { requestId, operation, code, tookMs });
     }
   }
 
@@ -116,7 +119,7 @@ export class Executor {
     meta: CallMeta,
     idempotency: { token: string | undefined; digest: string },
   ): Promise<{ output: unknown; rev: number }> {
-    const { store, random } = this.#context;
+    const { store, random, logger } = this.#context;
     const prepared = await handler.prepare?.(this.#readContext(meta), input as never);
     const base = this.#readContext(meta);
     const { token, digest } = idempotency;
@@ -139,6 +142,15 @@ export class Executor {
       const replay = await this.#answerAgain(definition.name, handler, meta, result.known, digest);
       return { output: replay, rev };
     }
+    const { operationId } = result.context;
+    const { name, from } = meta.principal;
+    logger.info('change', {
+      requestId: meta.requestId,
+      operationId,
+      operation: definition.name,
+      principal: name,
+      from,
+    });
     await handler.after?.(result.context, input as never, result.plan, prepared);
     const output = (await handler.replay?.(this.#readContext(meta), result.plan.output)) ?? result.plan.output;
     return { output, rev: Math.max(rev, store.rev) };
