@@ -7,6 +7,7 @@ import type { CloudRecord, ProjectRecord, SealCheckRecord, UserRecord } from '..
 import type { Sealer } from '../ports/sealer.ts';
 import type { Store } from '../ports/store.ts';
 import { transact, type Draft } from './state/draft.ts';
+import { refuseImporting } from './state/importing.ts';
 import { newAccessKey } from './users/new-access-key.ts';
 
 export interface BootstrapParts {
@@ -24,7 +25,9 @@ const SEAL_CHECK = 'novactl';
  */
 export async function bootstrapCloud(parts: BootstrapParts): Promise<string> {
   const { store, random, nowMs } = parts;
-  const { result } = await transact(store, (draft) => {
+  const begin = (draft: Draft): string => {
+    // With a guard: an import may begin at any moment before the first record.
+    refuseImporting({ get: (key) => draft.get(key) });
     firstAccessKey(draft, parts);
     const known = draft.get<CloudRecord>(KEYS.cloud);
     if (known !== undefined) return known.cloudId;
@@ -40,7 +43,8 @@ export async function bootstrapCloud(parts: BootstrapParts): Promise<string> {
     } satisfies UserRecord);
     for (const type of DEFAULT_INSTANCE_TYPES) draft.put(KEYS.type(type.name), type);
     return cloudId;
-  });
+  };
+  const { result } = await transact(store, begin, { whileHeld: true });
   return result;
 }
 

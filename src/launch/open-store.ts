@@ -6,6 +6,7 @@ import type { Logger } from '../base/logger.ts';
 import type { Random } from '../base/random.ts';
 import { PREFIX } from '../domain/keys.ts';
 import { openFileStore, type FileStoreOptions } from '../adapters/store/file-store.ts';
+import { refuseImporting } from '../controller/state/importing.ts';
 import { createMemoryStore } from '../adapters/store/memory-store.ts';
 import type { Store } from '../ports/store.ts';
 import type { Config } from './config/schema.ts';
@@ -22,8 +23,23 @@ export interface StoreParts {
   readonly holder?: FileStoreOptions['holder'];
 }
 
-/** The store that the configuration names. The file engine takes the folder's lock: CloudError 'LockBusy' names who has it. */
+/**
+ * The store that the configuration names, for a cloud. The file engine takes the folder's lock: CloudError 'LockBusy' names who has it. 'CorruptState'
+ * where an import was cut off.
+ */
 export async function openStore(config: Config, parts: StoreParts): Promise<Store> {
+  const store = await openEngine(config, parts);
+  try {
+    refuseImporting(store);
+    return store;
+  } catch (error) {
+    await store.close();
+    throw error;
+  }
+}
+
+/** The same with whatever is in it. */
+export async function openEngine(config: Config, parts: StoreParts): Promise<Store> {
   if (config.store.engine === 'memory') {
     if (config.drivers === 'simulated') return createMemoryStore(parts);
     throw new CloudError(
