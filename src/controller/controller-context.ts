@@ -12,6 +12,7 @@ import type { Observations } from './hosts/observations.ts';
 import type { Ownership } from './hosts/ownership.ts';
 import type { WorkerDirectory } from './hosts/worker-directory.ts';
 import type { JobInput, JobReport, Reconcilers } from './maintenance/report.ts';
+import type { ServiceDirectory } from './services/service-directory.ts';
 
 /** Settings that the controller's parts need, all defaults filled (compiled from the configuration). */
 export interface ControllerPolicy {
@@ -40,6 +41,10 @@ export interface ControllerPolicy {
 
 /** What the process says of itself. */
 export interface ProcessFacts {
+  /** Its name among the cloud's processes. */
+  readonly name: string;
+  /** New at every start. */
+  readonly session: string;
   readonly version: string;
   readonly pid: number;
   readonly startedAtMs: number;
@@ -77,6 +82,7 @@ export interface ControllerContext {
   readonly process: ProcessFacts;
   readonly observations: Observations;
   readonly workers: WorkerDirectory;
+  readonly services: ServiceDirectory;
   /** In a process that is no controller: of nothing. */
   readonly ownership: Ownership;
   readonly archives: StateArchives;

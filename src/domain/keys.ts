@@ -9,6 +9,8 @@ export const KEYS = {
   cloud: 'cloud',
   /** A known text, sealed: tells whether the seal key at hand is the one that secrets here were sealed by. */
   sealCheck: 'seal-check',
+  /** Which SSH key and authority the processes of the cloud share. */
+  sharedSecrets: 'shared-secrets',
   project: (id: string) => `project/${id}`,
   user: (id: string) => `user/${id}`,
   accessKey: (id: string) => `access-key/${id}`,

@@ -133,6 +133,13 @@ export interface AliveRecord {
   readonly session: string;
 }
 
+/** SHA-256 (hex) of the public SSH key and of the authority's certificate that all processes of the cloud must have. */
+export interface SharedSecretsRecord {
+  readonly v: 1;
+  readonly sshKey: string;
+  readonly authority: string;
+}
+
 /** What an administrator has decided about a process; absent: nothing. */
 export interface ServiceRecord {
   readonly v: 1;

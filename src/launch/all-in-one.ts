@@ -1,36 +1,22 @@
-import { join } from 'node:path';
 import type { Clock } from '../base/clock.ts';
-import type { CloudError } from '../base/errors.ts';
+import { CloudError } from '../base/errors.ts';
 import type { Logger } from '../base/logger.ts';
 import type { Random } from '../base/random.ts';
-import { randomHex } from '../base/random.ts';
-import { Controller } from '../controller/controller.ts';
-import { bootstrapCloud } from '../controller/bootstrap.ts';
-import type { ControllerContext } from '../controller/controller-context.ts';
-import { waitForReports } from '../controller/hosts/wait-for-report.ts';
-import { PREFIX } from '../domain/keys.ts';
-import type { HostRecord } from '../domain/records.ts';
-import { Gateway } from '../controller/api/gateway.ts';
-import { SoleOwnership } from '../controller/hosts/ownership.ts';
-import { Observations } from '../controller/hosts/observations.ts';
-import { MaintenanceRuns } from '../controller/maintenance/maintenance-runs.ts';
-import { WorkerDirectory } from '../controller/hosts/worker-directory.ts';
-import { createFileArchives } from '../adapters/archive/file-archives.ts';
-import { createFileBlobs } from '../adapters/blobs/file-blobs.ts';
 import { createMemoryBus } from '../adapters/bus/memory-bus.ts';
+import type { Gateway } from '../controller/api/gateway.ts';
+import type { Controller } from '../controller/controller.ts';
+import type { ControllerContext } from '../controller/controller-context.ts';
 import type { Blobs } from '../ports/blobs.ts';
 import type { Bus } from '../ports/bus.ts';
 import type { OpenHostDrivers } from '../ports/host-drivers.ts';
 import type { Metrics } from '../ports/metrics.ts';
-import { NO_METRICS } from '../ports/metrics.ts';
 import type { HostReach } from '../ports/host-reach.ts';
 import type { Sealer } from '../ports/sealer.ts';
 import type { Store } from '../ports/store.ts';
-import { ComputeWorker } from '../workers/compute-worker.ts';
-import type { Config } from './config/schema.ts';
-import { controllerPolicy } from './controller-policy.ts';
-import { openSealer } from './open-sealer.ts';
+import { ROLES, type Config } from './config/schema.ts';
 import { openStore } from './open-store.ts';
+import { WORKER_ID } from './roles/process-plan.ts';
+import { startRoles } from './roles/start-roles.ts';
 
 export interface AllInOneOptions {
   readonly config: Config;
@@ -38,6 +24,7 @@ export interface AllInOneOptions {
   readonly clock: Clock;
   readonly random: Random;
   readonly logger: Logger;
+  /** What the process says that it is. */
   readonly roles: readonly string[];
   /** How hosts are reached; gets the blobs that images come from. */
   readonly openDrivers: (blobs: Blobs) => OpenHostDrivers;
@@ -58,7 +45,7 @@ export interface AllInOneOptions {
   readonly wanted?: (hostId: string) => boolean;
 }
 
-/** Every role in one process, without any server: what the daemon, tests and the simulation build on. */
+/** Every role in one process, without any server, whatever roles the configuration names: what embedded commands, tests and the simulation build on. */
 export interface AllInOne {
   readonly context: ControllerContext;
   readonly gateway: Gateway;
@@ -67,81 +54,16 @@ export interface AllInOne {
   close(): Promise<void>;
 }
 
-/** The one worker of an all-in-one; its assignments outlive the process. */
-export const WORKER_ID = 'local';
-/** A host that is down is not waited for longer. */
-const FIRST_REPORTS_MS = 5000;
-
-/** What the controller's parts share, made of what is open already. Nothing is started. */
-export function controllerContext(
-  options: Pick<AllInOneOptions, 'config' | 'version' | 'clock' | 'random' | 'logger' | 'roles' | 'wanted' | 'metrics'>,
-  parts: Pick<ControllerContext, 'store' | 'bus' | 'blobs' | 'sealer' | 'cloudId'>,
-): ControllerContext {
-  const { config, clock, random, logger, wanted } = options;
-  const { store, bus, cloudId } = parts;
-  return {
-    ...parts,
-    clock,
-    random,
-    logger,
-    metrics: options.metrics ?? NO_METRICS,
-    policy: controllerPolicy(config),
-    process: {
-      version: options.version,
-      pid: process.pid,
-      startedAtMs: clock.nowMs(),
-      roles: options.roles,
-      stateDir: config.stateDir,
-      storeEngine: store.health().engine,
-      busEngine: 'memory',
-    },
-    observations: new Observations(() => clock.monotonicMs()),
-    archives: createFileArchives({
-      stateDir: config.stateDir,
-      dir: config.backup.dir || join(config.stateDir, 'backups'),
-      blobs: parts.blobs,
-      random,
-    }),
-    maintenance: new MaintenanceRuns({ random, clock }),
-    workers: new WorkerDirectory({ store, bus, clock, logger, cloudId, ...(wanted && { wanted }) }),
-    ownership: new SoleOwnership(WORKER_ID, () => store.count(PREFIX.host)),
-    ...(wanted && { looksAt: wanted }),
-  };
-}
-
 export async function startAllInOne(options: AllInOneOptions): Promise<AllInOne> {
-  const { config, clock, random, logger, wanted } = options;
-  const store = options.store ?? (await openStore(config, { clock, random, logger, onPoison: options.onPoison }));
-  const bus = options.bus ?? createMemoryBus({ clock, random, logger });
-  const blobs = options.blobs ?? createFileBlobs({ dir: join(config.stateDir, 'blobs'), random });
-  const sealer = options.sealer ?? (await openSealer(config, store, random));
-  const cloudId = await bootstrapCloud({ store, random, nowMs: clock.nowMs(), sealer });
-  const context = controllerContext(options, { store, bus, blobs, sealer, cloudId });
-  const controller = new Controller(context);
-  const worker = new ComputeWorker({
-    workerId: WORKER_ID,
-    session: randomHex(random, 16),
-    bus,
-    clock,
-    logger: logger.child({ role: 'worker' }),
-    openDrivers: options.openDrivers(blobs),
-    ...(options.reach === undefined ? {} : { reach: options.reach }),
+  const { config, clock, random, logger, roles: shownRoles, store: given, bus, onPoison, ...rest } = options;
+  const store = given ?? (await openStore(config, { clock, random, logger, onPoison }));
+  const running = await startRoles({
+    ...{ ...rest, config, clock, random, logger, shownRoles, store },
+    bus: bus ?? createMemoryBus({ clock, random, logger }),
+    plan: { roles: ROLES, name: WORKER_ID, shared: false },
   });
-  await controller.start();
-  await worker.start();
-  // A command right after the start must not be told that no host has reported yet.
-  const hosts = wanted ? [] : store.range<HostRecord>(PREFIX.host).map((entry) => entry.value.id);
-  await waitForReports(context, hosts, FIRST_REPORTS_MS);
-  return {
-    context,
-    gateway: new Gateway(context),
-    controller,
-    blobs,
-    async close() {
-      await worker.close();
-      await controller.close();
-      await bus.close();
-      await store.close();
-    },
-  };
+  const { context, gateway, controller, blobs } = running;
+  if (context === undefined || gateway === undefined || controller === undefined)
+    throw new CloudError('InternalError', 'an all-in-one has every role');
+  return { context, gateway, controller, blobs, close: () => running.close() };
 }

@@ -1,4 +1,3 @@
-import { join } from 'node:path';
 import { createFileBlobs } from '../../adapters/blobs/file-blobs.ts';
 import { createMemoryBus } from '../../adapters/bus/memory-bus.ts';
 import { createSealer } from '../../adapters/sealer/key-file-sealer.ts';
@@ -14,7 +13,9 @@ import { KEYS } from '../../domain/keys.ts';
 import type { AssignRecord, CloudRecord, HostRecord } from '../../domain/records.ts';
 import { HostReport, TOPIC, WorkerHello } from '../../messages/worker.ts';
 import { ComputeWorker } from '../../workers/compute-worker.ts';
-import { controllerContext, WORKER_ID } from '../all-in-one.ts';
+import { blobsDir } from '../config/places.ts';
+import { controllerContext } from '../roles/controller-context.ts';
+import { WORKER_ID } from '../roles/process-plan.ts';
 import { workerDrivers } from '../worker-drivers.ts';
 import { awaitWorker } from './await-worker.ts';
 import type { EmbeddedParts } from './embedded-parts.ts';
@@ -54,11 +55,16 @@ export class RecordedCloud {
     const observed = new Map<string, Promise<void>>();
     this.#parts = parts;
     this.#observed = observed;
-    const blobs = createFileBlobs({ dir: join(config.stateDir, 'blobs'), random, readOnly: true });
+    const blobs = createFileBlobs({ dir: blobsDir(config), random, readOnly: true });
     // Nothing that is sealed is shown by a read.
     const sealer = createSealer(random.bytes(32), random);
     const shared = controllerContext(
-      { config, version: parts.version, clock, random, logger, roles: [], wanted: () => false },
+      {
+        ...{ config, version: parts.version, clock, random, logger, session: randomHex(random, 16) },
+        plan: { roles: ['api'], name: WORKER_ID, shared: false },
+        shownRoles: [],
+        wanted: () => false,
+      },
       { store, bus, blobs, sealer, cloudId },
     );
     this.context = {

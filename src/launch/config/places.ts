@@ -1,0 +1,17 @@
+import { join } from 'node:path';
+import type { Config } from './schema.ts';
+
+/** The folder of what all processes of the cloud share: seal key, SSH key, authority. */
+export const secretsDir = ({ secretsDir, stateDir }: Pick<Config, 'secretsDir' | 'stateDir'>): string =>
+  secretsDir || stateDir;
+
+/** The folder of image bytes. */
+export const blobsDir = ({ blobs, stateDir }: Pick<Config, 'blobs' | 'stateDir'>): string =>
+  blobs.dir || join(stateDir, 'blobs');
+
+/** The cloud's own key pair for logins on hosts: the private half. */
+export const cloudKeyPath = (config: Pick<Config, 'secretsDir' | 'stateDir'>): string =>
+  join(secretsDir(config), 'ssh', 'id_ed25519');
+
+/** Where a process keeps its copy of a state that is in etcd. */
+export const replicaDir = ({ stateDir }: Pick<Config, 'stateDir'>): string => join(stateDir, 'replica');
