@@ -1,5 +1,5 @@
 import type { Clock } from '../../base/clock.ts';
-import { asCloudError, CloudError } from '../../base/errors.ts';
+import type { CloudError } from '../../base/errors.ts';
 import type { Json } from '../../base/json.ts';
 import { type Logger, silentLogger } from '../../base/logger.ts';
 import { type Random, randomHex } from '../../base/random.ts';
@@ -14,6 +14,7 @@ import {
   type Subscription,
 } from '../../ports/bus.ts';
 import { type BusFaults, carry, type Hop } from './bus-faults.ts';
+import { deadReason, full, late, nobody, parseReply, replyText, shut, unanswered } from './bus-wire.ts';
 import { MemoryQueue, type Message, type Outcome } from './memory-queue.ts';
 
 export type BusLimits = { readonly [K in keyof typeof BUS_LIMITS]: number };
@@ -184,11 +185,7 @@ class MemoryBus implements Bus {
     await Promise.all(queues.map((queue) => queue.close()));
     // Answers of the last handlers are a turn behind them.
     await new Promise<void>((resolve) => this.#clock.defer(resolve));
-    const unanswered = new CloudError(
-      'Timeout',
-      'the bus was closed before the answer came; whether it was done is unknown',
-    );
-    for (const call of [...this.#calls.values()]) call.settle({ error: unanswered });
+    for (const call of [...this.#calls.values()]) call.settle({ error: unanswered() });
   }
 
   #mustBeOpen(): void {
@@ -261,58 +258,4 @@ class MemoryBus implements Bus {
     if (outcome.kind === 'failed')
       this.#logger.warn('a subscriber failed', { topic, type, error: outcome.error.message });
   }
-}
-
-function deadReason(type: string, outcome: Exclude<Outcome, { kind: 'ok' }>): string {
-  if (outcome.kind === 'unknown-type') return `nobody handles messages of type ${type}`;
-  if (outcome.kind === 'ack-timeout') return 'delivery limit; the last handler did not end in time';
-  return `delivery limit; the last handler failed: ${outcome.error.code}: ${outcome.error.message}`;
-}
-
-function replyText(hop: Hop, outcome: Exclude<Outcome, { kind: 'ack-timeout' }>): string {
-  try {
-    if (outcome.kind === 'ok')
-      return outcome.answer === undefined ? '{}' : `{"answer":${strictJson(outcome.answer, 'answer')}}`;
-    const error = outcome.kind === 'failed' ? outcome.error : unknownType(hop);
-    return JSON.stringify({ error: error.flatten() });
-  } catch (error) {
-    return JSON.stringify({ error: { code: 'InternalError', message: asCloudError(error).message } });
-  }
-}
-
-function parseReply(text: string): { answer: Json | undefined } | { error: CloudError } {
-  const reply = JSON.parse(text) as { answer?: Json; error?: ReturnType<CloudError['flatten']> };
-  return reply.error === undefined ? { answer: reply.answer } : { error: CloudError.unflatten(reply.error) };
-}
-
-function unknownType({ topic, type }: Hop): CloudError {
-  return new CloudError('InvalidAction', `${topic} does not handle messages of type ${type}`, {
-    details: { topic, type },
-  });
-}
-
-function nobody(topic: string): CloudError {
-  return new CloudError('Unavailable', `nobody serves ${topic}; it was not delivered, try again later`, {
-    details: { topic },
-  });
-}
-
-function full(topic: string): CloudError {
-  return new CloudError('RequestLimitExceeded', `the queue of ${topic} is full; try again later`, {
-    details: { topic },
-  });
-}
-
-function late(topic: string, type: string, timeoutMs: number): CloudError {
-  return new CloudError(
-    'Timeout',
-    `${topic} did not answer ${type} within ${timeoutMs} ms; whether it was done is unknown`,
-    {
-      details: { topic, type, timeoutMs },
-    },
-  );
-}
-
-function shut(): CloudError {
-  return new CloudError('Unavailable', 'the bus is closed');
 }
