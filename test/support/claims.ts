@@ -2,7 +2,9 @@ import { expect } from 'vitest';
 import type { InstanceRecord } from '../../src/domain/instance.ts';
 import { KEYS, PREFIX } from '../../src/domain/keys.ts';
 import type { CapacityRecord, ClaimRecord, HostRecord, ReservationRecord } from '../../src/domain/records.ts';
-import type { Replica } from '../../src/ports/store.ts';
+import type { Replica as Whole } from '../../src/ports/store.ts';
+
+type Replica = Pick<Whole, 'get' | 'range'>;
 
 /** What an instance takes of its host is held until it is terminated. */
 const holds = (record: InstanceRecord): boolean => record.state !== 'terminated';

@@ -2,7 +2,7 @@ import { join } from 'node:path';
 import { expect } from 'vitest';
 import { writeStillImage } from '../../support/still-image.ts';
 import { until } from '../../support/until.ts';
-import type { LabCloud, PlacedInstance } from './lab-cloud.ts';
+import type { CloudCommands, PlacedInstance } from './cloud-commands.ts';
 
 const REFUSED = 'InsufficientInstanceCapacity';
 
@@ -13,13 +13,13 @@ interface HostRow {
 }
 
 /** An image whose guests start in half a second and cost nothing. */
-export async function importStillImage(system: LabCloud): Promise<void> {
-  const image = join(system.cloud.dir, 'still.raw');
+export async function importStillImage(system: CloudCommands): Promise<void> {
+  const image = join(system.dir, 'still.raw');
   writeStillImage(image);
   await system.ok('image', 'import', image, '--name', 'still');
 }
 
-export async function hostStates(system: LabCloud): Promise<Map<string, string>> {
+export async function hostStates(system: CloudCommands): Promise<Map<string, string>> {
   const { hosts } = await system.json<{ hosts: HostRow[] }>('host', 'list');
   return new Map(hosts.map(({ name, state }) => [name, state]));
 }
@@ -28,7 +28,7 @@ const still = (count: number, words: readonly string[]): string[] => [
   ...['run-instance', '--image', 'still', '--type', 'm1.nano', '--count', String(count), ...words],
 ];
 
-export async function runStill(system: LabCloud, count: number, ...words: string[]): Promise<string[]> {
+export async function runStill(system: CloudCommands, count: number, ...words: string[]): Promise<string[]> {
   const { instances } = await system.json<{ instances: PlacedInstance[] }>(...still(count, words));
   return instances.map(({ instanceId }) => instanceId);
 }
@@ -37,7 +37,7 @@ export async function runStill(system: LabCloud, count: number, ...words: string
  * Asks by one token until it is taken: placement refuses while no host answers, and that is right. Answers the ids; whatever became of the calls before,
  * there are no other instances.
  */
-export async function runStillPatiently(system: LabCloud, count: number, token: string): Promise<string[]> {
+export async function runStillPatiently(system: CloudCommands, count: number, token: string): Promise<string[]> {
   return until(
     async () => {
       const { code, stdout, stderr } = await system.cli(...still(count, ['--client-token', token, '--json']));
@@ -52,7 +52,7 @@ export async function runStillPatiently(system: LabCloud, count: number, token: 
 }
 
 /** Waits until nothing is on its way any more. */
-async function settled(system: LabCloud, timeoutMs: number): Promise<PlacedInstance[]> {
+async function settled(system: CloudCommands, timeoutMs: number): Promise<PlacedInstance[]> {
   let rows: PlacedInstance[] = [];
   return until(
     async () => {
@@ -61,7 +61,7 @@ async function settled(system: LabCloud, timeoutMs: number): Promise<PlacedInsta
     },
     { what: 'every instance runs or is terminated', timeoutMs, everyMs: 250 },
   ).catch((error: unknown) => {
-    throw new Error(`${String(error)}: ${JSON.stringify(rows)}\n${system.cloud.log.slice(-3000)}`);
+    throw new Error(`${String(error)}: ${JSON.stringify(rows)}\n${system.log.slice(-3000)}`);
   });
 }
 
@@ -69,7 +69,7 @@ async function settled(system: LabCloud, timeoutMs: number): Promise<PlacedInsta
  * After faults: the hosts are up, what the records say is what the libvirts of the hosts say, no domain runs twice or without a record, and no disk, tap or
  * capacity is held for an instance that is gone.
  */
-export async function closingChecks(system: LabCloud, timeoutMs = 60_000): Promise<void> {
+export async function closingChecks(system: CloudCommands, timeoutMs = 60_000): Promise<void> {
   await until(async () => [...(await hostStates(system)).values()].every((state) => state === 'up') || undefined, {
     what: 'all hosts are up',
     timeoutMs,

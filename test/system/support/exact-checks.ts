@@ -1,41 +1,32 @@
 import { expect } from 'vitest';
-import { openReadOnlyStore } from '../../../src/adapters/store/read-only-store.ts';
-import { SystemClock } from '../../../src/base/clock.ts';
-import { silentLogger } from '../../../src/base/logger.ts';
 import type { InstanceRecord } from '../../../src/domain/instance.ts';
 import { PREFIX } from '../../../src/domain/keys.ts';
 import type { HostRecord, OperationRecord } from '../../../src/domain/records.ts';
 import type { Replica } from '../../../src/ports/store.ts';
 import { expectClaimsAddUp } from '../../support/claims.ts';
 import { until } from '../../support/until.ts';
+import type { CloudCommands } from './cloud-commands.ts';
 import { type HostView, lookAtHost } from './host-view.ts';
-import type { LabCloud } from './lab-cloud.ts';
 
 const AT_REST: ReadonlySet<string> = new Set(['running', 'stopped', 'terminated']);
 /** A command of the owner, such as the sync of its ledger, may still run for a moment. */
 const MARK_MS = 5000;
 
-/** The records as they are on disk, whoever holds them: what a process that died at this moment leaves. */
-export async function withRecords<T>(system: LabCloud, look: (records: Replica) => T): Promise<T> {
-  const { NOVACTL_STATE_DIR: dir = '' } = system.cloud.env;
-  const store = await openReadOnlyStore({ dir, clock: new SystemClock(), logger: silentLogger });
-  if (store === undefined) throw new Error(`there is no state in ${dir}`);
-  try {
-    return look(store);
-  } finally {
-    await store.close();
-  }
+type Records = Pick<Replica, 'get' | 'range'>;
+
+export function withRecords<T>(system: CloudCommands, look: (records: Records) => T): Promise<T> {
+  return system.withRecords(look);
 }
 
-export const instancesOf = (records: Replica): InstanceRecord[] =>
+export const instancesOf = (records: Records): InstanceRecord[] =>
   records.range<InstanceRecord>(PREFIX.instance).map(({ value }) => value);
 
 /** The newest first. */
-export const operationsOf = (records: Replica): OperationRecord[] =>
+export const operationsOf = (records: Records): OperationRecord[] =>
   records.range<OperationRecord>(PREFIX.operation).map(({ value }) => value);
 
 /** Waits until no instance is on its way and no operation runs; answers the instances that are not terminated. */
-export async function atRest(system: LabCloud, timeoutMs: number): Promise<InstanceRecord[]> {
+export async function atRest(system: CloudCommands, timeoutMs: number): Promise<InstanceRecord[]> {
   let left: string[] = [];
   const look = (): Promise<InstanceRecord[] | undefined> =>
     withRecords(system, (records) => {
@@ -94,7 +85,7 @@ async function expectOneOwner(look: () => Promise<HostView>, first: HostView): P
  * After faults, with nothing left to do: every record says what its host says, and neither has anything more. No domain anywhere but where its record
  * says, no disk, tap, DHCP entry, guard, address, MAC or capacity without an owner, and no process of an earlier session. Answers the live instances.
  */
-export async function exactChecks(system: LabCloud, timeoutMs = 60_000): Promise<InstanceRecord[]> {
+export async function exactChecks(system: CloudCommands, timeoutMs = 60_000): Promise<InstanceRecord[]> {
   const live = await atRest(system, timeoutMs);
   const hostIds = await withRecords(system, (records) => {
     expectClaimsAddUp(records);

@@ -1,16 +1,19 @@
 import { appendFileSync, mkdirSync } from 'node:fs';
 import { join } from 'node:path';
+import { openReadOnlyStore } from '../../../src/adapters/store/read-only-store.ts';
+import { SystemClock } from '../../../src/base/clock.ts';
+import { silentLogger } from '../../../src/base/logger.ts';
+import type { Replica } from '../../../src/ports/store.ts';
 import { freePort } from '../../support/private-sshd.ts';
-import type { CliResult, InstanceRow } from '../../support/test-cloud.ts';
+import type { CliResult } from '../../support/test-cloud.ts';
 import { NOVACTL, run, TestCloud } from '../../support/test-cloud.ts';
+import { CloudCommands } from './cloud-commands.ts';
 import { HostLab, type NamespaceHost } from './namespace-host.ts';
+
+export type { PlacedInstance } from './cloud-commands.ts';
 
 /** How commands reach the cloud: over the daemon's socket, without a daemon, or signed over TLS by a context, as from another machine. */
 export type Way = 'daemon' | 'embedded' | 'https';
-
-export interface PlacedInstance extends InstanceRow {
-  readonly hostName: string;
-}
 
 export interface LabCloudOptions {
   readonly hosts?: number;
@@ -21,17 +24,26 @@ export interface LabCloudOptions {
 const NOWHERE = '/nonexistent/novactl';
 
 /** A cloud whose hosts are those of a lab, reached over SSH with the cloud's own key. */
-export class LabCloud {
+export class LabCloud extends CloudCommands {
   readonly way: Way;
   readonly lab: HostLab;
   readonly cloud: TestCloud;
   #env: NodeJS.ProcessEnv;
 
   private constructor(way: Way, lab: HostLab, cloud: TestCloud) {
+    super();
     this.way = way;
     this.lab = lab;
     this.cloud = cloud;
     this.#env = cloud.env;
+  }
+
+  get dir(): string {
+    return this.cloud.dir;
+  }
+
+  get log(): string {
+    return this.cloud.log;
   }
 
   /** The lab, the cloud, and its hosts added to it. */
@@ -72,32 +84,16 @@ export class LabCloud {
     return { cli: (...args) => run(NOVACTL, args, { ...this.#env, ...extra }) };
   }
 
-  /** A command that must succeed. */
-  async ok(...args: string[]): Promise<string> {
-    const { code, stdout, stderr } = await this.cli(...args);
-    if (code !== 0)
-      throw new Error(`novactl ${args.join(' ')} (${this.way}) ended with ${code}:\n${stderr}\n${stdout}`);
-    return stdout;
-  }
-
-  async json<T>(...args: string[]): Promise<T> {
-    return JSON.parse(await this.ok(...args, '--json')) as T;
-  }
-
-  /** Every instance, terminated ones too. */
-  async instances(): Promise<PlacedInstance[]> {
-    return (await this.json<{ instances: PlacedInstance[] }>('instance', 'list', '--all')).instances;
-  }
-
-  /** Domains of all hosts: by name, the host and what its libvirt says of it. */
-  async domains(): Promise<Map<string, { host: string; state: string }[]>> {
-    const found = new Map<string, { host: string; state: string }[]>();
-    for (const host of this.lab.hosts) {
-      for (const [name, state] of await host.domains()) {
-        found.set(name, [...(found.get(name) ?? []), { host: host.name, state }]);
-      }
+  /** The records as they are on disk, whoever holds them: what a process that died at this moment leaves. */
+  async withRecords<T>(look: (records: Replica) => T): Promise<T> {
+    const { NOVACTL_STATE_DIR: dir = '' } = this.cloud.env;
+    const store = await openReadOnlyStore({ dir, clock: new SystemClock(), logger: silentLogger });
+    if (store === undefined) throw new Error(`there is no state in ${dir}`);
+    try {
+      return look(store);
+    } finally {
+      await store.close();
     }
-    return found;
   }
 
   /** The daemon, the lab, the folders. Instances end with their hosts. */
