@@ -27,9 +27,13 @@ export class CloudKey {
   readonly #random: Random;
   #ready: Promise<string> | undefined;
 
-  constructor(path: string, random: Random) {
+  readonly #mayMake: boolean;
+
+  /** `mayMake` false: one that is missing is copied here by the administrator. */
+  constructor(path: string, random: Random, { mayMake = true } = {}) {
     this.path = path;
     this.#random = random;
+    this.#mayMake = mayMake;
   }
 
   /** The public line, `ssh-ed25519 AAAA... novactl`. */
@@ -44,6 +48,12 @@ export class CloudKey {
   async #ensure(): Promise<string> {
     if (existsSync(this.path))
       return parsed(publicPath(this.path), await readFile(publicPath(this.path), 'utf8').catch(() => ''));
+    if (!this.#mayMake) {
+      throw new CloudError(
+        'Unavailable',
+        `${this.path} is missing: copy it, and ${publicPath(this.path)}, from the folder of secrets (secretsDir) of a controller of this cloud`,
+      );
+    }
     await mkdir(dirname(this.path), { recursive: true, mode: 0o700 });
     const pair = generateSshKeyPair('ed25519', 'novactl');
     await this.#write(publicPath(this.path), `${pair.publicKey}\n`, 0o644);

@@ -1,4 +1,3 @@
-import { join } from 'node:path';
 import type { Clock } from '../base/clock.ts';
 import type { Logger } from '../base/logger.ts';
 import type { Random } from '../base/random.ts';
@@ -8,6 +7,7 @@ import type { HostReach } from '../ports/host-reach.ts';
 import type { Metrics } from '../ports/metrics.ts';
 import { createSimulatedHosts } from '../workers/drivers/simulated/create-simulated-hosts.ts';
 import { CloudKey } from './cloud-key.ts';
+import { cloudKeyPath } from './config/places.ts';
 import type { Config } from './config/schema.ts';
 import { createHostReach } from './host-reach.ts';
 import type { AcceptMetadata } from './metadata-forward.ts';
@@ -22,6 +22,8 @@ export interface WorkerDriversParts {
   readonly metrics?: Metrics;
   /** Where guests of hosts that are elsewhere are answered; absent: no metadata service runs in this process. */
   readonly acceptMetadata?: AcceptMetadata;
+  /** False: the cloud's SSH key is not made where it is missing, since other processes have it. */
+  readonly mayMakeKey?: boolean;
 }
 
 /** How a worker of this configuration gets at hosts: what AllInOneOptions takes. */
@@ -36,7 +38,7 @@ export function workerDrivers(parts: WorkerDriversParts): WorkerDrivers {
   if (config.drivers === 'simulated') {
     return { openDrivers: (blobs) => createSimulatedHosts({ clock }).openDrivers(blobs) };
   }
-  const cloudKey = new CloudKey(join(config.stateDir, 'ssh', 'id_ed25519'), random);
+  const cloudKey = new CloudKey(cloudKeyPath(config), random, { mayMake: parts.mayMakeKey !== false });
   const common = { clock, random, logger, cloudKey, hostDir: config.hostDir };
   const metadata =
     acceptMetadata === undefined ? {} : { metadata: { port: config.metadata.port, accept: acceptMetadata } };

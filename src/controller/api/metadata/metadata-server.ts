@@ -3,7 +3,7 @@ import { createServer } from 'node:http';
 import type { AddressInfo, Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import type { Clock } from '../../../base/clock.ts';
-import { CloudError, errorText } from '../../../base/errors.ts';
+import { CloudError, errorText, isCode } from '../../../base/errors.ts';
 import type { Logger } from '../../../base/logger.ts';
 import type { Random } from '../../../base/random.ts';
 import { ConnectionCounter } from '../connection-counter.ts';
@@ -14,10 +14,13 @@ import { SessionTokens } from './session-tokens.ts';
 
 export interface MetadataServerParts {
   /**
-   * The instance whose address it is, from memory. The address is the connection's: guests are held to theirs on their taps. With a host only what is
-   * recorded on that host.
+   * The instance whose address it is, from memory, or from a process that has the records. The address is the connection's: guests are held to theirs on
+   * their taps. With a host only what is recorded on that host.
    */
-  readonly lookup: (sourceAddress: string, hostId: string | undefined) => MetadataView | undefined;
+  readonly lookup: (
+    sourceAddress: string,
+    hostId: string | undefined,
+  ) => MetadataView | undefined | Promise<MetadataView | undefined>;
   readonly clock: Clock;
   readonly random: Random;
   readonly logger: Logger;
@@ -158,16 +161,16 @@ class HttpMetadataServer implements MetadataServer {
       response.writeHead(413, { connection: 'close', 'content-length': '0' }).end(() => request.destroy());
     });
     request.on('end', () => {
-      if (!tooLarge) this.#answer(request, response);
+      if (!tooLarge) void this.#answer(request, response);
     });
   }
 
-  #answer(request: IncomingMessage, response: ServerResponse): void {
+  async #answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const method = request.method ?? '';
     const { address: source, hostId } = this.#sourceOf(request.socket);
     if (hostId !== undefined) response.setHeader('connection', 'close');
     try {
-      const view = this.#parts.lookup(source, hostId);
+      const view = await this.#parts.lookup(source, hostId);
       send(
         response,
         method,
@@ -175,7 +178,9 @@ class HttpMetadataServer implements MetadataServer {
       );
     } catch (error) {
       this.#parts.logger.error('metadata request failed', { source, error: errorText(error) });
-      send(response, method, { status: 500, headers: { 'content-type': 'text/plain' }, body: '' });
+      // Nobody who has the records can be asked now: the guest asks again.
+      const status = isCode(error, 'Unavailable', 'Timeout') ? 503 : 500;
+      send(response, method, { status, headers: { 'content-type': 'text/plain' }, body: '' });
     }
   }
 }
