@@ -5,12 +5,14 @@ import { pathToFileURL } from 'node:url';
 import type { Bench, BenchRow } from '../test/bench/bench-row.ts';
 
 /**
- * npm run bench [-- NAME...] [--json] [--list]: runs test/bench/NAME.bench.ts (all, when none is named), one after the other.
+ * npm run bench [-- NAME...] [--json] [--list]: runs test/bench/NAME.bench.ts (all but scale, when none is named), one after the other.
  * stdout has the figures: a table, or with --json one JSON object a line. stderr has what is going on.
  * Exits 1 when a benchmark broke, 2 on bad arguments; a goal that is not met is shown and is no failure, since machines differ.
  */
 const FOLDER = join(import.meta.dirname, '..', 'test', 'bench');
 const SUFFIX = '.bench.ts';
+/** Run only when they are named: they have a machine for themselves for many minutes. */
+const ALONE = new Set(['scale']);
 
 const say = (text: string): void => void process.stderr.write(`${text}\n`);
 
@@ -103,7 +105,7 @@ async function main(args: readonly string[]): Promise<number> {
     say(`no benchmark named ${unknown.join(', ')}; there are: ${all.join(', ')}`);
     return 2;
   }
-  const names = asked.length > 0 ? asked : all;
+  const names = asked.length > 0 ? asked : all.filter((name) => !ALONE.has(name));
   const json = flags.includes('--json');
   say(`node ${process.version}, ${String(cpus().length)} x ${cpus()[0]?.model ?? 'unknown processor'}`);
   const rows: BenchRow[] = [];
