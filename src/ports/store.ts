@@ -102,6 +102,8 @@ export interface RestoredStore {
   /** The last revision that was known before, and the one that it has now. */
   readonly knownRev: number;
   readonly rev: number;
+  /** Id of the adoption (AdoptedRecord) that the state known before had; absent: none. */
+  readonly adoption?: string;
 }
 
 /**
@@ -122,6 +124,11 @@ export interface Store extends Replica {
   /** A new lease. Errors: 'Unavailable'. */
   lease(ttlMs: number): Promise<Lease>;
   health(): StoreHealth;
+  /**
+   * What the store is now is its history from now on: `health().restored` goes, also after the next start. Engines whose store can't be replaced beneath
+   * them lack it.
+   */
+  acceptHistory?(): Promise<void>;
   close(): Promise<void>;
 }
 

@@ -5,7 +5,7 @@ import { ERROR_TABLE } from '../../base/error-codes.ts';
 import { differenceListing } from '../../views/store.ts';
 import { BaseCommand } from '../support/base-command.ts';
 import { listFlags } from '../support/flags.ts';
-import { stoppedStore, wholeConfig } from '../support/stopped-store.ts';
+import { stoppedStore, otherConfig } from '../support/stopped-store.ts';
 
 export class StoreCompare extends BaseCommand {
   static override summary = 'say which records differ between the store and an export or another store';
@@ -36,7 +36,7 @@ export class StoreCompare extends BaseCommand {
     const options = await stoppedStore(session, 'store compare');
     const other =
       args.file === undefined
-        ? { config: await wholeConfig(session, resolve(flags.with ?? '')) }
+        ? { config: await otherConfig(session, resolve(flags.with ?? '')) }
         : { file: resolve(args.file) };
     const { compareStores } = await import('../../launch/store-tools/compare-stores.ts');
     const comparison = await compareStores({ ...options, with: other });

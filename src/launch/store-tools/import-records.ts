@@ -39,6 +39,7 @@ export async function importRecords(store: Store, source: Export, options: Impor
   };
   const missing = records.filter((record) => !isThere(record));
   let done = records.length - missing.length;
+  options.onProgress?.(done, records.length);
   for (const puts of batches(missing)) {
     const answer = await store.txn({ guards: [{ key: KEYS.importing, rev: marker }], puts });
     if (!answer.ok) throw new CloudError('Conflict', `somebody else works on this store; look, then import again`);
