@@ -2,12 +2,33 @@ import type { InstanceRecord } from '../../src/domain/instance.ts';
 import type { OperationRecord, ReservationRecord } from '../../src/domain/records.ts';
 import type { SimHost } from '../../src/workers/drivers/simulated/sim-host.ts';
 import { Violation } from './history.ts';
-import type { Simulation } from './run-plan.ts';
+import type { SimulatedHosts } from '../../src/workers/drivers/simulated/create-simulated-hosts.ts';
+import type { RecordChecker } from './record-checker.ts';
+import type { Records } from './store-model.ts';
+import type { Users } from './users.ts';
+import type { WorldChecker } from './world-checker.ts';
 
-type Problem = string | undefined;
+export type Problem = string | undefined;
+
+/** What is looked at when all faults are over. */
+export interface Judged {
+  readonly model: Records;
+  readonly world: SimulatedHosts;
+  readonly users: Users;
+  readonly records: RecordChecker;
+  readonly checker: WorldChecker;
+  /** A state was put back or lost: what was acknowledged before may be gone, and hosts may have what no record knows. */
+  replaced: boolean;
+  /** Whole days were skipped, so that what is kept for a day may be forgotten. */
+  daysSkipped: boolean;
+  /** Which process is not up that should be. */
+  notUp(): Problem;
+  /** Instances that wait to be looked at, anywhere. */
+  depth(): number;
+}
 
 /** The first thing that is wrong. Later questions are asked only when the earlier ones have no answer. */
-function first<T>(of: Iterable<T>, problem: (one: T) => Problem): Problem {
+export function first<T>(of: Iterable<T>, problem: (one: T) => Problem): Problem {
   for (const one of of) {
     const found = problem(one);
     if (found !== undefined) return found;
@@ -15,16 +36,17 @@ function first<T>(of: Iterable<T>, problem: (one: T) => Problem): Problem {
   return undefined;
 }
 
-const liveRecords = ({ model }: Simulation): InstanceRecord[] =>
+const liveRecords = ({ model }: Judged): InstanceRecord[] =>
   model
     .range<InstanceRecord>('instance/')
     .map(({ value }) => value)
     .filter(({ state }) => state !== 'terminated');
 
 /** Why not everything is as it is wanted yet; undefined when it is. */
-export function restingProblem(sim: Simulation): Problem {
-  const { node, users } = sim;
-  if (node.cloud === undefined) return 'the process is not up';
+export function restingProblem(sim: Judged): Problem {
+  const { users } = sim;
+  const notUp = sim.notUp();
+  if (notUp !== undefined) return notUp;
   if (users.waiting > 0) return `${users.waiting} calls have no answer`;
   const live = liveRecords(sim);
   return (
@@ -35,7 +57,7 @@ export function restingProblem(sim: Simulation): Problem {
   );
 }
 
-function recordProblem({ model }: Simulation): Problem {
+function recordProblem({ model }: Judged): Problem {
   return (
     first(model.range<InstanceRecord>('instance/'), ({ value: { id, work, state, desired } }) => {
       if (work !== undefined) return `${id} is ${state} with work: ${JSON.stringify(work)}`;
@@ -50,13 +72,13 @@ function recordProblem({ model }: Simulation): Problem {
   );
 }
 
-function hostOf({ model, world }: Simulation, hostId: string): SimHost | undefined {
+function hostOf({ model, world }: Judged, hostId: string): SimHost | undefined {
   const name = model.get<{ name: string }>(`host/${hostId}`)?.name;
   return world.hosts().find((host) => host.name === name);
 }
 
 /** What a record says must be on its host. */
-function hostsLack(sim: Simulation, record: InstanceRecord): Problem {
+function hostsLack(sim: Judged, record: InstanceRecord): Problem {
   const { id, state, nic } = record;
   const host = hostOf(sim, record.hostId);
   const power = host?.domains.named(id)?.power ?? 'absent';
@@ -70,7 +92,7 @@ function hostsLack(sim: Simulation, record: InstanceRecord): Problem {
 }
 
 /** What no record wants must not be there. */
-function hostHasMore({ records }: Simulation, host: SimHost, live: readonly InstanceRecord[]): Problem {
+function hostHasMore({ records }: Judged, host: SimHost, live: readonly InstanceRecord[]): Problem {
   const wanted = new Set(live.map(({ id }) => id));
   const macs = new Set(live.map(({ nic }) => nic.mac));
   const things = [...host.domains.all().map(({ name }) => name), ...host.disks.keys()];
@@ -85,11 +107,11 @@ function hostHasMore({ records }: Simulation, host: SimHost, live: readonly Inst
 }
 
 /** What must be true of the whole run. */
-export function closingProblem(sim: Simulation): Violation | undefined {
-  const { model, world, users, records, checker, replaced, daysSkipped, node } = sim;
+export function closingProblem(sim: Judged): Violation | undefined {
+  const { model, world, users, records, checker, replaced, daysSkipped } = sim;
   const broken = (invariant: string, problem: Problem): Violation | undefined =>
     problem === undefined ? undefined : new Violation(invariant, problem);
-  const depth = node.cloud?.controller.instances.depth ?? 0;
+  const depth = sim.depth();
   const tooMany = records.reservations > users.runs && !replaced && !daysSkipped;
   return (
     broken(

@@ -7,7 +7,7 @@ import type {
   TokenRecord,
 } from '../../src/domain/records.ts';
 import { Violation } from './history.ts';
-import type { Committed, StoreModel } from './store-model.ts';
+import type { Committed, Records } from './store-model.ts';
 
 /** EC2's life cycle, written down a second time. */
 const MAY_BECOME: Readonly<Record<InstanceState, readonly InstanceState[]>> = {
@@ -51,7 +51,7 @@ export class RecordChecker {
   }
 
   /** Another state was put in the place of the one that is known. */
-  forget(model: StoreModel): void {
+  forget(model: Records): void {
     this.#texts.clear();
     this.#deletedAtMs.clear();
     for (const past of this.past.values()) past.launched = false;
@@ -59,7 +59,7 @@ export class RecordChecker {
     for (const { value } of model.range<InstanceRecord>('instance/')) this.#note(value);
   }
 
-  check(change: Committed, model: StoreModel): void {
+  check(change: Committed, model: Records): void {
     let sums = false;
     for (const [key, text] of change.ops) {
       const before = this.#texts.get(key);
@@ -183,7 +183,7 @@ export class RecordChecker {
 }
 
 /** A live instance owns its address, MAC and interface name; one that is terminated owns nothing. */
-function checkHoldings({ id, nic, state }: InstanceRecord, model: StoreModel): void {
+function checkHoldings({ id, nic, state }: InstanceRecord, model: Records): void {
   const keys = [`address/${nic.networkId}/${nic.address}`, `mac/${nic.mac}`, `ifname/${nic.tap}`];
   for (const key of keys) {
     const claim = model.get<ClaimRecord>(key);
@@ -197,7 +197,7 @@ function checkHoldings({ id, nic, state }: InstanceRecord, model: StoreModel): v
   }
 }
 
-function checkSums(model: StoreModel): void {
+function checkSums(model: Records): void {
   const live = model.range<InstanceRecord>('instance/').filter(({ value }) => value.state !== 'terminated');
   const coming = model
     .range<ReservationRecord>('reservation/')

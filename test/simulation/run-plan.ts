@@ -2,10 +2,10 @@ import { Readable } from 'node:stream';
 import type { BusFaults } from '../../src/adapters/bus/bus-faults.ts';
 import { sha256Hex } from '../../src/base/ids.ts';
 import { createSimulatedHosts } from '../../src/workers/drivers/simulated/create-simulated-hosts.ts';
-import type { SimulatedHosts } from '../../src/workers/drivers/simulated/create-simulated-hosts.ts';
 import type { SimHostOptions } from '../../src/workers/drivers/simulated/sim-options.ts';
 import { SIM_HOST_DEFAULTS } from '../../src/workers/drivers/simulated/sim-options.ts';
 import { bootSector } from '../support/sim-cloud.ts';
+import type { Judged } from './closing-checker.ts';
 import { closingProblem, restingProblem } from './closing-checker.ts';
 import { doFault } from './faults.ts';
 import { History, Violation } from './history.ts';
@@ -19,21 +19,13 @@ import { Users } from './users.ts';
 import { WorldChecker } from './world-checker.ts';
 
 /** Everything of one simulation. */
-export interface Simulation {
+export interface Simulation extends Judged {
   readonly plan: Plan;
   readonly scheduler: Scheduler;
   readonly history: History;
-  readonly world: SimulatedHosts;
   readonly faults: BusFaults;
   readonly model: StoreModel;
-  readonly records: RecordChecker;
-  readonly checker: WorldChecker;
   readonly node: SimNode;
-  readonly users: Users;
-  /** A state was put back or lost: what was acknowledged before may be gone, and hosts may have what no record knows. */
-  replaced: boolean;
-  /** Whole days were skipped, so that what is kept for a day may be forgotten. */
-  daysSkipped: boolean;
 }
 
 export interface Result {
@@ -116,6 +108,8 @@ function build(plan: Plan, fail: (violation: Violation) => void): Simulation {
   return {
     ...{ plan, scheduler, history, world, faults, model, records, checker, node, users },
     ...{ replaced: false, daysSkipped: false },
+    notUp: () => (node.cloud === undefined ? 'the process is not up' : undefined),
+    depth: () => node.cloud?.controller?.instances.depth ?? 0,
   };
 }
 

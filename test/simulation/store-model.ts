@@ -7,6 +7,12 @@ export interface Committed {
   readonly ops: ReadonlyMap<string, string | undefined>;
 }
 
+/** The records as they durably stand. */
+export interface Records {
+  get<T>(key: string): T | undefined;
+  range<T>(prefix: string): { key: string; value: T }[];
+}
+
 interface Held {
   readonly rev: number;
   readonly text: string;
@@ -26,7 +32,7 @@ const ATOMIC = '4 a transaction applies whole, and only while its guards hold';
  * What a store must do, in the fewest words: transactions one after the other, each when its guards hold. It is told what is asked of the real one and judges the
  * answers, and after a crash what was found on the disk.
  */
-export class StoreModel {
+export class StoreModel implements Records {
   /** Everything that was taken in, also what was not answered yet. */
   readonly #taken = new Map<string, Held>();
   /** What was answered, or found after a crash: nothing of it may ever go. */

@@ -1,6 +1,7 @@
 import { CloudError, errorText, isCode } from '../../src/base/errors.ts';
 import type { Random } from '../../src/base/random.ts';
 import { randomBelow, randomHex } from '../../src/base/random.ts';
+import type { Gateway } from '../../src/controller/api/gateway.ts';
 import type { CallMeta } from '../../src/controller/operations/handler.ts';
 import type { OperationInput, OperationOutput, UnaryName } from '../../src/messages/operations/index.ts';
 import type { History } from './history.ts';
@@ -8,14 +9,19 @@ import { Violation } from './history.ts';
 import type { UserStep } from './plan.ts';
 import type { RecordChecker } from './record-checker.ts';
 import type { Scheduler } from './scheduler.ts';
-import type { SimNode } from './sim-node.ts';
 
 const UNKNOWN = ['Timeout', 'Unavailable', 'RequestLimitExceeded', 'Conflict', 'StoragePoisoned', 'LockBusy'] as const;
 const TRIES = 30;
 const SAME = '5 the same token twice has one answer';
 
+/** Whoever answers at the moment. */
+export interface Asked {
+  /** CloudError 'Unavailable' when nobody does, or when he dies before the answer. */
+  ask<T>(question: (cloud: { readonly gateway: Gateway }) => Promise<T>): Promise<T>;
+}
+
 export interface UsersParts {
-  readonly node: SimNode;
+  readonly node: Asked;
   readonly scheduler: Scheduler;
   readonly history: History;
   readonly records: RecordChecker;

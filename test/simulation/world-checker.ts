@@ -5,7 +5,7 @@ import type { SimHost } from '../../src/workers/drivers/simulated/sim-host.ts';
 import type { History } from './history.ts';
 import { Violation } from './history.ts';
 import type { RecordChecker } from './record-checker.ts';
-import type { StoreModel } from './store-model.ts';
+import type { Records } from './store-model.ts';
 
 interface Seen {
   readonly power: string;
@@ -26,7 +26,7 @@ const INTENT = '2 intent before effect';
 /** Looks at the hosts after each thing that the cloud does to one, and judges the difference by the records that were durable by then. */
 export class WorldChecker {
   readonly #world: SimulatedHosts;
-  readonly #model: StoreModel;
+  readonly #model: Records;
   readonly #records: RecordChecker;
   readonly #history: History;
   readonly #seen = new Map<string, Map<string, Seen>>();
@@ -38,7 +38,7 @@ export class WorldChecker {
   /** Reboot command -> how often the guest began anew while that was the work of its record. */
   readonly #reboots = new Map<string, number>();
 
-  constructor(parts: { world: SimulatedHosts; model: StoreModel; records: RecordChecker; history: History }) {
+  constructor(parts: { world: SimulatedHosts; model: Records; records: RecordChecker; history: History }) {
     this.#world = parts.world;
     this.#model = parts.model;
     this.#records = parts.records;
