@@ -1,12 +1,12 @@
-import { errorText } from '../base/errors.ts';
+import { CloudError, errorText } from '../base/errors.ts';
 import { toJson } from '../base/json.ts';
-import { KEYS } from '../domain/keys.ts';
-import type { HostRecord } from '../domain/records.ts';
-import { HostReport, Outcome, Progress, TOPIC, WorkerHello } from '../messages/worker.ts';
+import { KEYS, PREFIX } from '../domain/keys.ts';
+import { OpenHostNow, Outcome, TOPIC } from '../messages/worker.ts';
 import type { Json } from '../base/json.ts';
 import type { HandlerTable, Subscription } from '../ports/bus.ts';
 import type { ControllerContext } from './controller-context.ts';
-import { hostProblem } from './hosts/host-problem.ts';
+import { isHeld } from './hosts/held.ts';
+import { ReportIntake } from './hosts/report-intake.ts';
 import { InstanceLoop } from './instances/instance-loop.ts';
 import { tellRestored } from './maintenance/after-restore.ts';
 import { expireRecords } from './maintenance/expire.ts';
@@ -16,45 +16,90 @@ import type { CallMeta } from './operations/handler.ts';
 
 const PREFETCH = 256;
 const HOUSEKEEPING_MS = 600_000;
+/** The worker waits 10 s for its answer. */
+const HAND_ON_MS = 8000;
 
 /** The Cloud Controller of one process: takes changes and reports from the bus, drives the reconcilers. */
 export class Controller {
   readonly executor: Executor;
   readonly instances: InstanceLoop;
   readonly #context: ControllerContext;
-  #subscription: Subscription | undefined;
+  readonly #intake: ReportIntake;
+  readonly #subscriptions: Subscription[] = [];
   #housekeeping: { cancel(): void } | undefined;
+  /** Other controllers come and go. */
+  #members: { close(): void } | undefined;
   #keepingHouse: Promise<void> | undefined;
+  #closing: Promise<void> | undefined;
 
   constructor(context: ControllerContext) {
     this.#context = context;
     this.executor = new Executor(context);
     this.instances = new InstanceLoop(context);
+    this.#intake = new ReportIntake(context, {
+      wake: (instanceId) => this.instances.wake(instanceId),
+      wakeHost: (hostId) => this.instances.wakeHost(hostId),
+    });
     context.maintenance.attach(this.instances);
   }
 
   async start(): Promise<void> {
-    const { bus } = this.#context;
-    this.#subscription = await bus.serve(TOPIC.controller, this.#handlers(), { prefetch: PREFETCH });
-    await tellRestored(this.#context);
-    await completeReservations(this.#context);
+    const { bus, store, clock, ownership, workers } = this.#context;
+    const serve = async (topic: string, handlers: HandlerTable): Promise<void> => {
+      this.#subscriptions.push(await bus.serve(topic, handlers, { prefetch: PREFETCH }));
+    };
+    ownership.onGained((hostId) => this.#gained(hostId));
+    await serve(TOPIC.controller, this.#handlers());
+    await serve(TOPIC.controllerOf(ownership.controllerId), this.#ownHandlers());
+    await this.#intake.start();
+    workers.start({ isBusy: (hostId) => this.instances.isBusy(hostId) });
+    await ownership.start();
+    if (this.#isFirst) {
+      await tellRestored(this.#context);
+      await completeReservations(this.#context);
+    }
     this.instances.start();
-    this.#housekeeping = this.#context.clock.every(HOUSEKEEPING_MS, () => this.#keepHouse(), { unref: true });
+    this.#housekeeping = clock.every(HOUSEKEEPING_MS, () => this.#keepHouse(true), { unref: true });
+    // What one that has died left half-way.
+    this.#members = store.watch(PREFIX.aliveControllers, store.rev + 1, () => this.#keepHouse(false));
   }
 
-  async close(): Promise<void> {
+  /** Takes nothing more, and lets its hosts go once nothing is decided for them any more. */
+  close(): Promise<void> {
+    this.#closing ??= this.#close();
+    return this.#closing;
+  }
+
+  async #close(): Promise<void> {
+    const { maintenance, workers, ownership } = this.#context;
     this.#housekeeping?.cancel();
-    await this.#context.maintenance.close();
-    await this.#subscription?.close();
+    this.#members?.close();
+    await maintenance.close();
+    await Promise.all(this.#subscriptions.map((subscription) => subscription.close()));
+    await this.#intake.close();
+    await workers.stop();
     await this.instances.close();
     await this.#keepingHouse;
+    await ownership.close();
+  }
+
+  /** What only one controller need do is done by this one. */
+  get #isFirst(): boolean {
+    const { ownership } = this.#context;
+    return ownership.controllers()[0] === ownership.controllerId;
+  }
+
+  #gained(hostId: string): void {
+    this.#context.workers.openSoon(hostId);
+    this.instances.wakeHost(hostId);
   }
 
   /** One at a time; what can't be done now is done the next time. */
-  #keepHouse(): void {
-    const { logger } = this.#context;
+  #keepHouse(expires: boolean): void {
+    const { logger, store } = this.#context;
+    if (!this.#isFirst || isHeld(store)) return;
     this.#keepingHouse ??= completeReservations(this.#context)
-      .then(() => expireRecords(this.#context))
+      .then(() => (expires ? expireRecords(this.#context) : 0))
       .then(
         (deleted) => logger.debug('old records deleted', { deleted }),
         (error: unknown) => logger.warn('housekeeping was cut short', { error: errorText(error) }),
@@ -63,43 +108,44 @@ export class Controller {
   }
 
   #handlers(): HandlerTable {
-    const { observations, workers } = this.#context;
     return {
       operation: async (body) => {
         const { name, input, meta } = body as unknown as { name: string; input: Json; meta: CallMeta };
         const { output, rev } = await this.executor.change(name, input, meta);
         return { output: toJson(output as object), rev };
       },
-      'worker-hello': (body) => {
-        workers.hello(WorkerHello.parse(body));
-        return Promise.resolve(undefined);
-      },
-      'host-report': (body) => {
-        this.#hostReport(HostReport.parse(body));
-        return Promise.resolve(undefined);
-      },
       outcome: async (body) => {
-        await this.instances.outcome(Outcome.parse(body));
+        await this.#outcome(Outcome.parse(body));
         return undefined;
-      },
-      progress: (body) => {
-        observations.progress(Progress.parse(body));
-        return Promise.resolve(undefined);
       },
     };
   }
 
-  #hostReport(report: HostReport): void {
-    const { observations, store, logger } = this.#context;
-    const { hostId } = report;
-    const host = store.get<HostRecord>(KEYS.host(hostId))?.value;
-    if (host === undefined) return;
-    const before = hostProblem(this.#context, host, hostId);
-    const changed = observations.report(report);
-    const problem = hostProblem(this.#context, host, hostId);
-    for (const name of changed) this.instances.wake(name);
-    if ((before === undefined) === (problem === undefined)) return;
-    logger.info(problem === undefined ? 'host is up' : 'host is down', { hostId, problem });
-    this.instances.wakeHost(hostId);
+  /** For this controller and no other: it is asked as the owner of a host. */
+  #ownHandlers(): HandlerTable {
+    return {
+      outcome: async (body) => {
+        await this.instances.outcome(Outcome.parse(body));
+        return undefined;
+      },
+      'host-open-now': async (body) => {
+        await this.#context.workers.openForOther(OpenHostNow.parse(body).hostId);
+        return undefined;
+      },
+    };
+  }
+
+  /** A worker tells any controller; the host's owner must have taken it before the worker hears that it was. */
+  async #outcome(outcome: Outcome): Promise<void> {
+    const { ownership, store, bus } = this.#context;
+    const { hostId } = outcome;
+    const owner = ownership.ownerOf(hostId);
+    if (owner === ownership.controllerId) return this.instances.outcome(outcome);
+    if (owner === undefined) {
+      // Of a host that is no more nobody wants to know anything.
+      if (store.get(KEYS.host(hostId)) === undefined) return;
+      throw new CloudError('Unavailable', `no controller has host ${hostId} at the moment; tell it again`);
+    }
+    await bus.call(TOPIC.controllerOf(owner), 'outcome', toJson(outcome), { timeoutMs: HAND_ON_MS });
   }
 }

@@ -15,7 +15,9 @@ import { collectHost } from './collect-host.ts';
 import { HostSession } from './host-session.ts';
 import type { Reporter } from './host-session.ts';
 
-const HELLO_MS = 10_000;
+/** Who is not heard for five times this long is counted as gone. */
+const HELLO_MS = 2000;
+const DRAIN_LOOK_MS = 50;
 const OUTCOME_TIMEOUT_MS = 10_000;
 
 export interface ComputeWorkerOptions {
@@ -28,6 +30,8 @@ export interface ComputeWorkerOptions {
   /** Default: nobody reads them. */
   readonly metrics?: Metrics;
   readonly openDrivers: OpenHostDrivers;
+  /** What it takes on. Default: compute and network. */
+  readonly kinds?: readonly string[];
   /** Absent where hosts are simulated. */
   readonly reach?: HostReach;
 }
@@ -42,18 +46,21 @@ export class ComputeWorker {
   #subscription: Subscription | undefined;
   #hello: { cancel(): void } | undefined;
   #seq = 0;
+  #leaving = false;
+  /** A round of reports that was asked for; `again`: asked for once more meanwhile. */
+  #reporting: { again: boolean } | undefined;
 
   constructor(options: ComputeWorkerOptions) {
     this.#options = options;
     const { bus, clock, logger } = options;
     this.#consoles = new WorkerConsoles({ clock, logger, drivers: (hostId) => this.#session(hostId).drivers });
     this.#reporter = {
-      host: (report: HostReport) => bus.cast(TOPIC.controller, 'host-report', toJson(report)),
+      host: (report: HostReport) => bus.fanout(TOPIC.reports, 'host-report', toJson(report)),
       outcome: async (outcome) => {
         await bus.call(TOPIC.controller, 'outcome', toJson(outcome), { timeoutMs: OUTCOME_TIMEOUT_MS });
       },
       // Lost progress is no harm: it only says what is being done.
-      progress: (progress) => void bus.cast(TOPIC.controller, 'progress', toJson(progress)).catch(() => undefined),
+      progress: (progress) => void bus.fanout(TOPIC.reports, 'progress', toJson(progress)).catch(() => undefined),
     };
   }
 
@@ -72,10 +79,30 @@ export class ComputeWorker {
     this.#hosts.clear();
   }
 
+  /** Hosts that are open here. */
+  get opens(): number {
+    return this.#hosts.size;
+  }
+
+  /**
+   * Has the controllers give its hosts to other workers. Resolves when it has none left, or after timeoutMs (there may be no other worker); `close` comes
+   * next.
+   */
+  async drain(timeoutMs: number): Promise<void> {
+    const { clock } = this.#options;
+    this.#leaving = true;
+    this.#sayHello();
+    const endMs = clock.monotonicMs() + timeoutMs;
+    while (this.#hosts.size > 0 && clock.monotonicMs() < endMs) await clock.sleep(DRAIN_LOOK_MS);
+  }
+
   #sayHello(): void {
     const { bus, workerId, session, logger } = this.#options;
-    const hello = { v: 1, workerId, session, kinds: ['compute', 'network'], open: [...this.#hosts.keys()] };
-    bus.cast(TOPIC.controller, 'worker-hello', toJson(hello)).catch((error: unknown) => {
+    const { kinds = ['compute', 'network'] } = this.#options;
+    const [open, observes] = [[] as string[], [] as string[]];
+    for (const [hostId, host] of this.#hosts) (host.mode === 'serve' ? open : observes).push(hostId);
+    const hello = { v: 1, workerId, session, kinds, open, observes, leaving: this.#leaving };
+    bus.fanout(TOPIC.reports, 'worker-hello', toJson(hello)).catch((error: unknown) => {
       logger.debug('nobody to say hello to', { error: errorText(error) });
     });
   }
@@ -105,9 +132,12 @@ export class ComputeWorker {
         return undefined;
       },
       'host-close': async (body) => {
-        const { hostId, release } = CloseHost.parse(body);
-        await this.#closeHost(hostId, release);
+        await this.#closeHost(CloseHost.parse(body));
         return undefined;
+      },
+      'report-hosts': () => {
+        this.#reportHosts();
+        return Promise.resolve(undefined);
       },
       'instance-command': (body) => {
         const command = InstanceCommand.parse(body);
@@ -119,6 +149,7 @@ export class ComputeWorker {
       'host-collect': async (body) => {
         const order = CollectHost.parse(body);
         const session = this.#session(order.hostId);
+        refuseOtherEpoch(session, order.epoch);
         if (order.remove && !session.serving) {
           throw new CloudError(
             'Unavailable',
@@ -137,7 +168,8 @@ export class ComputeWorker {
 
   async #openHost(open: OpenHost): Promise<void> {
     const known = this.#hosts.get(open.hostId);
-    if (known !== undefined && known.epoch >= open.epoch && !known.fenced) {
+    const isServed = known?.mode === 'serve' || open.mode === 'observe';
+    if (known !== undefined && known.epoch >= open.epoch && !known.fenced && isServed) {
       await known.reportAll();
       return;
     }
@@ -179,12 +211,33 @@ export class ComputeWorker {
     });
   }
 
-  #closeHost(hostId: string, release: boolean): Promise<void> {
+  /** One that was opened with a later epoch is not meant. */
+  #closeHost({ hostId, epoch, release }: CloseHost): Promise<void> {
     return this.#opening.run(hostId, async () => {
       const host = this.#hosts.get(hostId);
+      if (host !== undefined && host.epoch > epoch) return;
       this.#hosts.delete(hostId);
       await host?.close({ release });
     });
+  }
+
+  /** All that is known of every host, one host after the other; without waiting for it. */
+  #reportHosts(): void {
+    if (this.#reporting !== undefined) {
+      this.#reporting.again = true;
+      return;
+    }
+    const round = { again: false };
+    this.#reporting = round;
+    const report = async (): Promise<void> => {
+      for (const host of [...this.#hosts.values()]) await host.reportAll();
+    };
+    report()
+      .catch((error: unknown) => this.#options.logger.warn('hosts not reported', { error: errorText(error) }))
+      .finally(() => {
+        this.#reporting = undefined;
+        if (round.again) this.#reportHosts();
+      });
   }
 
   #reach(): HostReach {
@@ -205,4 +258,11 @@ export class ComputeWorker {
     }
     return session;
   }
+}
+
+/** Who asks has another assignment in mind than the one that is open here. */
+function refuseOtherEpoch({ hostId, epoch }: HostSession, asked: number): void {
+  if (asked === epoch) return;
+  const [code, what] = asked < epoch ? (['StaleEpoch', 'a later'] as const) : (['Unavailable', 'an earlier'] as const);
+  throw new CloudError(code, `host ${hostId} is open here with ${what} epoch (${epoch}, not ${asked}); try again`);
 }

@@ -3,6 +3,7 @@ import { KEYS, PREFIX } from '../../domain/keys.ts';
 import type { AliveRecord, OwnRecord } from '../../domain/records.ts';
 import type { Entry, Replica } from '../../ports/store.ts';
 import type { Ownership } from './ownership.ts';
+import { isOfProcess } from './ownership.ts';
 
 /** In a process without the controller role: it reconciles nothing, and sees in its replica who does. */
 export class NoOwnership implements Ownership {
@@ -32,7 +33,7 @@ export class NoOwnership implements Ownership {
   }
 
   livesProcess(processSession: string): boolean {
-    return this.#alive().some(({ value }) => value.session === processSession);
+    return this.#alive().some(({ value }) => isOfProcess(value.session, processSession));
   }
 
   claim(): Promise<void> {

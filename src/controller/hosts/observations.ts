@@ -5,6 +5,8 @@ export interface DomainObservation {
   readonly hostId: string;
   readonly power: string;
   readonly reason?: string;
+  /** Of the domain, where the report said it. */
+  readonly uuid?: string;
   readonly seq: number;
   readonly session: string;
   readonly atMs: number;
@@ -59,7 +61,7 @@ export class Observations {
     const domains = before?.domains ?? new Map<string, DomainObservation>();
     const changed: string[] = [];
     for (const fact of report.facts) {
-      if (observe(domains, report, fact.name, fact.power, fact.reason)) changed.push(fact.name);
+      if (observe(domains, report, fact.name, fact.power, fact.reason, fact.uuid)) changed.push(fact.name);
     }
     if (report.whole) changed.push(...missing(domains, report));
     const stale = sameSession && before.seq > report.seq;
@@ -87,7 +89,7 @@ export class Observations {
     if (host === undefined) return;
     const { hostId, session, seq, instanceId, fact } = outcome;
     const at = { hostId, session, seq, atMs };
-    if (fact !== undefined) observe(host.domains, at, instanceId, fact.power, fact.reason);
+    if (fact !== undefined) observe(host.domains, at, instanceId, fact.power, fact.reason, fact.uuid);
     else if (outcome.ok && outcome.verb === 'remove') observe(host.domains, at, instanceId, 'absent', undefined);
   }
 
@@ -105,6 +107,11 @@ export class Observations {
 
   progressOf(instanceId: string): Progress | undefined {
     return this.#progress.get(instanceId);
+  }
+
+  /** Nothing is under way for it any more. */
+  forgetProgress(instanceId: string): void {
+    this.#progress.delete(instanceId);
   }
 
   forgetInstance(hostId: string, instanceId: string): void {
@@ -168,6 +175,7 @@ function observe(
   name: string,
   power: string,
   reason: string | undefined,
+  uuid?: string,
 ): boolean {
   const known = domains.get(name);
   if (known !== undefined && known.session === at.session && known.seq > at.seq) return false;
@@ -175,6 +183,7 @@ function observe(
     hostId: at.hostId,
     power,
     ...(reason === undefined ? {} : { reason }),
+    ...(uuid === undefined ? {} : { uuid }),
     seq: at.seq,
     session: at.session,
     atMs: at.atMs,

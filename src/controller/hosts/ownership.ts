@@ -12,7 +12,11 @@ export interface Ownership {
   guard(draft: Draft, hostId: string): void;
   /** The controller that has the host, as far as this process knows; undefined: none. For whom to hand an outcome. */
   ownerOf(hostId: string): string | undefined;
-  /** Takes a host that nobody has, now; what another has stays with it. */
+  /** The controllers that live, this one among them, by name. Who comes first does what only one need do. */
+  controllers(): readonly string[];
+  /** A controller lives that was begun with this session (of its process). */
+  livesProcess(processSession: string): boolean;
+  /** Resolves when somebody has the host, as far as that can be had now: takes it when it is to be ours; what another has stays with it. */
   claim(hostId: string): Promise<void>;
   /** How many hosts are ours. */
   readonly count: number;
@@ -20,6 +24,11 @@ export interface Ownership {
   onGained(listener: (hostId: string) => void): void;
   start(): Promise<void>;
   close(): Promise<void>;
+}
+
+/** A process gets a new session with each lease: the first is its own, later ones begin with it. */
+export function isOfProcess(session: string, processSession: string): boolean {
+  return session === processSession || session.startsWith(`${processSession}.`);
 }
 
 /** One controller has the whole store to itself: the state lock is the ownership. */
@@ -46,6 +55,14 @@ export class SoleOwnership implements Ownership {
 
   ownerOf(): string {
     return this.controllerId;
+  }
+
+  controllers(): readonly string[] {
+    return [this.controllerId];
+  }
+
+  livesProcess(): boolean {
+    return false;
   }
 
   claim(): Promise<void> {

@@ -1,149 +1,191 @@
 import type { Clock } from '../../base/clock.ts';
 import { CloudError, errorText, isCode } from '../../base/errors.ts';
-import { toJson } from '../../base/json.ts';
+import { KeyedQueue } from '../../base/keyed-queue.ts';
 import type { Logger } from '../../base/logger.ts';
-import { KEYS, PREFIX } from '../../domain/keys.ts';
-import type { AssignRecord, HostRecord } from '../../domain/records.ts';
+import { KEYS } from '../../domain/keys.ts';
 import type { WorkerHello } from '../../messages/worker.ts';
 import { TOPIC } from '../../messages/worker.ts';
 import type { Bus } from '../../ports/bus.ts';
 import type { Store } from '../../ports/store.ts';
-import { transact } from '../state/draft.ts';
+import { Assignments } from './assignments.ts';
+import { isHeld } from './held.ts';
+import { HostOpener } from './host-opener.ts';
+import { LiveWorkers } from './live-workers.ts';
+import type { Ownership } from './ownership.ts';
+import { WorkerMoves } from './worker-moves.ts';
 
-/** A worker that has not said hello for this long is not counted on. */
-const WORKER_SILENT_MS = 35_000;
-/** A host may have to be told twice that its claim is ours; more than that, and somebody else is at it. */
-const OPEN_ATTEMPTS = 3;
-/** Opening a host ends with a whole report, which an answer to the user waits for. */
-const OPEN_TIMEOUT_MS = 60_000;
+/** So many hosts are opened side by side. */
+const OPENINGS = 32;
+/** The owner opens the host within this. */
+const HAND_OVER_MS = 65_000;
+const CLOSE_TIMEOUT_MS = 60_000;
+/** Above every epoch: the host's id is of nothing any more, and no other will ever have it. */
+const FOR_EVER = Number.MAX_SAFE_INTEGER;
 
-interface Seen {
-  readonly hello: WorkerHello;
-  readonly atMs: number;
-}
-
-interface WorkerDirectoryParts {
+export interface WorkerDirectoryParts {
   readonly store: Store;
   readonly bus: Bus;
   readonly clock: Clock;
   readonly logger: Logger;
   readonly cloudId: string;
+  readonly ownership: Ownership;
   /** Which hosts are opened at a worker's hello. Default: all that are assigned to it. */
   readonly wanted?: (hostId: string) => boolean;
 }
 
-/** Which workers are alive, and which hosts each was told to serve. */
+/**
+ * Which workers are alive, and which hosts each was told to serve. A host is opened, moved and closed by its owner alone; `open` asks that one.
+ * Before `start` (and in a process without the controller role, for good) it only remembers who said hello.
+ */
 export class WorkerDirectory {
   readonly #parts: WorkerDirectoryParts;
-  readonly #seen = new Map<string, Seen>();
+  readonly #live: LiveWorkers;
+  readonly #assignments = new Assignments();
+  readonly #opener: HostOpener;
+  readonly #openings: KeyedQueue;
+  /** Being opened, or waiting for it. */
   readonly #opening = new Set<string>();
-  /** Host -> why it was not opened the last time. */
-  readonly #problems = new Map<string, string>();
+  /** Worker and host -> being told that the host is not its own. */
+  readonly #closing = new Set<string>();
+  #moves: WorkerMoves | undefined;
 
   constructor(parts: WorkerDirectoryParts) {
     this.#parts = parts;
+    const { store, bus, clock, logger, cloudId, ownership } = parts;
+    this.#live = new LiveWorkers({ store, bus, clock });
+    this.#opener = new HostOpener({ store, bus, logger, cloudId, ownership, live: this.#live });
+    this.#openings = new KeyedQueue({
+      clock,
+      concurrency: OPENINGS,
+      run: (hostId) => this.#openQueued(hostId),
+      onError: (hostId, error) => logger.error('host can not be opened', { hostId, error: errorText(error) }),
+    });
+  }
+
+  start(options: { isBusy?: (hostId: string) => boolean } = {}): void {
+    const { store, bus, clock, logger, ownership, wanted = () => true } = this.#parts;
+    this.#assignments.start(store);
+    this.#moves = new WorkerMoves({
+      ...{ store, bus, clock, logger, ownership, wanted, live: this.#live, assignments: this.#assignments },
+      isBusy: options.isBusy ?? (() => false),
+      open: (hostId) => this.#opener.open(hostId),
+      tell: (...message) => this.#opener.tell(...message),
+    });
+    this.#moves.start();
+  }
+
+  async stop(): Promise<void> {
+    this.#assignments.close();
+    await this.#moves?.close();
+    await this.#openings.close();
   }
 
   /** A live worker of the kind; the one with the fewest hosts. */
   pick(kind: string): string | undefined {
-    const now = this.#parts.clock.monotonicMs();
-    const alive = [...this.#seen.values()].filter(
-      (seen) => now - seen.atMs < WORKER_SILENT_MS && seen.hello.kinds.includes(kind),
-    );
-    alive.sort((a, b) => a.hello.open.length - b.hello.open.length);
-    return alive[0]?.hello.workerId;
-  }
-
-  /** A worker's heartbeat: hosts that are assigned to it and that it has not open are opened, without waiting for them. */
-  hello(hello: WorkerHello): void {
-    const { store, clock, logger } = this.#parts;
-    this.#seen.set(hello.workerId, { hello, atMs: clock.monotonicMs() });
-    const open = new Set(hello.open);
-    for (const { value: host } of store.range<HostRecord>(PREFIX.host)) {
-      if (this.#parts.wanted?.(host.id) === false) continue;
-      const assign = store.get<AssignRecord>(KEYS.assign('compute', host.id))?.value;
-      if (assign?.workerId !== hello.workerId || open.has(host.id) || this.#opening.has(host.id)) continue;
-      this.#opening.add(host.id);
-      this.open(host.id)
-        .catch((error: unknown) => logger.error('host can not be opened', { hostId: host.id, error: errorText(error) }))
-        .finally(() => this.#opening.delete(host.id));
-    }
+    const load = (workerId: string): number => this.#live.hello(workerId)?.open.length ?? 0;
+    return this.#live.fit(kind).sort((a, b) => load(a) - load(b))[0];
   }
 
   /**
-   * Tells the host's worker to serve it, with an epoch that no other session ever had: the host then refuses all others. A worker that is not there
-   * is told when it says hello. Never fails: what is wrong is logged, and reported by the worker as the host's problem.
+   * A worker's heartbeat: hosts of ours that are assigned to it and that it has not open are opened, without waiting for them; what it has open and
+   * should not is closed. True: nothing was heard of its session before.
    */
+  hello(hello: WorkerHello): boolean {
+    const isNew = this.#live.note(hello);
+    if (this.#moves === undefined) return isNew;
+    const held = isHeld(this.#parts.store);
+    const { workerId } = hello;
+    const has = new Set(hello.open);
+    if (held) for (const hostId of hello.observes) has.add(hostId);
+    for (const hostId of this.#assignments.hostsOf(workerId)) if (!has.has(hostId)) this.openSoon(hostId);
+    if (held) return isNew;
+    for (const hostId of has)
+      if (this.#assignments.of(hostId)?.workerId !== workerId) this.#closeStray(workerId, hostId);
+    if (hello.leaving) this.#moves.look(workerId);
+    return isNew;
+  }
+
+  /** If it is ours, and wanted; without waiting for it. */
+  openSoon(hostId: string): void {
+    const { ownership, wanted } = this.#parts;
+    if (this.#opening.has(hostId) || !ownership.owns(hostId) || wanted?.(hostId) === false) return;
+    this.#opening.add(hostId);
+    this.#openings.add(hostId);
+  }
+
+  /** Has the host's owner open it; see HostOpener.open. Never fails but by the store: what is wrong is logged. */
   async open(hostId: string): Promise<void> {
-    const { store, cloudId } = this.#parts;
-    let above = 0;
-    let replaces: string | undefined;
-    for (let attempt = 0; attempt < OPEN_ATTEMPTS; attempt += 1) {
-      const assign = await this.#raise(hostId, above);
-      const host = store.get<HostRecord>(KEYS.host(hostId))?.value;
-      if (host === undefined || assign === undefined) return;
-      const { transport, facts } = host;
-      const about = { v: 1, hostId, epoch: assign.epoch, cloudId, transport, virtType: facts.virtType };
-      const message = replaces === undefined ? about : { ...about, replaces };
-      try {
-        await this.#tell(assign.workerId, 'host-open', message);
-        this.#problems.delete(hostId);
-        return;
-      } catch (error) {
-        const holder = error instanceof CloudError ? (error.details ?? {}) : {};
-        const { epoch, hostId: otherHost } = holder;
-        if (isCode(error, 'StaleEpoch') && typeof epoch === 'number') above = epoch;
-        else if (this.#isOursNoMore(holder) && typeof otherHost === 'string') replaces = otherHost;
-        else return this.#notOpened(hostId, error);
-      }
+    const { ownership, bus } = this.#parts;
+    if (ownership.owns(hostId)) return this.#openOwn(hostId);
+    const owner = ownership.ownerOf(hostId);
+    try {
+      if (owner === undefined || owner === ownership.controllerId)
+        throw new CloudError('Unavailable', 'no controller has taken the host yet');
+      await bus.call(TOPIC.controllerOf(owner), 'host-open-now', { v: 1, hostId }, { timeoutMs: HAND_OVER_MS });
+    } catch (error) {
+      this.#opener.problem(hostId, error);
     }
-    this.#notOpened(hostId, new CloudError('StaleEpoch', 'somebody else claims the host again and again'));
   }
 
-  /** The claim is of this cloud, of a host record that is no more. */
-  #isOursNoMore({ cloudId, hostId }: Readonly<Record<string, unknown>>): boolean {
-    if (cloudId !== this.#parts.cloudId || typeof hostId !== 'string') return false;
-    return this.#parts.store.get(KEYS.host(hostId)) === undefined;
-  }
-
-  #notOpened(hostId: string, error: unknown): void {
-    const problem = errorText(error);
-    if (this.#problems.get(hostId) === problem) return;
-    this.#problems.set(hostId, problem);
-    this.#parts.logger.warn('host can not be opened now', { hostId, error: problem });
-  }
-
-  /**
-   * The assignment with the worker's session of now, durably; with a new epoch if the session is another one, or if the host has seen one that is not
-   * below it (`above`: the records were restored from a backup). Undefined: there is no such host, or its worker is not there.
-   */
-  async #raise(hostId: string, above: number): Promise<AssignRecord | undefined> {
-    const { result } = await transact(this.#parts.store, (draft) => {
-      const key = KEYS.assign('compute', hostId);
-      const assign = draft.get<AssignRecord>(key);
-      const session = assign && this.#seen.get(assign.workerId)?.hello.session;
-      if (assign === undefined || session === undefined) return undefined;
-      if (assign.session === session && assign.epoch > above) return assign;
-      const first = assign.session === undefined && assign.epoch > above;
-      const next = { ...assign, session, epoch: first ? assign.epoch : Math.max(assign.epoch, above) + 1 };
-      draft.put(key, next);
-      return next;
-    });
-    return result;
+  /** Another controller asks, which may have changed something about the host just now. Errors: 'Unavailable' when the host is not ours. */
+  async openForOther(hostId: string): Promise<void> {
+    const { ownership, store } = this.#parts;
+    await store.barrier();
+    if (!ownership.owns(hostId)) throw new CloudError('Unavailable', `host ${hostId} has another owner now; try again`);
+    await this.#openOwn(hostId);
   }
 
   /** The host is none any more. */
   async close(hostId: string): Promise<void> {
-    this.#problems.delete(hostId);
-    for (const workerId of this.#seen.keys()) {
-      const message = { v: 1, hostId, epoch: 1, release: true };
-      await this.#tell(workerId, 'host-close', message).catch((error: unknown) => {
+    this.#opener.forget(hostId);
+    for (const workerId of this.#live.all()) {
+      const message = { v: 1, hostId, epoch: FOR_EVER, release: true };
+      await this.#opener.tell(workerId, 'host-close', message, CLOSE_TIMEOUT_MS).catch((error: unknown) => {
         if (!isCode(error, 'Unavailable', 'Timeout')) throw error;
       });
     }
   }
 
-  async #tell(workerId: string, type: string, body: object): Promise<void> {
-    await this.#parts.bus.call(TOPIC.worker(workerId), type, toJson(body), { timeoutMs: OPEN_TIMEOUT_MS });
+  async #openQueued(hostId: string): Promise<void> {
+    try {
+      if (this.#parts.ownership.owns(hostId)) await this.#openOwn(hostId);
+    } finally {
+      this.#opening.delete(hostId);
+    }
+  }
+
+  async #openOwn(hostId: string): Promise<void> {
+    try {
+      await this.#opener.open(hostId);
+    } catch (error) {
+      // Its owner of now opens it.
+      if (!isCode(error, 'NotOwner')) throw error;
+    }
+  }
+
+  /** A worker has a host that is another's by now, or none: it was cut off, or asleep, when that was decided. */
+  #closeStray(workerId: string, hostId: string): void {
+    const { logger } = this.#parts;
+    const key = `${workerId} ${hostId}`;
+    if (this.#closing.has(key)) return;
+    this.#closing.add(key);
+    this.#tellStray(workerId, hostId)
+      .catch((error: unknown) => logger.debug('stray host session', { hostId, workerId, error: errorText(error) }))
+      .finally(() => this.#closing.delete(key));
+  }
+
+  async #tellStray(workerId: string, hostId: string): Promise<void> {
+    const { store, ownership, wanted } = this.#parts;
+    if (wanted?.(hostId) === false) return;
+    const isFirst = ownership.controllers()[0] === ownership.controllerId;
+    if (!ownership.owns(hostId) && !isFirst) return;
+    // What this replica has not heard of may be newer than it.
+    await store.barrier();
+    const assign = this.#assignments.of(hostId);
+    const isHost = store.get(KEYS.host(hostId)) !== undefined;
+    if (assign?.workerId === workerId || (isHost && !ownership.owns(hostId))) return;
+    const epoch = isHost ? assign?.epoch : FOR_EVER;
+    // A host that is given up as lost has no assignment: nothing may be done there any more.
+    await this.#opener.tell(workerId, 'host-close', { v: 1, hostId, epoch: epoch ?? FOR_EVER }, CLOSE_TIMEOUT_MS);
   }
 }

@@ -1,4 +1,4 @@
-import { errorText, isCode } from '../../base/errors.ts';
+import { CloudError, errorText, isCode } from '../../base/errors.ts';
 import { toJson } from '../../base/json.ts';
 import { KeyedQueue } from '../../base/keyed-queue.ts';
 import { KEYS, PREFIX } from '../../domain/keys.ts';
@@ -8,11 +8,13 @@ import type { Outcome } from '../../messages/worker.ts';
 import { TOPIC } from '../../messages/worker.ts';
 import type { ControllerContext } from '../controller-context.ts';
 import { forgetLostHost } from '../hosts/forget-host.ts';
+import { isHeld, refuseHeld } from '../hosts/held.ts';
 import { hostProblem } from '../hosts/host-problem.ts';
 import { finishTarget } from '../operations/operation-record.ts';
 import type { Draft } from '../state/draft.ts';
 import { transact } from '../state/draft.ts';
 import { instanceCommand } from './instance-command.ts';
+import { InstanceIndex } from './instance-index.ts';
 import type { Decision } from './reconcile.ts';
 import { reconcileInstance } from './reconcile.ts';
 import { releaseClaims } from './release.ts';
@@ -21,6 +23,8 @@ import { releaseClaims } from './release.ts';
 const RESEND_MS = 15_000;
 /** Every instance is looked at this often, whatever events came or were lost. */
 const SWEEP_MS = 30_000;
+/** In so many parts, so that a large cloud is not looked at in one burst. */
+const SWEEP_PARTS = 10;
 const CONCURRENCY = 64;
 
 /** Drives every instance to what its record wants: a queue of instance ids in front of the pure reconcileInstance. */
@@ -29,10 +33,14 @@ export class InstanceLoop {
   readonly #queue: KeyedQueue;
   /** Instance -> the command that was sent last. */
   readonly #sent = new Map<string, { commandId: string; atMs: number }>();
-  readonly #hosts = new Set<string>();
+  readonly #index = new InstanceIndex();
+  /** The last instance that the sweep has looked at. */
+  #swept = '';
   #watch: { close(): void } | undefined;
   /** Hosts that are given up. */
   #hostWatch: { close(): void } | undefined;
+  /** The cloud is held, or free again. */
+  #heldWatch: { close(): void } | undefined;
   #sweep: { cancel(): void } | undefined;
 
   constructor(context: ControllerContext) {
@@ -42,6 +50,8 @@ export class InstanceLoop {
       concurrency: CONCURRENCY,
       run: (id) => this.#reconcile(id),
       onError: (id, error) => {
+        // The other one does it.
+        if (isCode(error, 'NotOwner', 'StateHeld')) return;
         // A store that can't commit now, or a lost race: the record still stands, so look again.
         if (!isCode(error, 'Unavailable', 'Conflict', 'StoragePoisoned')) {
           context.logger.error('reconcile failed', { instanceId: id, error: errorText(error) });
@@ -53,8 +63,13 @@ export class InstanceLoop {
 
   start(): void {
     const { store, clock } = this.#context;
+    this.#index.load(store);
     this.#watch = store.watch(PREFIX.instance, store.rev + 1, (change) => {
-      for (const op of change.ops) this.#queue.add(op.key.slice(PREFIX.instance.length));
+      for (const { key, value } of change.ops) {
+        const id = key.slice(PREFIX.instance.length);
+        this.#index.set(id, value as unknown as InstanceRecord | undefined);
+        this.#queue.add(id);
+      }
     });
     this.#hostWatch = store.watch(PREFIX.host, store.rev + 1, (change) => {
       for (const { key, value } of change.ops) {
@@ -62,7 +77,8 @@ export class InstanceLoop {
           this.wakeHost(key.slice(PREFIX.host.length));
       }
     });
-    this.#sweep = clock.every(SWEEP_MS, () => this.sweep(), { unref: true });
+    this.#heldWatch = store.watch(KEYS.held, store.rev + 1, () => this.sweep());
+    this.#sweep = clock.every(SWEEP_MS / SWEEP_PARTS, () => this.#sweepPart(), { unref: true });
     this.sweep();
   }
 
@@ -70,26 +86,38 @@ export class InstanceLoop {
     for (const { key } of this.#context.store.range(PREFIX.instance)) this.wake(key.slice(PREFIX.instance.length));
   }
 
+  #sweepPart(): void {
+    const { store } = this.#context;
+    const limit = Math.max(1, Math.ceil(store.count(PREFIX.instance) / SWEEP_PARTS));
+    const part = store.range(PREFIX.instance, { limit, after: PREFIX.instance + this.#swept });
+    for (const { key } of part) this.wake(key.slice(PREFIX.instance.length));
+    this.#swept = part.length < limit ? '' : (part.at(-1)?.key.slice(PREFIX.instance.length) ?? '');
+  }
+
   wake(instanceId: string): void {
     this.#queue.add(instanceId);
   }
 
-  /** Every instance of the host is looked at; hosts that come together are one walk over the instances. */
+  /** Every instance of the host is looked at. */
   wakeHost(hostId: string): void {
-    this.#hosts.add(hostId);
-    if (this.#hosts.size > 1) return;
-    this.#context.clock.defer(() => {
-      const hosts = new Set(this.#hosts);
-      this.#hosts.clear();
-      for (const { value } of this.#context.store.range<InstanceRecord>(PREFIX.instance)) {
-        if (hosts.has(value.hostId)) this.wake(value.id);
-      }
-    });
+    for (const instanceId of this.#index.on(hostId)) this.wake(instanceId);
+  }
+
+  /** Something is under way on the host. */
+  isBusy(hostId: string): boolean {
+    return this.#index.isBusy(hostId);
   }
 
   /** A worker says how a command ended. Resolves when that is taken into account, durably: only then is the worker told to forget it. */
   async outcome(outcome: Outcome): Promise<void> {
-    const { observations, clock } = this.#context;
+    const { observations, clock, ownership } = this.#context;
+    if (!ownership.owns(outcome.hostId)) {
+      throw new CloudError(
+        'Unavailable',
+        `host ${outcome.hostId} has another owner now, so its outcome is not taken here`,
+      );
+    }
+    refuseHeld(this.#context.store);
     observations.outcome(outcome, clock.nowMs());
     await this.#reconcile(outcome.instanceId);
     // Taken into the record, or of an intent that is over.
@@ -103,6 +131,7 @@ export class InstanceLoop {
   async close(): Promise<void> {
     this.#watch?.close();
     this.#hostWatch?.close();
+    this.#heldWatch?.close();
     this.#sweep?.cancel();
     await this.#queue.close();
   }
@@ -111,7 +140,11 @@ export class InstanceLoop {
     const { store, logger } = this.#context;
     const record = store.get<InstanceRecord>(KEYS.instance(id))?.value;
     if (record?.work === undefined) this.#sent.delete(id);
-    if (record === undefined) return;
+    if (record === undefined || isHeld(store)) return;
+    if (!this.#isOurs(record.hostId)) {
+      this.#sent.delete(id);
+      return;
+    }
     const decision = this.#decide(record);
     if (decision.wakeInMs !== undefined) this.#queue.addAfter(id, decision.wakeInMs);
     if (decision.send === true) await this.#send(record);
@@ -120,6 +153,13 @@ export class InstanceLoop {
     if (result !== undefined && result.from !== result.to) {
       logger.info('instance changed', { instanceId: id, from: result.from, to: result.to, reason: result.reason });
     }
+  }
+
+  /** What is left of a host that is no more is nobody's: one controller looks after that. */
+  #isOurs(hostId: string): boolean {
+    const { store, ownership } = this.#context;
+    if (ownership.owns(hostId)) return true;
+    return store.get(KEYS.host(hostId)) === undefined && ownership.controllers()[0] === ownership.controllerId;
   }
 
   #decide(record: InstanceRecord): Decision {
@@ -145,6 +185,7 @@ export class InstanceLoop {
     const nowMs = this.#context.clock.nowMs();
     const record = draft.get<InstanceRecord>(KEYS.instance(id));
     if (record === undefined) return undefined;
+    if (draft.peek(KEYS.host(record.hostId)) !== undefined) this.#context.ownership.guard(draft, record.hostId);
     const decision = this.#decide(record);
     if (decision.forget === true) {
       draft.del(KEYS.instance(id));

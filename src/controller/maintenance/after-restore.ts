@@ -13,6 +13,8 @@ export async function tellRestored(context: Pick<ControllerContext, 'store' | 'c
   const nowMs = clock.nowMs();
   const id = operationIdAt(nowMs, randomHex(random, 5));
   await transact(store, (draft) => {
+    // Guarded: of several controllers one tells.
+    if (draft.get<RestoredRecord>(KEYS.restored)?.settled !== false) return;
     draft.put(KEYS.restored, { ...restored, settled: true } satisfies RestoredRecord);
     draft.put(KEYS.operation(id), operationOf(id, restored, nowMs));
   });

@@ -40,28 +40,43 @@ export class MaintenanceRuns implements Maintenance {
   readonly session: string;
   readonly #clock: Clock;
   readonly #ownerSinceMs: () => number | undefined;
+  readonly #livesProcess: (processSession: string) => boolean;
   readonly #abort = new AbortController();
   readonly #running = new Map<MaintenanceJob, Promise<void>>();
   /** Operations of runs that are over, which the store could not be told. */
   readonly #untold = new Set<string>();
   #reconcilers = NO_RECONCILERS;
 
-  /** `ownerSinceMs`: where the state belongs to another process, since when it does; undefined: to none. */
-  constructor(parts: { random: Random; clock: Clock; ownerSinceMs?: () => number | undefined }) {
-    const { random, clock, ownerSinceMs = () => undefined } = parts;
-    this.session = randomHex(random, 16);
+  /**
+   * `session`: of this process. `ownerSinceMs`: where the state belongs to another process, since when it does; undefined: to none. `livesProcess`: where
+   * several processes share the state, whether one with that session is a controller now (Ownership.livesProcess).
+   */
+  constructor(parts: {
+    random: Random;
+    clock: Clock;
+    session?: string;
+    ownerSinceMs?: () => number | undefined;
+    livesProcess?: (processSession: string) => boolean;
+  }) {
+    const { random, clock, session, ownerSinceMs = () => undefined, livesProcess = () => false } = parts;
+    this.session = session ?? randomHex(random, 16);
     this.#clock = clock;
     this.#ownerSinceMs = ownerSinceMs;
+    this.#livesProcess = livesProcess;
   }
 
   attach(reconcilers: Reconcilers): void {
     this.#reconcilers = reconcilers;
   }
 
-  /** Whether the run of the record is going on somewhere. The state belongs to one process: what began before it had the state is over. */
+  /**
+   * Whether the run of the record is going on somewhere. Where the state belongs to one process, what began before it had the state is over; where
+   * controllers share it, what a live one began goes on.
+   */
   isLive(running: MaintenanceRecord['running']): boolean {
     if (running === undefined) return false;
     if (running.session === this.session) return !this.#untold.has(running.operationId);
+    if (this.#livesProcess(running.session)) return true;
     const sinceMs = this.#ownerSinceMs();
     return sinceMs !== undefined && sinceMs <= running.startedAtMs;
   }

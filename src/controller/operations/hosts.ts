@@ -73,6 +73,7 @@ export const addHost: ChangeHandler<'AddHost', Probed> = {
   },
 
   async after({ cloud }, _input, plan) {
+    await cloud.ownership.claim(plan.output.host.hostId);
     await cloud.workers.open(plan.output.host.hostId);
     await waitForReports(cloud, [plan.output.host.hostId], FIRST_REPORT_MS);
   },

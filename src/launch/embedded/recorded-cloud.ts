@@ -11,7 +11,8 @@ import { Gateway } from '../../controller/api/gateway.ts';
 import type { ControllerContext } from '../../controller/controller-context.ts';
 import { KEYS } from '../../domain/keys.ts';
 import type { AssignRecord, CloudRecord, HostRecord } from '../../domain/records.ts';
-import { HostReport, TOPIC, WorkerHello } from '../../messages/worker.ts';
+import { TOPIC } from '../../messages/worker.ts';
+import { ReportIntake } from '../../controller/hosts/report-intake.ts';
 import { ComputeWorker } from '../../workers/compute-worker.ts';
 import { blobsDir } from '../config/places.ts';
 import { controllerContext } from '../roles/controller-context.ts';
@@ -119,19 +120,9 @@ export class RecordedCloud {
   }
 
   async #startWorker(): Promise<ComputeWorker> {
-    const { bus, clock, logger, random, observations, workers, blobs } = this.context;
-    await bus.serve(TOPIC.controller, {
-      'worker-hello': (body) => {
-        workers.hello(WorkerHello.parse(body));
-        return Promise.resolve(undefined);
-      },
-      'host-report': (body) => {
-        observations.report(HostReport.parse(body));
-        return Promise.resolve(undefined);
-      },
-      outcome: () => Promise.resolve(undefined),
-      progress: () => Promise.resolve(undefined),
-    });
+    const { bus, clock, logger, random, blobs } = this.context;
+    await bus.serve(TOPIC.controller, { outcome: () => Promise.resolve(undefined) });
+    await new ReportIntake(this.context).start();
     const { openDrivers, reach } = workerDrivers({ config: this.#parts.config, clock, random, logger });
     const worker = new ComputeWorker({
       workerId: WORKER_ID,

@@ -5,11 +5,12 @@ import type { Json } from '../../../src/base/json.ts';
 import { toJson } from '../../../src/base/json.ts';
 import { silentLogger } from '../../../src/base/logger.ts';
 import { SeededRandom } from '../../../src/base/random.ts';
+import { SoleOwnership } from '../../../src/controller/hosts/ownership.ts';
 import { WorkerDirectory } from '../../../src/controller/hosts/worker-directory.ts';
 import { KEYS } from '../../../src/domain/keys.ts';
 import type { AssignRecord } from '../../../src/domain/records.ts';
 import type { HostReport, WorkerHello } from '../../../src/messages/worker.ts';
-import { TOPIC } from '../../../src/messages/worker.ts';
+import { TOPIC, WorkerHello as WorkerHelloMessage } from '../../../src/messages/worker.ts';
 import type { Bus } from '../../../src/ports/bus.ts';
 import type { Store } from '../../../src/ports/store.ts';
 import { ComputeWorker } from '../../../src/workers/compute-worker.ts';
@@ -37,7 +38,7 @@ beforeEach(async () => {
   bus = createMemoryBus({ clock, random });
   world = createSimulatedHosts({ clock });
   [hellos, reports, opened, broken] = [[], [], 0, undefined];
-  await bus.serve(TOPIC.controller, {
+  await bus.subscribe(TOPIC.reports, {
     'worker-hello': (body) => Promise.resolve(void hellos.push(body as unknown as WorkerHello)),
     'host-report': (body) => Promise.resolve(void reports.push(body as unknown as HostReport)),
   });
@@ -65,10 +66,10 @@ const ask = (type: string, body: Json): Promise<Json | undefined> =>
   bus.call(TOPIC.worker('w1'), type, body, { timeoutMs: 5000 });
 
 describe('a compute worker', () => {
-  it('[sim] says hello at once and every ten seconds, with the hosts that it has open', async () => {
+  it('[sim] says hello at once and every two seconds, with the hosts that it has open', async () => {
     await clock.advance(0);
     await ask('host-open', open());
-    await clock.advance(20_000);
+    await clock.advance(4000);
     expect(hellos.map((hello) => hello.open)).toEqual([[], ['h-1'], ['h-1']]);
     expect(hellos[0]).toMatchObject({ workerId: 'w1', session: 's1', kinds: ['compute', 'network'] });
   });
@@ -165,13 +166,15 @@ describe('the directory of workers', () => {
     });
     return store;
   };
-  const parts = async () =>
-    new WorkerDirectory({
-      store: await storeWithHost(),
-      ...{ bus, clock, logger: silentLogger, cloudId: 'cloud-1' },
-    });
+  const directoryOn = (store: Store): WorkerDirectory => {
+    const ownership = new SoleOwnership('c1', () => 1);
+    const directory = new WorkerDirectory({ store, bus, clock, logger: silentLogger, cloudId: 'cloud-1', ownership });
+    directory.start();
+    return directory;
+  };
+  const parts = async () => directoryOn(await storeWithHost());
   const hello = (openHosts: string[] = []): WorkerHello =>
-    toJson({ v: 1, workerId: 'w1', session: 's1', kinds: ['compute'], open: openHosts }) as unknown as WorkerHello;
+    WorkerHelloMessage.parse({ v: 1, workerId: 'w1', session: 's1', kinds: ['compute'], open: openHosts });
 
   it('[sim] opens what a worker shall have and has not, once at a time', async () => {
     const directory = await parts();
@@ -187,7 +190,7 @@ describe('the directory of workers', () => {
   it('[sim] raises the epoch for each session of a worker, and above what the host has seen', async () => {
     const store = await storeWithHost();
     const told = async (session: string): Promise<unknown> => {
-      const directory = new WorkerDirectory({ store, bus, clock, logger: silentLogger, cloudId: 'cloud-1' });
+      const directory = directoryOn(store);
       directory.hello({ ...hello(), session });
       await clock.advance(5000);
       return store.get<AssignRecord>(KEYS.assign('compute', 'h-1'))?.value;
@@ -240,7 +243,7 @@ describe('the directory of workers', () => {
     expect(directory.pick('compute')).toBeUndefined();
     directory.hello(hello(['h-1']));
     expect([directory.pick('compute'), directory.pick('volume')]).toEqual(['w1', undefined]);
-    await clock.advance(34_000);
+    await clock.advance(9000);
     expect(directory.pick('compute')).toBe('w1');
     await clock.advance(1000);
     expect(directory.pick('compute')).toBeUndefined();

@@ -112,6 +112,9 @@ describe.each(EDGES)('[sim] a console over %s', (_name, make) => {
     host.disconnect();
     expect((await collect(channel, 'never')).last).toMatchObject({ kind: 'ended', reason: 'host-lost' });
     host.reconnect();
+    const isUp = (): boolean => cloud.sim.cloud.context.observations.host(hostId)?.up === true;
+    const hostId = cloud.sim.record(id).hostId;
+    await until(isUp, { what: 'the host is up again', everyMs: 5 });
   });
 
   it('refuses what is wrong before anything is opened', async () => {
