@@ -124,18 +124,25 @@ export interface Store extends Replica {
   /** A new lease. Errors: 'Unavailable'. */
   lease(ttlMs: number): Promise<Lease>;
   health(): StoreHealth;
-  /**
-   * What the store is now is its history from now on: `health().restored` goes, also after the next start. Engines whose store can't be replaced beneath
-   * them lack it.
-   */
-  acceptHistory?(): Promise<void>;
   close(): Promise<void>;
+}
+
+/** A store that says `restored` when it finds another history behind it than the one it followed. */
+export interface RestorableStore extends Store {
+  /** What the store has now is what counts: `restored` is over, also after a restart. */
+  acceptHistory(): Promise<void>;
+}
+
+export function isRestorable(store: Store): store is RestorableStore {
+  return 'acceptHistory' in store;
 }
 
 export const STORE_LIMITS = {
   leasedPrefix: 'alive/',
   opsPerTxn: 100,
   valueBytes: 64 * 1024,
+  /** All keys and values of a transaction together: etcd takes requests of 1.5 MiB unless it is told otherwise. */
+  txnBytes: 1024 * 1024,
   keyBytes: 512,
   tokenKeepMs: 15 * 60_000,
 } as const;

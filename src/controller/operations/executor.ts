@@ -12,6 +12,7 @@ import { OPERATIONS } from '../../messages/operations/index.ts';
 import type { ConsoleChannel } from '../../messages/console.ts';
 import type { Entry } from '../../ports/store.ts';
 import type { ControllerContext } from '../controller-context.ts';
+import { refuseHeld } from '../hosts/held.ts';
 import type { Draft } from '../state/draft.ts';
 import { transact } from '../state/draft.ts';
 import type {
@@ -109,6 +110,8 @@ export class Executor {
     if (known !== undefined) {
       return { output: await this.#answerAgain(name, handler, meta, known.value, digest), rev: known.rev };
     }
+    // Before anything is asked of a host.
+    if (definition.whileHeld !== true) refuseHeld(this.#context.store);
     return this.#commit(definition, handler, input, meta, { token, digest });
   }
 
@@ -136,7 +139,11 @@ export class Executor {
         if (token !== undefined) recordToken(draft, definition, context, plan, token, digest);
         return { plan, context };
       },
-      { token: randomHex(random, 32), ...(handler.settled === true ? { settled: true } : {}) },
+      {
+        token: randomHex(random, 32),
+        ...(handler.settled === true ? { settled: true } : {}),
+        ...(definition.whileHeld === true ? { whileHeld: true } : {}),
+      },
     );
     if (result.known !== undefined) {
       const replay = await this.#answerAgain(definition.name, handler, meta, result.known, digest);

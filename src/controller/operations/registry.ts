@@ -22,6 +22,7 @@ import { openConsole } from './open-console.ts';
 import { describeOperations, watchOperation } from './operations.ts';
 import { removeHost } from './remove-host.ts';
 import { planInstances, runInstances } from './run-instances.ts';
+import { adoptState, describeStateDifferences } from './state.ts';
 import { watchCloud } from './watch-cloud.ts';
 import { watchConsole } from './watch-console.ts';
 import { watchInstances } from './watch-instances.ts';
@@ -42,6 +43,7 @@ export const READS: { readonly [N in ReadName]: ReadHandler<N> } = {
   DescribeKeyPairs: describeKeyPairs,
   DescribeMaintenance: describeMaintenance,
   DescribeOperations: describeOperations,
+  DescribeStateDifferences: describeStateDifferences,
   ExplainInstance: explainInstance,
   ExplainPlacement: explainPlacement,
   GetCloudKey: getCloudKey,
@@ -53,6 +55,7 @@ export const READS: { readonly [N in ReadName]: ReadHandler<N> } = {
 
 export const CHANGES: { readonly [N in ChangeName]: ChangeHandler<N, unknown> } = {
   AddHost: addHost,
+  AdoptState: adoptState,
   CreateAccessKey: createAccessKey,
   CreateKeyPair: createKeyPair,
   DeleteAccessKey: deleteAccessKey,

@@ -15,6 +15,8 @@ export interface OperationDefinition<I extends z.ZodType = z.ZodType, O extends 
   /** True when it changes state: it then runs in the controller, is recorded, and takes a ClientToken. */
   readonly changes: boolean;
   readonly access: Access;
+  /** A change that is also taken while the cloud waits for its restored store to be adopted. */
+  readonly whileHeld?: boolean;
   readonly input: I;
   readonly output: O;
   /** The answer holds a secret: it is never stored, so a repeated token can't be answered again. */

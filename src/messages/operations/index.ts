@@ -34,10 +34,12 @@ import {
   ResumeMaintenance,
   StartMaintenance,
 } from './maintenance.ts';
+import { AdoptState, DescribeStateDifferences } from './state.ts';
 
 /** Every operation there is. An action that is not here is answered with InvalidAction. */
 export const OPERATIONS = {
   AddHost,
+  AdoptState,
   CheckHost,
   CreateAccessKey,
   CreateKeyPair,
@@ -53,6 +55,7 @@ export const OPERATIONS = {
   DescribeKeyPairs,
   DescribeMaintenance,
   DescribeOperations,
+  DescribeStateDifferences,
   ExplainInstance,
   ExplainPlacement,
   GetCloudKey,

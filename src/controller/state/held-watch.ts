@@ -1,0 +1,99 @@
+import { errorText } from '../../base/errors.ts';
+import { toJson } from '../../base/json.ts';
+import { KEYS } from '../../domain/keys.ts';
+import type { AdoptedRecord, HeldRecord } from '../../domain/records.ts';
+import { isRestorable, type RestoredStore } from '../../ports/store.ts';
+import type { ControllerContext } from '../controller-context.ts';
+import { heldText } from '../hosts/held.ts';
+
+const LOOK_MS = 1000;
+
+interface Options {
+  /** This process writes what it noticed (the controller role). */
+  readonly writes: boolean;
+  /** Called when the store may be worked on again. */
+  readonly onFree: () => void;
+}
+
+/**
+ * Notices that the store was restored from an older copy, and holds the whole cloud until an administrator adopts it: by a record that every process
+ * sees. When the record goes, each process accepts the new history.
+ */
+export class HeldWatch {
+  readonly #context: Pick<ControllerContext, 'store' | 'clock' | 'logger'>;
+  readonly #options: Options;
+  #held = false;
+  /** The last adoption that was known before anything was noticed. */
+  #adoption: string | undefined;
+  #watch: { close(): void } | undefined;
+  #timer: { cancel(): void } | undefined;
+  #looking: Promise<void> | undefined;
+
+  constructor(context: Pick<ControllerContext, 'store' | 'clock' | 'logger'>, options: Options) {
+    this.#context = context;
+    this.#options = options;
+  }
+
+  /** After it a restored store is held. Errors: 'Unavailable' when that can't be written. */
+  async start(): Promise<void> {
+    const { store, clock } = this.#context;
+    await this.#lookOnce();
+    this.#watch = store.watch(KEYS.held, store.rev + 1, () => this.#look());
+    this.#timer = clock.every(LOOK_MS, () => this.#look(), { unref: true });
+  }
+
+  async close(): Promise<void> {
+    this.#watch?.close();
+    this.#timer?.cancel();
+    await this.#looking;
+  }
+
+  #look(): void {
+    const { logger } = this.#context;
+    this.#looking ??= this.#lookOnce()
+      .catch((error: unknown) => logger.warn('the restored store can not be held now', { error: errorText(error) }))
+      .finally(() => (this.#looking = undefined));
+  }
+
+  async #lookOnce(): Promise<void> {
+    const { store, logger } = this.#context;
+    const record = store.get<HeldRecord>(KEYS.held)?.value;
+    const { restored } = store.health();
+    if (record !== undefined) {
+      if (!this.#held) logger.error(heldText(record));
+      this.#held = true;
+    } else if (restored === undefined) {
+      this.#adoption = this.#adopted()?.id;
+      if (this.#held) this.#free();
+    } else if (this.#held || this.#adoptedMeanwhile(restored)) {
+      if (isRestorable(store)) await store.acceptHistory();
+      logger.info('the restored store was adopted', { knownRev: restored.knownRev, rev: restored.rev });
+      this.#adoption = this.#adopted()?.id;
+      this.#free();
+    } else if (this.#options.writes) {
+      await this.#hold(restored);
+    }
+  }
+
+  #free(): void {
+    this.#held = false;
+    this.#options.onFree();
+  }
+
+  #adopted(): AdoptedRecord | undefined {
+    return this.#context.store.get<AdoptedRecord>(KEYS.adopted)?.value;
+  }
+
+  /** Somebody adopted the store while this process was away: by an adoption that its own last state did not have. */
+  #adoptedMeanwhile({ adoption = this.#adoption }: RestoredStore): boolean {
+    const adopted = this.#adopted();
+    return adopted !== undefined && adopted.id !== adoption;
+  }
+
+  async #hold(restored: RestoredStore): Promise<void> {
+    const { sinceMs, reason, knownRev, rev } = restored;
+    const record: HeldRecord = { v: 1, sinceMs, reason, knownRev, rev };
+    const { store } = this.#context;
+    await store.txn({ guards: [{ key: KEYS.held, absent: true }], puts: [{ key: KEYS.held, value: toJson(record) }] });
+  }
+}
