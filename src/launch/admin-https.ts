@@ -10,6 +10,7 @@ import { adminAuthenticator } from '../controller/api/signature/authenticator.ts
 import type { AllInOne } from './all-in-one.ts';
 import type { Config } from './config/schema.ts';
 import { parseListen } from './config/listen.ts';
+import { secretsDir } from './config/places.ts';
 import { openAuthority, serverCertificate } from './tls/authority-files.ts';
 
 const LOOK_EVERY_MS = 12 * 3_600_000;
@@ -49,7 +50,7 @@ export interface AdminHttps {
 
 /** The admin API over TLS where `api.listen` says so; nowhere by default. */
 export function createAdminHttps(
-  cloud: AllInOne,
+  cloud: Pick<AllInOne, 'context' | 'gateway' | 'blobs'>,
   parts: { config: Config; clock: Clock; random: Random; logger: Logger },
 ): AdminHttps {
   const { config, clock, random, logger } = parts;
@@ -59,8 +60,10 @@ export function createAdminHttps(
     ...{ stateDir: config.stateDir, cloudId: cloud.context.cloudId, random },
     nowMs: clock.nowMs(),
   });
+  // Shared by all processes of the cloud; the server's certificate is each one's own.
+  const authorityAsked = () => ({ ...asked(), stateDir: secretsDir(config) });
   const certify = async () => {
-    const authority = await openAuthority(asked());
+    const authority = await openAuthority(authorityAsked());
     const certificate = await serverCertificate(asked(), authority, certificateNames(config));
     return { certificate, fingerprint: fingerprintOf(authority.certificate) };
   };
@@ -78,7 +81,7 @@ export function createAdminHttps(
     async start() {
       const listeners = listenersOf(config);
       if (listeners.length === 0) {
-        await openAuthority(asked());
+        await openAuthority(authorityAsked());
         return [];
       }
       const { certificate, fingerprint } = await certify();

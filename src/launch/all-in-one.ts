@@ -55,15 +55,20 @@ export interface AllInOne {
 }
 
 export async function startAllInOne(options: AllInOneOptions): Promise<AllInOne> {
-  const { config, clock, random, logger, roles: shownRoles, store: given, bus, onPoison, ...rest } = options;
+  const { config, clock, random, logger, roles: shownRoles, store: given, onPoison, ...rest } = options;
   const store = given ?? (await openStore(config, { clock, random, logger, onPoison }));
+  const bus = options.bus ?? createMemoryBus({ clock, random, logger });
   const running = await startRoles({
-    ...{ ...rest, config, clock, random, logger, shownRoles, store },
-    bus: bus ?? createMemoryBus({ clock, random, logger }),
+    ...{ ...rest, config, clock, random, logger, shownRoles, store, bus },
     plan: { roles: ROLES, name: WORKER_ID, shared: false },
   });
   const { context, gateway, controller, blobs } = running;
   if (context === undefined || gateway === undefined || controller === undefined)
     throw new CloudError('InternalError', 'an all-in-one has every role');
-  return { context, gateway, controller, blobs, close: () => running.close() };
+  const close = async (): Promise<void> => {
+    await running.close();
+    await bus.close();
+    await store.close();
+  };
+  return { context, gateway, controller, blobs, close };
 }

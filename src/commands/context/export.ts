@@ -36,11 +36,12 @@ export class ContextExport extends BaseCommand {
     }
     parseCloudUrl(url, flags.url === undefined ? 'api.listen' : '--url');
     const { stateDir } = await session.read('DescribeCloud', {});
-    const ca = readIfThere(join(stateDir, 'tls', 'ca.pem'));
+    const folder = config.secretsDir || stateDir;
+    const ca = readIfThere(join(folder, 'tls', 'ca.pem'));
     if (ca === undefined) {
       throw new CloudError(
         'IncorrectState',
-        `${stateDir}/tls/ca.pem is missing; it is made when the cloud starts: novactl up`,
+        `${folder}/tls/ca.pem is missing; it is made when the cloud starts: novactl up`,
       );
     }
     const made = await session.change('CreateAccessKey', { UserName: flags.user });

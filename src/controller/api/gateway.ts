@@ -10,6 +10,9 @@ import type { CallMeta } from '../operations/handler.ts';
 /** How long an edge waits for the controller before it says that the outcome is not known. */
 const CHANGE_TIMEOUT_MS = 110_000;
 const REPLICA_TIMEOUT_MS = 10_000;
+/** So long a process that ends waits for answers that are being made. */
+const IDLE_MAX_MS = 10_000;
+const IDLE_LOOK_MS = 20;
 
 /**
  * The api role's half of an operation: reads are answered from this process's replica, changes go to a controller over the bus, and
@@ -18,6 +21,7 @@ const REPLICA_TIMEOUT_MS = 10_000;
 export class Gateway {
   readonly #context: ControllerContext;
   readonly #executor: Executor;
+  #underWay = 0;
 
   constructor(context: ControllerContext) {
     this.#context = context;
@@ -25,6 +29,22 @@ export class Gateway {
   }
 
   async unary(name: string, input: unknown, meta: CallMeta): Promise<unknown> {
+    this.#underWay += 1;
+    try {
+      return await this.#unary(name, input, meta);
+    } finally {
+      this.#underWay -= 1;
+    }
+  }
+
+  /** Resolves when nobody waits for an answer, and after a while in any case. */
+  async idle(): Promise<void> {
+    const { clock } = this.#context;
+    const endMs = clock.monotonicMs() + IDLE_MAX_MS;
+    while (this.#underWay > 0 && clock.monotonicMs() < endMs) await clock.sleep(IDLE_LOOK_MS);
+  }
+
+  async #unary(name: string, input: unknown, meta: CallMeta): Promise<unknown> {
     if (!definitionOf(name).changes) return this.#executor.read(name, input, meta);
     const { bus, store, random } = this.#context;
     // The bus may deliver a call twice; without a token it would be done twice.

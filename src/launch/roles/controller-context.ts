@@ -4,6 +4,7 @@ import type { Clock } from '../../base/clock.ts';
 import type { Logger } from '../../base/logger.ts';
 import type { Random } from '../../base/random.ts';
 import type { ControllerContext } from '../../controller/controller-context.ts';
+import { LeasedOwnership } from '../../controller/hosts/leased-ownership.ts';
 import { NoOwnership } from '../../controller/hosts/no-ownership.ts';
 import { Observations } from '../../controller/hosts/observations.ts';
 import type { Ownership } from '../../controller/hosts/ownership.ts';
@@ -17,7 +18,7 @@ import { NO_METRICS } from '../../ports/metrics.ts';
 import { secretsDir } from '../config/places.ts';
 import type { Config } from '../config/schema.ts';
 import { controllerPolicy } from '../controller-policy.ts';
-import type { ProcessPlan } from './process-plan.ts';
+import { type ProcessPlan, sharesStore } from './process-plan.ts';
 
 export interface ContextOptions {
   readonly config: Config;
@@ -69,7 +70,10 @@ export function controllerContext(options: ContextOptions, parts: Parts): Contro
       blobs: parts.blobs,
       random,
     }),
-    maintenance: new MaintenanceRuns({ random, clock }),
+    maintenance: new MaintenanceRuns({
+      ...{ random, clock, session },
+      livesProcess: (other) => ownership.livesProcess(other),
+    }),
     workers: new WorkerDirectory({ store, bus, clock, logger, cloudId, ownership, ...(wanted && { wanted }) }),
     ownership,
     ...(wanted && { looksAt: wanted }),
@@ -77,6 +81,7 @@ export function controllerContext(options: ContextOptions, parts: Parts): Contro
 }
 
 /** The state lock makes one controller the only one; where others may be, hosts are shared by leases. */
-function ownershipOf({ plan }: ContextOptions, { store }: Parts): Ownership {
-  return new SoleOwnership(plan.name, () => store.count(PREFIX.host));
+function ownershipOf({ plan, session, clock, logger }: ContextOptions, { store }: Parts): Ownership {
+  if (!sharesStore(plan)) return new SoleOwnership(plan.name, () => store.count(PREFIX.host));
+  return new LeasedOwnership({ controllerId: plan.name, session, store, clock, logger });
 }

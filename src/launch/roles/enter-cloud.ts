@@ -15,7 +15,7 @@ import type { Store } from '../../ports/store.ts';
 import { secretsDir } from '../config/places.ts';
 import type { Config } from '../config/schema.ts';
 import { openSealer } from '../open-sealer.ts';
-import type { ProcessPlan } from './process-plan.ts';
+import { type ProcessPlan, sharesStore } from './process-plan.ts';
 import { agreeOnSecrets } from './shared-secrets.ts';
 
 export interface EnterCloudOptions {
@@ -52,7 +52,7 @@ export async function enterCloud(options: EnterCloudOptions): Promise<EnteredClo
 async function makeCloud(options: EnterCloudOptions): Promise<EnteredCloud> {
   const { config, plan, store, random, clock } = options;
   const keyPath = join(secretsDir(config), SEAL_KEY_FILE);
-  if (plan.shared) await store.barrier();
+  if (sharesStore(plan)) await store.barrier();
   const hadKey = existsSync(keyPath);
   try {
     const sealer = options.sealer ?? (await openSealer(config, store, random));
@@ -61,7 +61,7 @@ async function makeCloud(options: EnterCloudOptions): Promise<EnteredCloud> {
     return { cloudId, sealer };
   } catch (error) {
     // Another controller was the first, with another key: the one that was made here is good for nothing.
-    if (isCode(error, 'CorruptState') && !hadKey && plan.shared) await rm(keyPath, { force: true });
+    if (isCode(error, 'CorruptState') && !hadKey && sharesStore(plan)) await rm(keyPath, { force: true });
     throw plan.shared ? withAdvice(error, config) : error;
   }
 }

@@ -9,7 +9,12 @@ export interface ProcessPlan {
   readonly name: string;
   /** Other processes may belong to the cloud. */
   readonly shared: boolean;
+  /** And have the same store: there may be several controllers. Default: as `shared`. */
+  readonly sharedStore?: boolean;
 }
+
+/** Several processes may follow and change the state. */
+export const sharesStore = ({ shared, sharedStore = shared }: ProcessPlan): boolean => sharedStore;
 
 /** The one worker of an all-in-one on the file engine; its assignments outlive the process, and upgrades. */
 export const WORKER_ID = 'local';
@@ -24,9 +29,10 @@ export function processPlan(config: Config, hostname: string): ProcessPlan {
   const roles = ROLES.filter((role) => config.roles.includes(role));
   const isWhole = roles.length === ROLES.length;
   refuse(roles, config);
-  const shared = config.store.engine === 'etcd' || config.bus.engine === 'rabbitmq';
-  if (isWhole && !shared && config.node.name === '') return { roles, name: WORKER_ID, shared };
-  return { roles, name: nodeName(config, hostname), shared };
+  const sharedStore = config.store.engine === 'etcd';
+  const shared = sharedStore || config.bus.engine === 'rabbitmq';
+  const name = isWhole && !shared && config.node.name === '' ? WORKER_ID : nodeName(config, hostname);
+  return { roles, name, shared, sharedStore };
 }
 
 function nodeName({ node }: Config, hostname: string): string {

@@ -38,8 +38,8 @@ export class ServiceBeat {
   }
 
   start(): void {
-    this.#timer = this.#parts.clock.every(BEAT_MS, () => this.#say(), { unref: true });
-    this.#say();
+    this.#timer = this.#parts.clock.every(BEAT_MS, () => void this.#say(), { unref: true });
+    void this.#say();
   }
 
   stop(): void {
@@ -48,9 +48,9 @@ export class ServiceBeat {
   }
 
   /** From now on, and at once. Says nothing where nothing was said before. */
-  say(state: ServiceHello['state']): void {
+  async say(state: ServiceHello['state']): Promise<void> {
     this.#state = state;
-    if (this.#timer !== undefined) this.#say();
+    if (this.#timer !== undefined) await this.#say();
   }
 
   hello(): ServiceHello {
@@ -95,9 +95,9 @@ export class ServiceBeat {
     return ok ? undefined : `bus: ${problem ?? 'it can not be reached'}`;
   }
 
-  #say(): void {
+  async #say(): Promise<void> {
     const { bus, logger } = this.#parts;
-    bus.fanout(TOPIC.reports, 'service-hello', toJson(this.hello())).catch((error: unknown) => {
+    await bus.fanout(TOPIC.reports, 'service-hello', toJson(this.hello())).catch((error: unknown) => {
       logger.debug('nobody hears that this process is there', { error: errorText(error) });
     });
   }

@@ -7,6 +7,8 @@ import { createFileBlobs } from '../../adapters/blobs/file-blobs.ts';
 import { Gateway } from '../../controller/api/gateway.ts';
 import { Controller } from '../../controller/controller.ts';
 import type { ControllerContext } from '../../controller/controller-context.ts';
+import { ReportIntake } from '../../controller/hosts/report-intake.ts';
+import { HeldWatch } from '../../controller/state/held-watch.ts';
 import { waitForReports } from '../../controller/hosts/wait-for-report.ts';
 import { PREFIX } from '../../domain/keys.ts';
 import type { HostRecord } from '../../domain/records.ts';
@@ -33,9 +35,9 @@ export interface RolesOptions {
   readonly clock: Clock;
   readonly random: Random;
   readonly logger: Logger;
-  /** Closed with the roles. */
+  /** Whoever opened bus and store closes them, after the roles. */
   readonly bus: Bus;
-  /** Needed for the roles api and controller; closed with them. */
+  /** Needed for the roles api and controller. */
   readonly store?: Store;
   /** How hosts are reached; gets the blobs that images come from. For the role worker. */
   readonly openDrivers?: (blobs: Blobs) => OpenHostDrivers;
@@ -76,83 +78,89 @@ export interface RunningRoles {
 /** A host that is down is not waited for longer. */
 const FIRST_REPORTS_MS = 5000;
 
-/** Starts the roles of the plan. What was given is closed when it fails. */
+/** Starts the roles of the plan; when that fails, those that were started are closed. */
 export async function startRoles(options: RolesOptions): Promise<RunningRoles> {
+  const made = await makeRoles(options);
   const started: (() => Promise<void>)[] = [];
-  const { store, bus } = options;
-  if (store !== undefined) started.push(() => store.close());
-  started.push(() => bus.close());
+  const end = async (): Promise<void> => {
+    for (const close of started.splice(0).toReversed()) await close();
+  };
   try {
-    return await start(options, started);
+    for (const part of [made.held, made.intake, made.controller, made.worker]) {
+      if (part === undefined) continue;
+      started.push(() => part.close());
+      await part.start();
+    }
+    await firstReports(options, made);
   } catch (error) {
-    for (const close of started.toReversed()) await close().catch(() => undefined);
+    await end().catch(() => undefined);
     throw error;
   }
+  return running(options, made, end);
 }
 
-async function start(options: RolesOptions, started: (() => Promise<void>)[]): Promise<RunningRoles> {
-  const { config, plan, clock, random, bus, wanted } = options;
-  const has = (role: ProcessPlan['roles'][number]): boolean => plan.roles.includes(role);
+interface MadeRoles {
+  readonly session: string;
+  readonly blobs: Blobs;
+  readonly context: ControllerContext | undefined;
+  readonly controller: Controller | undefined;
+  readonly worker: ComputeWorker | undefined;
+  /** Of a process with the api role alone; a controller has its own. */
+  readonly intake: ReportIntake | undefined;
+  readonly held: HeldWatch | undefined;
+}
+
+async function makeRoles(options: RolesOptions): Promise<MadeRoles> {
+  const { config, plan, random, store, bus } = options;
   const blobs = options.blobs ?? createFileBlobs({ dir: blobsDir(config), random });
-  const context = await contextOf(options, blobs);
-  const session = context?.session ?? randomHex(random, 16);
-  const controller = context !== undefined && has('controller') ? new Controller(context.shared) : undefined;
-  const worker = has('worker') ? workerOf(options, blobs, session) : undefined;
-  if (controller !== undefined) started.push(() => controller.close());
-  await controller?.start();
-  if (worker !== undefined) started.push(() => worker.close());
-  await worker?.start();
-  if (context !== undefined && has('controller') && worker !== undefined && !plan.shared) {
-    // A command right after the start must not be told that no host has reported yet.
-    const hosts = wanted ? [] : context.shared.store.range<HostRecord>(PREFIX.host).map((entry) => entry.value.id);
-    await waitForReports(context.shared, hosts, FIRST_REPORTS_MS);
-  }
-  const beat = new ServiceBeat({
-    ...{ plan, session, version: options.version, clock, bus, logger: options.logger },
-    context: context?.shared,
-    controller,
-    worker,
-  });
-  if (options.announces === true) beat.start();
-  const close = once(async () => {
-    beat.stop();
-    for (const end of started.toReversed()) await end();
-  });
+  const needsStore = plan.roles.some((role) => role !== 'worker');
+  if (needsStore && store === undefined)
+    throw new CloudError('InternalError', `${plan.roles.join(', ')} can't work without a store`);
+  const entered =
+    needsStore && store !== undefined ? { store, ...(await enterCloud({ ...options, store })) } : undefined;
+  const session = randomHex(random, 16);
+  const context = entered && controllerContext({ ...options, session }, { ...entered, bus, blobs });
+  const isController = plan.roles.includes('controller');
+  const controller = context !== undefined && isController ? new Controller(context) : undefined;
+  const onFree = (): void => controller?.instances.sweep();
   return {
-    session,
-    ...(context === undefined ? {} : { context: context.shared }),
-    ...(context !== undefined && has('api') ? { gateway: new Gateway(context.shared) } : {}),
-    ...(controller === undefined ? {} : { controller }),
-    ...(worker === undefined ? {} : { worker }),
-    blobs,
-    hello: () => beat.hello(),
-    async drain(timeoutMs) {
-      beat.say('draining');
-      await worker?.drain(timeoutMs);
-      await controller?.close();
-      beat.say('draining');
-    },
-    close,
+    ...{ session, blobs, context, controller },
+    // First, so that nothing is done on a restored store.
+    held: context && new HeldWatch(context, { writes: isController, onFree }),
+    worker: plan.roles.includes('worker') ? workerOf(options, blobs, session) : undefined,
+    intake: context === undefined || isController ? undefined : new ReportIntake(context),
   };
 }
 
-function once(run: () => Promise<void>): () => Promise<void> {
-  let running: Promise<void> | undefined;
-  return () => (running ??= run());
+/** In an all-in-one a command right after the start must not be told that no host has reported yet. */
+async function firstReports({ plan, wanted }: RolesOptions, { context, worker }: MadeRoles): Promise<void> {
+  if (context === undefined || worker === undefined || plan.shared || wanted !== undefined) return;
+  const hosts = context.store.range<HostRecord>(PREFIX.host).map((entry) => entry.value.id);
+  await waitForReports(context, hosts, FIRST_REPORTS_MS);
 }
 
-async function contextOf(
-  options: RolesOptions,
-  blobs: Blobs,
-): Promise<{ shared: ControllerContext; session: string } | undefined> {
-  const { plan, store, bus } = options;
-  if (plan.roles.every((role) => role === 'worker')) return undefined;
-  if (store === undefined) throw new CloudError('InternalError', `${plan.roles.join(', ')} can't work without a store`);
-  const { cloudId, sealer } = await enterCloud({ ...options, store });
-  const session = randomHex(options.random, 16);
+function running(options: RolesOptions, made: MadeRoles, end: () => Promise<void>): RunningRoles {
+  const { plan, version, clock, bus, logger, announces } = options;
+  const { session, blobs, context, controller, worker } = made;
+  const beat = new ServiceBeat({ plan, session, version, clock, bus, logger, context, controller, worker });
+  if (announces === true) beat.start();
   return {
-    shared: controllerContext({ ...options, session }, { store, bus, blobs, sealer, cloudId }),
-    session,
+    ...{ session, blobs },
+    ...(context === undefined ? {} : { context }),
+    ...(context !== undefined && plan.roles.includes('api') ? { gateway: new Gateway(context) } : {}),
+    ...(controller === undefined ? {} : { controller }),
+    ...(worker === undefined ? {} : { worker }),
+    hello: () => beat.hello(),
+    async drain(timeoutMs) {
+      await beat.say('draining');
+      await worker?.drain(timeoutMs);
+      await controller?.close();
+      await beat.say('draining');
+    },
+    close() {
+      beat.stop();
+      return end();
+    },
   };
 }
 

@@ -1,0 +1,105 @@
+import { join } from 'node:path';
+import type { Clock } from '../../base/clock.ts';
+import { CloudError } from '../../base/errors.ts';
+import type { Logger } from '../../base/logger.ts';
+import type { Random } from '../../base/random.ts';
+import { SOCKET_NAME } from '../../base/user-dirs.ts';
+import { socketAnswers } from '../../client/socket-answers.ts';
+import { AdminServer } from '../../controller/api/admin/admin-server.ts';
+import { MetadataDirectory } from '../../controller/api/metadata-directory.ts';
+import { metadataHandlers, metadataOverBus } from '../../controller/api/metadata/metadata-over-bus.ts';
+import { createMetadataServer } from '../../controller/api/metadata/metadata-server.ts';
+import { TOPIC } from '../../messages/worker.ts';
+import type { Bus } from '../../ports/bus.ts';
+import { createAdminHttps } from '../admin-https.ts';
+import type { Config } from '../config/schema.ts';
+import type { AcceptMetadata } from '../metadata-forward.ts';
+import type { RunningRoles } from './start-roles.ts';
+
+const METADATA_PREFETCH = 64;
+
+export interface ProcessServersParts {
+  readonly roles: RunningRoles;
+  readonly bus: Bus;
+  readonly config: Config;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly logger: Logger;
+}
+
+/** Who takes guests' connections that hosts hand over. */
+export interface MetadataDoor {
+  accept: AcceptMetadata;
+}
+
+export interface ProcessServers {
+  /** The admin socket's path; undefined where the api role is not. */
+  readonly socketPath: string | undefined;
+  close(): Promise<void>;
+}
+
+/**
+ * What the roles of a process listen on: the admin API (api), the metadata service (worker), and questions of other processes' metadata services (api).
+ * What was started is closed when the rest fails.
+ */
+export async function startServers(parts: ProcessServersParts, door: MetadataDoor): Promise<ProcessServers> {
+  const closers: (() => Promise<void> | void)[] = [];
+  const close = async (): Promise<void> => {
+    for (const end of closers.splice(0).toReversed()) await end();
+  };
+  try {
+    await startMetadata(parts, door, closers);
+    const socketPath = await startAdmin(parts, closers);
+    return { socketPath, close };
+  } catch (error) {
+    await close();
+    throw error;
+  }
+}
+
+type Closers = (() => Promise<void> | void)[];
+
+async function startMetadata(parts: ProcessServersParts, door: MetadataDoor, closers: Closers): Promise<void> {
+  const { roles, bus, config, clock, random, logger } = parts;
+  const { gateway, context, worker } = roles;
+  const directory = gateway === undefined || context === undefined ? undefined : new MetadataDirectory(context);
+  if (directory !== undefined) {
+    closers.push(() => directory.close());
+    const handlers = metadataHandlers((address, hostId) => directory.lookup(address, hostId));
+    const subscription = await bus.serve(TOPIC.api, handlers, { prefetch: METADATA_PREFETCH });
+    closers.push(() => subscription.close());
+  }
+  if (worker === undefined) return;
+  const elsewhere = metadataOverBus(bus);
+  const metadata = createMetadataServer({
+    lookup: (address, hostId) =>
+      directory === undefined ? elsewhere(address, hostId) : directory.lookup(address, hostId),
+    ...{ clock, random, logger },
+    host: '127.0.0.1',
+    port: config.metadata.port,
+  });
+  if (config.metadata.listen === 'loopback') await metadata.start();
+  closers.push(() => metadata.close());
+  door.accept = (socket, address, hostId) => metadata.accept(socket, address, hostId);
+}
+
+async function startAdmin(parts: ProcessServersParts, closers: Closers): Promise<string | undefined> {
+  const { roles, config, clock, random, logger } = parts;
+  const { gateway, context, blobs } = roles;
+  if (gateway === undefined || context === undefined) return undefined;
+  const socketPath = join(config.runDir, SOCKET_NAME);
+  if (await socketAnswers(socketPath)) {
+    throw new CloudError(
+      'LockBusy',
+      `another process of this machine answers at ${socketPath}; stop it, or set runDir to a folder for this one`,
+    );
+  }
+  // First, so that whoever finds the socket finds all.
+  const https = createAdminHttps({ gateway, context, blobs }, { config, clock, random, logger });
+  closers.push(() => https.close());
+  await https.start();
+  const admin = new AdminServer({ gateway, blobs, clock, random, logger, socketPath });
+  closers.push(() => admin.close());
+  await admin.start();
+  return socketPath;
+}
