@@ -61,6 +61,6 @@ export class StateRestore extends BaseCommand {
     if (!facts.header.images) {
       session.output.hint('the bytes of images are not in the backup: those that no host has must be imported again');
     }
-    session.output.hint('start it by: novactl up; then look by: novactl maintain verify');
+    session.output.hint('start it by: novactl up; then look by: novactl state diff, novactl maintain verify');
   }
 }

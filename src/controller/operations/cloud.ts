@@ -2,6 +2,7 @@ import { CloudError } from '../../base/errors.ts';
 import type { InstanceRecord } from '../../domain/instance.ts';
 import { KEYS, PREFIX } from '../../domain/keys.ts';
 import type { HostRecord, InstanceTypeRecord } from '../../domain/records.ts';
+import { heldRecord, heldText } from '../hosts/held.ts';
 import { hostView } from '../hosts/host-view.ts';
 import type { ControllerContext } from '../controller-context.ts';
 import type { ReadHandler } from './handler.ts';
@@ -46,6 +47,7 @@ export const describeCloud: ReadHandler<'DescribeCloud'> = async ({ cloud, nowMs
   const sum = (key: 'vcpus' | 'memoryMib', of: 'usage' | 'capacity'): number =>
     hosts.reduce((total, host) => total + host[of][key], 0);
   const health = store.health();
+  const held = heldRecord(store);
   return {
     cloudId: cloud.cloudId,
     version: self.version,
@@ -60,7 +62,9 @@ export const describeCloud: ReadHandler<'DescribeCloud'> = async ({ cloud, nowMs
       rev: health.rev,
       keys: health.keys,
       ...(health.problem === undefined ? {} : { problem: health.problem }),
+      ...(health.staleMs === undefined ? {} : { staleMs: health.staleMs }),
     },
+    ...(held === undefined ? {} : { held: heldText(held) }),
     bus: { engine: self.busEngine, deadLetters: deadLetters.length },
     hosts: tally(hosts.map((host) => host.state)),
     instances: tally(records.map((record) => record.state)),
@@ -78,6 +82,8 @@ function problems(
 ): string[] {
   const out: string[] = [];
   const health = cloud.store.health();
+  const held = heldRecord(cloud.store);
+  if (held !== undefined) out.push(heldText(held));
   if (!health.ok) out.push(`the store can't commit: ${health.problem ?? 'unknown reason'}`);
   for (const host of hosts) {
     if (host.problem !== undefined) out.push(`host ${host.name} is down: ${host.problem}`);

@@ -34,10 +34,11 @@ export class HeldWatch {
     this.#options = options;
   }
 
-  /** After it a restored store is held. Errors: 'Unavailable' when that can't be written. */
+  /** After it a restored store is held by its record; where that can't be written now, by what this process knows alone. */
   async start(): Promise<void> {
     const { store, clock } = this.#context;
-    await this.#lookOnce();
+    this.#look();
+    await this.#looking;
     this.#watch = store.watch(KEYS.held, store.rev + 1, () => this.#look());
     this.#timer = clock.every(LOOK_MS, () => this.#look(), { unref: true });
   }

@@ -94,7 +94,11 @@ export const DescribeCloud = defineOperation({
       rev: z.int(),
       keys: z.int(),
       problem: z.string().optional(),
+      /** What is answered may be this old. */
+      staleMs: z.number().optional(),
     }),
+    /** Why nothing is changed: the store was restored, and waits for `novactl state adopt`. */
+    held: z.string().optional(),
     bus: z.object({ engine: z.string(), deadLetters: z.int() }),
     hosts: z.record(z.string(), z.int()),
     instances: z.record(z.string(), z.int()),
