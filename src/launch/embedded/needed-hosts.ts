@@ -6,6 +6,7 @@ import type { Replica } from '../../ports/store.ts';
 /** Operations on records alone. */
 const RECORDS_ONLY: ReadonlySet<string> = new Set([
   'AddHost',
+  'AdoptState',
   'CreateKeyPair',
   'DeleteKeyPair',
   'DeregisterImage',
@@ -19,6 +20,7 @@ const RECORDS_ONLY: ReadonlySet<string> = new Set([
 /** Reads that are about what a host says now. Others are answered from the records. */
 const LOOKS_AT_HOSTS: ReadonlySet<string> = new Set([
   'DescribeHosts',
+  'DescribeStateDifferences',
   'ExplainInstance',
   'ExplainPlacement',
   'GetConsoleOutput',
