@@ -1,18 +1,20 @@
 import { fork } from 'node:child_process';
 import { availableParallelism } from 'node:os';
 import { parseArgs } from 'node:util';
-import { runPlan } from '../test/simulation/run-plan.ts';
 import type { Result } from '../test/simulation/run-plan.ts';
-import { failureText, planWith, shrink } from '../test/simulation/shrink.ts';
+import { failureText, shrink } from '../test/simulation/shrink.ts';
+import type { World } from '../test/simulation/worlds.ts';
+import { scriptFor, WORLDS } from '../test/simulation/worlds.ts';
 
 /**
- * npm run sim [-- --seeds N] [--first-seed S] [--verbose] [--jobs N] [--until-violation]: plays N seeds of the simulation. Each is a whole life of a cloud: plan,
+ * npm run sim [-- --world one|many|both] [--seeds N] [--first-seed S] [--verbose] [--jobs N] [--until-violation]: plays N seeds of the simulation. Each is a whole life of a cloud: plan,
  * faults, checks. The last line of stdout has the figures. --keep I,J plays only these steps of a plan, as a failure's text says.
  * Exits 1 when an invariant broke, 2 on bad arguments. A failure is printed with its steps shrunk to those that are needed.
  */
 const say = (text: string): void => void process.stderr.write(`${text}\n`);
 
 interface Options {
+  readonly worlds: readonly World[];
   readonly seeds: number;
   readonly first: number;
   readonly verbose: boolean;
@@ -42,10 +44,18 @@ function whole(name: string, text: string, min: number): number {
   process.exit(2);
 }
 
+function worldsOf(text: string): readonly World[] {
+  const worlds = WORLDS.filter((world) => world === text || text === 'both');
+  if (worlds.length > 0) return worlds;
+  say(`sim: --world must be one, many or both; it is ${JSON.stringify(text)}`);
+  process.exit(2);
+}
+
 function optionsOf(argv: readonly string[]): Options {
   const { values } = parseArgs({
     args: [...argv],
     options: {
+      world: { type: 'string', default: 'one' },
       seeds: { type: 'string', default: '100' },
       'first-seed': { type: 'string', default: '1' },
       jobs: { type: 'string', default: String(Math.min(2, availableParallelism())) },
@@ -57,6 +67,7 @@ function optionsOf(argv: readonly string[]): Options {
     },
   });
   return {
+    worlds: worldsOf(values.world),
     seeds: whole('seeds', values.seeds, 1),
     first: whole('first-seed', values['first-seed'], 0),
     jobs: whole('jobs', values.jobs, 1),
@@ -88,20 +99,25 @@ function add(figures: Figures, result: Result): void {
 async function playPart(options: Options): Promise<Figures> {
   const figures = { ...NONE };
   for (let index = options.part; index < options.seeds; index += options.jobs) {
-    const seed = options.first + index;
-    const result = await runPlan(planWith(seed, options.keep));
-    add(figures, result);
-    if (result.violation !== undefined) {
-      const { invariant, message } = result.violation;
-      if (options.noShrink || options.keep !== undefined || figures.violations > 3)
-        process.stdout.write(`seed ${seed}: ${invariant}: ${message}\n`);
-      else process.stdout.write(`${failureText(seed, await shrink(seed, result))}\n`);
+    for (const world of options.worlds) {
+      const result = await scriptFor(world, options.first + index).play(options.keep);
+      add(figures, result);
+      await tell(world, result, options, figures.violations);
+      if (figures.seeds % 100 === 0) say(`sim: ${figures.seeds} seeds played, ${figures.violations} violations`);
     }
-    if (options.verbose) process.stdout.write(`${result.lines.join('\n')}\nseed ${seed}: digest ${result.digest}\n`);
-    if (figures.seeds % 100 === 0) say(`sim: ${figures.seeds} seeds played, ${figures.violations} violations`);
     if (options.untilViolation && figures.violations > 0) break;
   }
   return figures;
+}
+
+async function tell(world: World, result: Result, options: Options, violations: number): Promise<void> {
+  const { seed, violation } = result;
+  if (violation !== undefined) {
+    if (options.noShrink || options.keep !== undefined || violations > 3)
+      process.stdout.write(`seed ${seed}: ${violation.invariant}: ${violation.message}\n`);
+    else process.stdout.write(`${failureText(world, seed, await shrink(world, seed, result))}\n`);
+  }
+  if (options.verbose) process.stdout.write(`${result.lines.join('\n')}\nseed ${seed}: digest ${result.digest}\n`);
 }
 
 function sum(parts: readonly Figures[]): Figures {

@@ -1,7 +1,7 @@
 import { unreachable } from '../../src/base/assert.ts';
 import type { Hop } from '../../src/adapters/bus/bus-faults.ts';
 import type { SimHost } from '../../src/workers/drivers/simulated/sim-host.ts';
-import type { FaultStep } from './plan.ts';
+import type { FaultStep, Plan } from './plan.ts';
 import type { Simulation } from './run-plan.ts';
 
 const DAY_MS = 86_400_000;
@@ -66,8 +66,20 @@ function onState(sim: Simulation, step: StateStep): void {
 }
 
 type HostStep = Extract<FaultStep, { host: string }>;
+export type HostFaultStep = Extract<FaultStep, { host: string } | { kind: 'guest' } | { kind: 'partition' }>;
+/** What faults of hosts, guests and messages need of a world. */
+type Worldly = Pick<Simulation, 'world' | 'scheduler' | 'checker' | 'users' | 'faults'> & {
+  readonly plan: Pick<Plan, 'profile'>;
+};
 
-function onHost(sim: Simulation, step: HostStep): void {
+/** The faults that any world has. */
+export function doHostFault(sim: Worldly, step: HostFaultStep): void {
+  if (step.kind === 'guest') onGuest(sim, step);
+  else if (step.kind === 'partition') partition(sim, step);
+  else onHost(sim, step);
+}
+
+function onHost(sim: Worldly, step: HostStep): void {
   const host: SimHost | undefined = sim.world.hosts().find(({ name }) => name === step.host);
   if (host === undefined) return;
   const { scheduler, checker } = sim;
@@ -97,7 +109,7 @@ function onHost(sim: Simulation, step: HostStep): void {
   }
 }
 
-function onGuest(sim: Simulation, { pick, how }: Extract<FaultStep, { kind: 'guest' }>): void {
+function onGuest(sim: Worldly, { pick, how }: Extract<FaultStep, { kind: 'guest' }>): void {
   const { users, world, checker } = sim;
   const name = users.instances[pick % users.instances.length] ?? '';
   const host = world.hosts().find(({ domains }) => domains.named(name) !== undefined);
@@ -113,7 +125,7 @@ function onGuest(sim: Simulation, { pick, how }: Extract<FaultStep, { kind: 'gue
 
 /** Messages of one direction between controller and worker, or of both, are lost for a while. */
 function partition(
-  { faults, scheduler, plan }: Simulation,
+  { faults, scheduler, plan }: Worldly,
   { side, forMs }: Extract<FaultStep, { kind: 'partition' }>,
 ): void {
   const isCommand = ({ topic, kind }: Hop): boolean =>

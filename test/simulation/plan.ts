@@ -75,13 +75,13 @@ export function chanceFor(seed: number, purpose: string): Random {
   return new SeededRandom(Math.imul(hash, 0x85ebca6b));
 }
 
-function oneOf<T>(random: Random, choices: readonly [T, ...T[]]): T {
+export function oneOf<T>(random: Random, choices: readonly [T, ...T[]]): T {
   return choices[randomBelow(random, choices.length)] ?? choices[0];
 }
 
-const between = (random: Random, low: number, high: number): number => low + randomBelow(random, high - low + 1);
+export const between = (random: Random, low: number, high: number): number => low + randomBelow(random, high - low + 1);
 
-function profileOf(random: Random): Profile {
+export function profileOf(random: Random): Profile {
   const rough = random.unit();
   const level = rough < 0.25 ? 0 : rough < 0.7 ? 0.05 : 0.2;
   return {
@@ -126,7 +126,7 @@ const change =
   });
 
 /** Kind of step, how often it comes, how it is made. */
-const USER_STEPS: readonly (readonly [number, Maker])[] = [
+export const USER_STEPS: readonly (readonly [number, Maker])[] = [
   [
     6,
     (random) => ({
@@ -144,7 +144,7 @@ const USER_STEPS: readonly (readonly [number, Maker])[] = [
   [0.3, (random) => ({ kind: 'host-remove', host: `node${between(random, 1, 4)}` })],
 ];
 
-const FAULT_STEPS: readonly (readonly [number, Maker])[] = [
+export const FAULT_STEPS: readonly (readonly [number, Maker])[] = [
   [
     4,
     (random) => ({
@@ -204,11 +204,16 @@ const FAULT_STEPS: readonly (readonly [number, Maker])[] = [
   [0.4, () => ({ kind: 'disk-error' })],
 ];
 
-function choose(random: Random, table: readonly (readonly [number, Maker])[], host: string): UserStep | FaultStep {
+/** One row of a table by its weight; `about` is the host or process that it is to happen to. */
+export function chooseStep<T>(
+  random: Random,
+  table: readonly (readonly [number, (random: Random, about: string) => T])[],
+  about: string,
+): T {
   let at = random.unit() * table.reduce((sum, [weight]) => sum + weight, 0);
   const row = table.find(([weight]) => (at -= weight) < 0) ?? table[0];
   if (row === undefined) throw new Error('the table is empty');
-  return row[1](random, host) as UserStep | FaultStep;
+  return row[1](random, about);
 }
 
 /** What will be tried in this seed: the same seed, the same plan. */
@@ -223,7 +228,7 @@ export function planOf(seed: number): Plan {
     const table = random.unit() < faultShare ? FAULT_STEPS : USER_STEPS;
     steps.push({
       atMs: randomBelow(random, horizonMs),
-      ...choose(random, table, oneOf(random, ['node1', ...profile.hosts])),
+      ...(chooseStep(random, table, oneOf(random, ['node1', ...profile.hosts])) as UserStep | FaultStep),
     });
   }
   // A state that was put back, or lost whole, is rare, and changes what the other checks may say.

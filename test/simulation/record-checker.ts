@@ -42,12 +42,15 @@ export class RecordChecker {
   /** That were ever made. */
   reservations = 0;
   readonly #nowMs: () => number;
+  readonly #skewMs: () => number;
   /** Of each key, before the change that is being judged. */
   readonly #texts = new Map<string, string>();
   readonly #deletedAtMs = new Map<string, number>();
 
-  constructor(nowMs: () => number) {
+  /** `skewMs`: so much the clocks of those who write may differ. */
+  constructor(nowMs: () => number, skewMs: () => number = () => 0) {
     this.#nowMs = nowMs;
+    this.#skewMs = skewMs;
   }
 
   /** Another state was put in the place of the one that is known. */
@@ -139,7 +142,7 @@ export class RecordChecker {
     if (was.releasedAtMs === undefined)
       throw new Violation(OWN, `${key} was taken from ${was.owner} and given to ${now.owner}`);
     const restedMs = this.#nowMs() - was.releasedAtMs;
-    if (restedMs < QUARANTINE_MS) {
+    if (restedMs < QUARANTINE_MS - this.#skewMs()) {
       throw new Violation(
         '4 an address rests before it is given again',
         `${key} was given to ${now.owner} after ${restedMs} ms`,

@@ -1,6 +1,7 @@
 import { Readable } from 'node:stream';
 import type { BusFaults } from '../../src/adapters/bus/bus-faults.ts';
 import { sha256Hex } from '../../src/base/ids.ts';
+import type { CallMeta } from '../../src/controller/operations/handler.ts';
 import { createSimulatedHosts } from '../../src/workers/drivers/simulated/create-simulated-hosts.ts';
 import type { SimHostOptions } from '../../src/workers/drivers/simulated/sim-options.ts';
 import { SIM_HOST_DEFAULTS } from '../../src/workers/drivers/simulated/sim-options.ts';
@@ -40,12 +41,16 @@ export interface Result {
   readonly lines: readonly string[];
 }
 
-const USER_KINDS: readonly string[] = ['run', 'change', 'host-add', 'host-remove'] satisfies UserStep['kind'][];
-const BLOB_KEY = 'upload/blob-00000000000000001';
+export const USER_KINDS: readonly string[] = ['run', 'change', 'host-add', 'host-remove'] satisfies UserStep['kind'][];
+export const BLOB_KEY = 'upload/blob-00000000000000001';
+export const SETUP_META: CallMeta = {
+  requestId: 'req-setup',
+  principal: { name: 'admin', projectId: 'admin', roles: ['cloudadmin'], from: 'sim' },
+};
 /** Longer than any back-off, timeout and sweep together. */
-const PATIENCE_MS = 3_600_000;
+export const PATIENCE_MS = 3_600_000;
 /** What is still on its way after all is as it should be must change nothing. */
-const CALM_MS = 120_000;
+export const CALM_MS = 120_000;
 
 /** Plays the plan to its end and then waits until everything is as the records want it. */
 export async function runPlan(plan: Plan): Promise<Result> {
@@ -121,10 +126,6 @@ export function withLatency(options: SimHostOptions, latencyMs: () => number): S
 /** Hosts and an image, in a world where nothing goes wrong yet. */
 async function setUp(sim: Simulation, failed: () => boolean): Promise<void> {
   const { node, scheduler, plan, world } = sim;
-  const meta = {
-    requestId: 'req-setup',
-    principal: { name: 'admin', projectId: 'admin', roles: ['cloudadmin'], from: 'sim' },
-  };
   await node.blobs.put(BLOB_KEY, Readable.from([bootSector()]));
   node.start();
   await scheduler.runUntil(60_000, () => node.cloud !== undefined || failed());
@@ -133,11 +134,11 @@ async function setUp(sim: Simulation, failed: () => boolean): Promise<void> {
   const work = async (): Promise<void> => {
     for (const Name of plan.profile.hosts) {
       await node.ask((cloud) =>
-        cloud.gateway.unary('AddHost', { Name, Transport: { kind: 'simulated', name: Name } }, meta),
+        cloud.gateway.unary('AddHost', { Name, Transport: { kind: 'simulated', name: Name } }, SETUP_META),
       );
     }
     await node.ask((cloud) =>
-      cloud.gateway.unary('RegisterImage', { Name: 'still', Kind: 'machine', BlobKey: BLOB_KEY }, meta),
+      cloud.gateway.unary('RegisterImage', { Name: 'still', Kind: 'machine', BlobKey: BLOB_KEY }, SETUP_META),
     );
     ready = true;
   };

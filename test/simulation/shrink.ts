@@ -1,7 +1,6 @@
-import type { Plan } from './plan.ts';
-import { planOf } from './plan.ts';
 import type { Result } from './run-plan.ts';
-import { runPlan } from './run-plan.ts';
+import type { World } from './worlds.ts';
+import { scriptFor } from './worlds.ts';
 
 export interface Shrunk {
   /** Places, in the seed's plan, of the steps that are still needed. */
@@ -9,25 +8,20 @@ export interface Shrunk {
   readonly result: Result;
 }
 
-/** The seed's plan with some of its steps alone. */
-export function planWith(seed: number, kept: readonly number[] | undefined): Plan {
-  const plan = planOf(seed);
-  return kept === undefined ? plan : { ...plan, steps: plan.steps.filter((_, index) => kept.includes(index)) };
-}
-
 /**
  * Leaves out steps, halves first and then smaller parts, as long as the same invariant still breaks. All other choices of the seed stay what
  * they were.
  */
-export async function shrink(seed: number, result: Result, maxRuns = 300): Promise<Shrunk> {
+export async function shrink(world: World, seed: number, result: Result, maxRuns = 300): Promise<Shrunk> {
   const invariant = result.violation?.invariant;
-  let best: Shrunk = { kept: planOf(seed).steps.map((_, index) => index), result };
+  const script = scriptFor(world, seed);
+  let best: Shrunk = { kept: script.steps.map((_, index) => index), result };
   let runs = 0;
   for (let size = Math.ceil(best.kept.length / 2); size >= 1; size = size === 1 ? 0 : Math.ceil(size / 2)) {
     for (let from = 0; from < best.kept.length && runs < maxRuns;) {
       const kept = [...best.kept.slice(0, from), ...best.kept.slice(from + size)];
       runs += 1;
-      const smaller = await runPlan(planWith(seed, kept));
+      const smaller = await script.play(kept);
       if (smaller.violation?.invariant === invariant) best = { kept, result: smaller };
       else from += size;
     }
@@ -36,16 +30,16 @@ export async function shrink(seed: number, result: Result, maxRuns = 300): Promi
 }
 
 /** What a person needs to understand a failure and to have it again. */
-export function failureText(seed: number, { kept, result }: Shrunk): string {
-  const { profile, steps } = planWith(seed, kept);
+export function failureText(world: World, seed: number, { kept, result }: Shrunk): string {
+  const { profile, steps } = scriptFor(world, seed);
   return [
     `seed ${seed} breaks invariant ${result.violation?.invariant ?? ''}`,
     `  ${result.violation?.message ?? ''}`,
-    `  world: ${JSON.stringify(profile)}`,
-    `  ${steps.length} of ${planOf(seed).steps.length} steps are needed:`,
-    ...steps.map((step) => `    ${JSON.stringify(step)}`),
+    `  world: ${world} ${JSON.stringify(profile)}`,
+    `  ${kept.length} of ${steps.length} steps are needed:`,
+    ...kept.map((index) => `    ${JSON.stringify(steps[index])}`),
     '  what happened then:',
     ...result.lines.map((line) => `    ${line}`),
-    `  again: npm run sim -- --first-seed ${seed} --seeds 1 --keep ${kept.join(',')} --verbose`,
+    `  again: npm run sim -- --world ${world} --first-seed ${seed} --seeds 1 --keep ${kept.join(',')} --verbose`,
   ].join('\n');
 }

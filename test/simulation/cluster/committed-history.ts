@@ -23,9 +23,10 @@ interface Held {
   value?: unknown;
 }
 
-const KEYS_BEGIN = 'novactl/';
-/** Names of changes that were made; not records. */
-const TOKENS = 'tok/';
+const RECORDS = 'novactl/d/';
+/** By which transactions know themselves again: of callers' tokens, and what says that one was made. */
+const TOKENS = 'novactl/t/c/';
+const DONE = '"done"';
 
 /**
  * What the cluster has committed, in its order, taken from the model's state machine itself and not from what the store makes of it. Every
@@ -43,7 +44,7 @@ export class CommittedHistory implements Records {
   readonly #places = new Map<number, number>();
   #seenRev: number;
 
-  constructor(model: EtcdModel, nowMs: () => number) {
+  constructor(model: EtcdModel, nowMs: () => number, guarded: (check: () => void) => void) {
     this.#model = model;
     this.#nowMs = nowMs;
     this.#seenRev = model.state.revision;
@@ -51,12 +52,12 @@ export class CommittedHistory implements Records {
     const [txn, revoke] = [state.txn.bind(state), state.revoke.bind(state)];
     state.txn = (request) => {
       const answer = txn(request);
-      this.#look(this.#by.get(request));
+      guarded(() => this.#look(this.#by.get(request)));
       return answer;
     };
     state.revoke = (id) => {
       revoke(id);
-      this.#look(undefined);
+      guarded(() => this.#look(undefined));
     };
   }
 
@@ -103,9 +104,8 @@ export class CommittedHistory implements Records {
     for (let rev = this.#seenRev + 1; rev <= state.revision; rev += 1) {
       const ops = new Map<string, string | undefined>();
       for (const { kind, kv } of state.eventsOf(rev)) {
-        const key = kv.key.slice(KEYS_BEGIN.length);
-        if (key.startsWith(TOKENS)) this.#token(key, kind === 'put' ? rev : undefined);
-        else ops.set(key, kind === 'put' ? kv.value : undefined);
+        if (kv.key.startsWith(RECORDS)) ops.set(kv.key.slice(RECORDS.length), kind === 'put' ? kv.value : undefined);
+        else if (kv.key.startsWith(TOKENS) && kind === 'put' && kv.value === DONE) this.#token(kv.key, rev);
       }
       this.#seenRev = rev;
       if (ops.size > 0) this.#add({ rev, ops, by, atMs: this.#nowMs() });
@@ -123,8 +123,7 @@ export class CommittedHistory implements Records {
   }
 
   /** A token names one transaction for good. */
-  #token(key: string, rev: number | undefined): void {
-    if (rev === undefined) return;
+  #token(key: string, rev: number): void {
     const before = this.#tokens.get(key);
     this.#tokens.set(key, rev);
     if (before !== undefined)

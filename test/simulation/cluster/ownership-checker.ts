@@ -12,7 +12,7 @@ export class OwnershipChecker {
   /** Of each key, before the commit that is being judged. */
   readonly #texts = new Map<string, string>();
   readonly #epochs = new Map<string, number>();
-  readonly #sessions = new Map<object, string>();
+  readonly #sessions = new Map<object, Set<string>>();
 
   constructor(history: CommittedHistory) {
     this.#history = history;
@@ -41,21 +41,27 @@ export class OwnershipChecker {
     }
   }
 
-  /** The session by which a process is a controller: it says so itself. */
+  /** The sessions by which a process is a controller, one a lease: it says so itself. */
   #learnSession({ by, ops }: Commit): void {
     const text = by && ops.get(`alive/controller/${by.process.name}`);
-    if (by !== undefined && text !== undefined) this.#sessions.set(by.life, (JSON.parse(text) as AliveRecord).session);
+    if (by === undefined || text === undefined) return;
+    const sessions = this.#sessions.get(by.life) ?? new Set();
+    this.#sessions.set(by.life, sessions.add((JSON.parse(text) as AliveRecord).session));
   }
 
   #mustOwn(hostId: string, key: string, { by, rev }: Commit): void {
     const text = this.#texts.get(`own/${hostId}`);
     const own = text === undefined ? undefined : (JSON.parse(text) as OwnRecord);
     if (by !== undefined && own?.controllerId === by.process.name) {
-      const session = this.#sessions.get(by.life);
-      if (session === undefined || session === own.session) return;
+      if (this.#sessions.get(by.life)?.has(own.session) === true) return;
     }
+    // What is left of a host that is no more is nobody's.
+    if (!this.#texts.has(`host/${hostId}`)) return;
     const owner = own === undefined ? 'nobody' : `${own.controllerId} (epoch ${own.epoch})`;
-    throw new Violation(OWNER, `${by?.process.name ?? 'a lease'} wrote ${key} at revision ${rev}, and ${hostId} was ${owner}'s`);
+    throw new Violation(
+      OWNER,
+      `${by?.process.name ?? 'a lease'} wrote ${key} at revision ${rev}, and ${hostId} was ${owner}'s`,
+    );
   }
 
   #assigned(key: string, was: string | undefined, text: string | undefined, commit: Commit): void {
@@ -82,7 +88,10 @@ export class OwnershipChecker {
     const alive = this.#history.get<AliveRecord>(`alive/controller/${before.controllerId}`);
     const hostGone = this.#history.get(`host/${key.slice('own/'.length)}`) === undefined;
     if (alive?.session === before.session && !hostGone) {
-      throw new Violation(EPOCH, `${by?.process.name ?? 'a lease'} took ${key} from ${before.controllerId}, which lives`);
+      throw new Violation(
+        EPOCH,
+        `${by?.process.name ?? 'a lease'} took ${key} from ${before.controllerId}, which lives`,
+      );
     }
   }
 }

@@ -43,9 +43,12 @@ export class StoreChecker {
 
   #mustHold(guard: Guard, commit: Commit, where: string): void {
     const held = this.#before(guard.key, commit);
-    const holds =
-      'rev' in guard ? held === guard.rev : 'absent' in guard ? held === undefined : held !== undefined;
-    if (!holds) throw new Violation(ATOMIC, `${where} was guarded by ${JSON.stringify(guard)}, and ${guard.key} was of ${held ?? 'none'}`);
+    const holds = 'rev' in guard ? held === guard.rev : 'absent' in guard ? held === undefined : held !== undefined;
+    if (!holds)
+      throw new Violation(
+        ATOMIC,
+        `${where} was guarded by ${JSON.stringify(guard)}, and ${guard.key} was of ${held ?? 'none'}`,
+      );
   }
 
   /** The revision that the key had right before the commit. */
@@ -97,7 +100,22 @@ export class StoreChecker {
     return asked;
   }
 
+  /** Two that say the very same can't be told apart when they are committed, only when they are answered. */
+  #settle(asked: Asked, result: TxnResult): void {
+    const right = result.ok ? asked.commit?.rev === result.rev : asked.commit === undefined;
+    if (right) return;
+    const twin = [...this.#asked].find(
+      (other) =>
+        other !== asked &&
+        other.actor.life === asked.actor.life &&
+        (result.ok ? other.commit?.rev === result.rev : other.commit === undefined) &&
+        isTwin(other, asked),
+    );
+    if (twin !== undefined) [asked.commit, twin.commit] = [twin.commit, asked.commit];
+  }
+
   #answered(asked: Asked, result: TxnResult): void {
+    this.#settle(asked, result);
     this.#asked.delete(asked);
     const { commit, actor, txn } = asked;
     const keys = [...asked.puts.keys(), ...asked.dels].join(' ');
@@ -114,6 +132,11 @@ export class StoreChecker {
       throw new Violation(ONCE, `${about} that it is revision ${result.rev}, and it is nowhere`);
   }
 }
+
+const isTwin = (a: Asked, b: Asked): boolean =>
+  a.puts.size === b.puts.size &&
+  a.dels.size === b.dels.size &&
+  [...a.puts].every(([key, text]) => b.puts.get(key) === text);
 
 /** Its own words, and nothing else but deletions of what was not there. */
 function isSame({ puts, dels }: Asked, { ops }: Commit): boolean {
