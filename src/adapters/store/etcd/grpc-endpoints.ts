@@ -1,8 +1,8 @@
 import { credentials, Client, type ChannelCredentials, type ChannelOptions } from '@grpc/grpc-js';
-import { isIP } from 'node:net';
 import { CloudError, errorText } from '../../../base/errors.ts';
 import type { Logger } from '../../../base/logger.ts';
 import { randomBelow, type Random } from '../../../base/random.ts';
+import { parseEtcdEndpoint } from './etcd-endpoint.ts';
 
 /** Who this client is and whom it believes. PEM. */
 export interface EtcdCredentials {
@@ -31,39 +31,8 @@ const CHANNEL_OPTIONS: ChannelOptions = {
   'grpc.enable_channelz': 0,
 };
 
-interface Endpoint {
-  readonly url: string;
-  readonly target: string;
-  readonly tls: boolean;
-}
-
-const isLoopback = (host: string): boolean =>
-  host === 'localhost' || host === '::1' || (isIP(host) === 4 && host.startsWith('127.'));
-
 function refuse(message: string, cause?: unknown): CloudError {
   return new CloudError('InvalidParameterValue', message, { cause });
-}
-
-/** Errors: InvalidParameterValue that says what is wrong with the address. */
-export function parseEndpoint(url: string): Endpoint {
-  const [, scheme = '', written = '', port = ''] =
-    /^(https?):\/\/(\[[\da-f:.]+\]|[^/:@\s]+):(\d{1,5})$/i.exec(url) ?? [];
-  const host = written.replace(/^\[|\]$/g, '').toLowerCase();
-  if (host === '' || Number(port) < 1 || Number(port) > 65_535) {
-    throw refuse(`the etcd address ${url} must look like https://etcd1.example.org:2379`);
-  }
-  const tls = scheme.toLowerCase() === 'https';
-  if (!tls && !isLoopback(host)) {
-    throw refuse(
-      `the etcd address ${url} is plain http, which is for loopback addresses only: use https, and start etcd with --cert-file, --key-file and --client-cert-auth`,
-    );
-  }
-  if (tls && isIP(host) !== 0) {
-    throw refuse(
-      `the etcd address ${url} must have a host name, the one in the server's certificate: TLS by address is not supported`,
-    );
-  }
-  return { url, target: `${written}:${port}`, tls };
 }
 
 function tlsCredentials({ ca, cert, key }: EtcdCredentials): ChannelCredentials {
@@ -106,7 +75,7 @@ export class EtcdServers {
     },
   ) {
     if (parts.endpoints.length === 0) throw refuse('no address of an etcd server is given');
-    const endpoints = parts.endpoints.map(parseEndpoint);
+    const endpoints = parts.endpoints.map(parseEtcdEndpoint);
     const secure = endpoints.some(({ tls }) => tls) ? tlsCredentials(parts) : undefined;
     this.#servers = endpoints.map(({ url, target, tls }) => ({
       url,
