@@ -29,6 +29,7 @@ export const ERROR_TABLE = {
   'InvalidKey.Format': row(400, 2),
   'InvalidInstanceType.NotFound': row(404, 3),
   'InvalidHost.NotFound': row(404, 3),
+  'InvalidService.NotFound': row(404, 3),
   'InvalidHost.Duplicate': row(409, 5),
   'InvalidHost.InUse': row(409, 5),
   'InvalidOperationID.NotFound': row(404, 3),

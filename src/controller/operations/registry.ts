@@ -22,6 +22,7 @@ import { openConsole } from './open-console.ts';
 import { describeOperations, watchOperation } from './operations.ts';
 import { removeHost } from './remove-host.ts';
 import { planInstances, runInstances } from './run-instances.ts';
+import { describeServices, disableService, drainService, enableService } from './services.ts';
 import { adoptState, describeStateDifferences } from './state.ts';
 import { watchCloud } from './watch-cloud.ts';
 import { watchConsole } from './watch-console.ts';
@@ -43,6 +44,7 @@ export const READS: { readonly [N in ReadName]: ReadHandler<N> } = {
   DescribeKeyPairs: describeKeyPairs,
   DescribeMaintenance: describeMaintenance,
   DescribeOperations: describeOperations,
+  DescribeServices: describeServices,
   DescribeStateDifferences: describeStateDifferences,
   ExplainInstance: explainInstance,
   ExplainPlacement: explainPlacement,
@@ -61,6 +63,9 @@ export const CHANGES: { readonly [N in ChangeName]: ChangeHandler<N, unknown> } 
   DeleteAccessKey: deleteAccessKey,
   DeleteKeyPair: deleteKeyPair,
   DeregisterImage: deregisterImage,
+  DisableService: disableService,
+  DrainService: drainService,
+  EnableService: enableService,
   ImportKeyPair: importKeyPair,
   PauseMaintenance: pauseMaintenance,
   RebootInstances: rebootInstances,

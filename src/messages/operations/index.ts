@@ -35,6 +35,7 @@ import {
   StartMaintenance,
 } from './maintenance.ts';
 import { AdoptState, DescribeStateDifferences } from './state.ts';
+import { DescribeServices, DisableService, DrainService, EnableService } from './services.ts';
 
 /** Every operation there is. An action that is not here is answered with InvalidAction. */
 export const OPERATIONS = {
@@ -55,7 +56,11 @@ export const OPERATIONS = {
   DescribeKeyPairs,
   DescribeMaintenance,
   DescribeOperations,
+  DescribeServices,
   DescribeStateDifferences,
+  DisableService,
+  DrainService,
+  EnableService,
   ExplainInstance,
   ExplainPlacement,
   GetCloudKey,
