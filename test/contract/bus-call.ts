@@ -105,7 +105,7 @@ export function calleeCases(current: () => BusSubject): void {
     const subscription = await server.serve('t', { work: gate.handler }, { prefetch: 1 });
     const first = client.call('t', 'work', 'first', CALL);
     await gate.reached(1);
-    const second = client.call('t', 'work', 'second', { timeoutMs: 500 });
+    const second = client.call('t', 'work', 'second', { timeoutMs: 150 });
     const refused = expect(second).rejects.toMatchObject({
       code: expect.stringMatching(/^(Unavailable|Timeout)$/) as string,
     });
