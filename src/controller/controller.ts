@@ -54,7 +54,7 @@ export class Controller {
     await this.#intake.start();
     workers.start({ isBusy: (hostId) => this.instances.isBusy(hostId) });
     await ownership.start();
-    if (this.#isFirst) {
+    if (this.#isFirst && !isHeld(store)) {
       await tellRestored(this.#context);
       await completeReservations(this.#context);
     }
@@ -81,6 +81,13 @@ export class Controller {
     await this.instances.close();
     await this.#keepingHouse;
     await ownership.close();
+  }
+
+  /** The restored store was adopted: hosts that were only looked at are served again. */
+  adopted(): void {
+    const { store, workers } = this.#context;
+    for (const { key } of store.range(PREFIX.host)) workers.openSoon(key.slice(PREFIX.host.length));
+    this.instances.sweep();
   }
 
   /** What only one controller need do is done by this one. */

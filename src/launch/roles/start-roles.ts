@@ -122,7 +122,7 @@ async function makeRoles(options: RolesOptions): Promise<MadeRoles> {
   const context = entered && controllerContext({ ...options, session }, { ...entered, bus, blobs });
   const isController = plan.roles.includes('controller');
   const controller = context !== undefined && isController ? new Controller(context) : undefined;
-  const onFree = (): void => controller?.instances.sweep();
+  const onFree = (): void => controller?.adopted();
   return {
     ...{ session, blobs, context, controller },
     // First, so that nothing is done on a restored store.
