@@ -166,11 +166,11 @@ export class HostLab {
     this.hosts = hosts;
   }
 
-  /** The given number of hosts, h1, h2 ..., powered on. What a run that was killed left behind is removed first. */
-  static async start(count: number): Promise<HostLab> {
+  /** The given number of hosts, h1, h2 ..., or those of these names, powered on. What a run that was killed left behind is removed first. */
+  static async start(hosts: number | readonly string[]): Promise<HostLab> {
     await script(LABS, 'sweep');
     const number = await claim();
-    const names = Array.from({ length: count }, (_, index) => `h${index + 1}`);
+    const names = typeof hosts === 'number' ? Array.from({ length: hosts }, (_, index) => `h${index + 1}`) : hosts;
     const lab = new HostLab(
       number,
       names.map((name) => new NamespaceHost(number, name)),
