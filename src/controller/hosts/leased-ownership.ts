@@ -20,6 +20,8 @@ const HAND_OVER_EVERY_MS = 1000;
 /** So many hosts are given to another controller at a time: to one that has come, and by one that is to have none. */
 const REBALANCED_AT_ONCE = 4;
 const DRAINED_AT_ONCE = 32;
+/** To one that lives and did not take it, a host is not offered again for so long. */
+const NOT_OFFERED_MS = 60_000;
 const CLAIM_WAIT_MS = 4000;
 const CLAIM_LOOK_MS = 50;
 const APPLIED_MS = 5000;
@@ -51,6 +53,8 @@ export class LeasedOwnership implements Ownership {
   readonly #freeSince = new Map<string, number>();
   /** Hosts that are being given away: nothing more is begun for them. */
   readonly #leaving = new Set<string>();
+  /** Host that its proposed owner did not take -> until when it is kept. */
+  readonly #keptUntil = new Map<string, number>();
   /** Hosts that we were told of as gained. */
   readonly #mine = new Set<string>();
   readonly #gained: ((hostId: string) => void)[] = [];
@@ -169,6 +173,7 @@ export class LeasedOwnership implements Ownership {
     if (!this.#isMine(this.#view.own(hostId)?.value)) {
       this.#mine.delete(hostId);
       this.#leaving.delete(hostId);
+      this.#keptUntil.delete(hostId);
       return;
     }
     if (this.#mine.has(hostId)) return;
@@ -220,6 +225,8 @@ export class LeasedOwnership implements Ownership {
       this.#queue.addAfter(hostId, AGAIN_MS);
       return;
     }
+    if (this.#view.proposed(hostId) !== this.controllerId)
+      this.#keptUntil.set(hostId, this.#parts.clock.monotonicMs() + NOT_OFFERED_MS);
     await store.waitApplied(answer.rev, APPLIED_MS);
     logger.debug('host taken', { hostId, formerly: own?.value.controllerId });
   }
@@ -245,8 +252,10 @@ export class LeasedOwnership implements Ownership {
     const limit = this.#view.isCandidate(this.controllerId) ? REBALANCED_AT_ONCE : DRAINED_AT_ONCE;
     const leaving: string[] = [];
     const guards = new Map<string, Guard>();
+    const nowMs = this.#parts.clock.monotonicMs();
     for (const hostId of this.#mine) {
       const to = this.#view.proposed(hostId);
+      if ((this.#keptUntil.get(hostId) ?? nowMs) > nowMs) continue;
       if (to === undefined || to === this.controllerId || !this.owns(hostId)) continue;
       guards.set(to, this.#view.asSeen(to));
       leaving.push(hostId);

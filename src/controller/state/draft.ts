@@ -1,6 +1,7 @@
 import { CloudError } from '../../base/errors.ts';
 import type { Json } from '../../base/json.ts';
 import { toJson } from '../../base/json.ts';
+import { SharedLock } from '../../base/shared-lock.ts';
 import { refuseHeld } from '../hosts/held.ts';
 import type { Entry, Guard, Replica, Store } from '../../ports/store.ts';
 
@@ -67,7 +68,9 @@ export class Draft {
 }
 
 /** How often a refused transaction is decided again before the caller is told that others are faster. */
-const ATTEMPTS = 16;
+const ATTEMPTS = 32;
+/** Refused so often, a transaction gets this process to itself. */
+const SIDE_BY_SIDE = 2;
 
 export interface TransactOptions {
   /** Names the change, for exactly once. */
@@ -81,7 +84,8 @@ export interface TransactOptions {
 /**
  * Decides and commits, again when somebody else was faster: `decide` must be a function of what it reads through the draft. Decisions of one
  * process follow each other at once, each on what the one before it wrote, without waiting for its commit: they conflict only with other processes.
- * What rests on another's commit is answered after that. An empty draft commits nothing.
+ * What rests on another's commit is answered after that. An empty draft commits nothing. Where the engine can't tell what is on its way, they do
+ * conflict: whoever was refused twice goes on alone, in the order of asking, so that a process is not in its own way.
  * Errors: 'Conflict' after ATTEMPTS, 'StateHeld' while a restored store is not adopted, and whatever `decide` and the store say.
  */
 export async function transact<T>(
@@ -90,7 +94,31 @@ export async function transact<T>(
   options: TransactOptions = {},
 ): Promise<{ result: T; rev: number }> {
   const refused = new Map<string, Entry | undefined>();
-  for (let attempt = 0; attempt < ATTEMPTS; attempt += 1) {
+  const line = lineOf(store);
+  const run = (from: number, to: number) => () => attempts(store, decide, options, { refused, from, to });
+  const done = (await line.share('', run(0, SIDE_BY_SIDE))) ?? (await line.alone('', run(SIDE_BY_SIDE, ATTEMPTS)));
+  if (done !== undefined) return done;
+  throw new CloudError('Conflict', `others changed the same records ${ATTEMPTS} times in a row; try again`);
+}
+
+const LINES = new WeakMap<Store, SharedLock>();
+
+function lineOf(store: Store): SharedLock {
+  const known = LINES.get(store);
+  if (known !== undefined) return known;
+  const line = new SharedLock();
+  LINES.set(store, line);
+  return line;
+}
+
+/** Undefined: each was refused. */
+async function attempts<T>(
+  store: Store,
+  decide: (draft: Draft) => T,
+  options: TransactOptions,
+  { refused, from, to }: { refused: Map<string, Entry | undefined>; from: number; to: number },
+): Promise<{ result: T; rev: number } | undefined> {
+  for (let attempt = from; attempt < to; attempt += 1) {
     if (options.settled === true) await store.barrier();
     const draft = new Draft(store, options.settled === true ? (key) => store.get(key) : freshest(store, refused));
     let result: T;
@@ -116,7 +144,7 @@ export async function transact<T>(
     if (answer.ok) return { result, rev: answer.rev };
     for (const guard of draft.guards) refused.set(guard.key, answer.current.get(guard.key));
   }
-  throw new CloudError('Conflict', `others changed the same records ${ATTEMPTS} times in a row; try again`);
+  return undefined;
 }
 
 /** What a refused attempt said that keys hold may be newer than what this process has heard. */

@@ -4,6 +4,7 @@ import { SystemClock } from '../../../src/base/clock.ts';
 import { CloudError } from '../../../src/base/errors.ts';
 import { SeededRandom } from '../../../src/base/random.ts';
 import { Draft, transact } from '../../../src/controller/state/draft.ts';
+import { until } from '../../support/until.ts';
 import type { Store, Txn, TxnResult } from '../../../src/ports/store.ts';
 
 interface Counter {
@@ -133,7 +134,45 @@ describe('transact', () => {
     let n = 0;
     const racing = wrapped({ txn: async (txn: Txn) => (await put('a', (n += 1)), store.txn(txn)) });
     await expect(increment(racing, 'a')).rejects.toMatchObject({ code: 'Conflict' });
-    expect(n).toBe(16);
+    expect(n).toBe(32);
+  });
+
+  it('300 at once all succeed over an engine that tells committed state alone, with few tries in vain', async () => {
+    let tries = 0;
+    const committedOnly = wrapped({
+      txn: (txn: Txn) => ((tries += 1), store.txn(txn)),
+      latest: <T>(key: string) => store.get<T>(key),
+    });
+    const results = await Promise.all(Array.from({ length: 300 }, () => increment(committedOnly, 'a')));
+    expect(new Set(results.map(({ result }) => result)).size).toBe(300);
+    expect(value('a')).toBe(300);
+    // Two each side by side, and one that is alone.
+    expect(tries).toBeLessThanOrEqual(900);
+  });
+
+  it('what is refused twice is not overtaken by what is asked for after it', async () => {
+    await put('a', 0);
+    const order: string[] = [];
+    let refusals = 0;
+    const slow = wrapped({
+      txn: async (txn: Txn) => {
+        if (txn.token?.startsWith('first') === true && refusals < 3) {
+          refusals += 1;
+          await put('a', 100 * refusals);
+        }
+        return store.txn(txn);
+      },
+      latest: <T>(key: string) => store.get<T>(key),
+    });
+    const decide = (name: string) => (draft: Draft) => {
+      draft.put('a', { n: (draft.get<Counter>('a')?.n ?? 0) + 1 });
+      return name;
+    };
+    const run = (name: string) => transact(slow, decide(name), { token: name }).then(() => order.push(name));
+    const first = run('first');
+    await until(() => refusals === 3, { what: 'it was refused often', everyMs: 1 });
+    await Promise.all([first, run('second')]);
+    expect([order, value('a')]).toEqual([['first', 'second'], 302]);
   });
 
   it('an empty draft commits nothing', async () => {

@@ -1,5 +1,8 @@
 import { afterEach, describe, expect, it } from 'vitest';
+import { createMemoryStore } from '../../../src/adapters/store/memory-store.ts';
+import { SystemClock } from '../../../src/base/clock.ts';
 import { isCode } from '../../../src/base/errors.ts';
+import { SeededRandom } from '../../../src/base/random.ts';
 import { QUARANTINE_MS } from '../../../src/controller/controller-context.ts';
 import { completeReservations } from '../../../src/controller/instances/reservations.ts';
 import { contains, parseCidr, parseIpv4 } from '../../../src/domain/addressing.ts';
@@ -97,6 +100,18 @@ describe('many RunInstances at once', () => {
     const used = sim.store.range<CapacityRecord>(PREFIX.capacity).map((entry) => entry.value.memoryMib);
     expect(used.filter((memoryMib) => memoryMib > limit)).toEqual([]);
     expect(used.reduce((sum, one) => sum + one, 0)).toBeGreaterThan(hosts * limit - 4 * 128);
+  });
+});
+
+describe('many RunInstances at once over a store that tells committed state alone', () => {
+  it('[sim] 64 on two hosts that have room all get their instance', async () => {
+    const store = createMemoryStore({ clock: new SystemClock(), random: new SeededRandom(1) });
+    store.latest = (key) => store.get(key);
+    sim = await startSimCloud({ store, hosts: ['node1', 'node2'], host: { cpus: 64, memoryMib: 65_536 } });
+    const answers = await Promise.allSettled(Array.from({ length: 64 }, () => sim.run()));
+    expect(answers.flatMap((answer) => (answer.status === 'rejected' ? [answer.reason as unknown] : []))).toEqual([]);
+    expect(await sim.settled('running')).toHaveLength(64);
+    expectClaimsAddUp(sim.store);
   });
 });
 
