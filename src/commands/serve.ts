@@ -14,11 +14,11 @@ export class Serve extends BaseCommand {
 
   static override flags = {
     roles: Flags.string({
-      description: 'what this process does, of api, controller and worker; the same as --set roles=...',
+      description: 'what this process does, of api, controller and worker; as --set roles=ROLE,... does',
       helpValue: 'ROLE,...',
     }),
     name: Flags.string({
-      description: "name of this process among the cloud's; the same as --set node.name=...",
+      description: "name of this process among the cloud's; as --set node.name=NODE does",
       helpValue: 'NODE',
     }),
   };

@@ -7,6 +7,7 @@ export const MOMENTS: ReadonlySet<string> = new Set([
   'atMs',
   'createdAtMs',
   'endedAtMs',
+  'lastHelloMs',
   'lastReportMs',
   'launchTimeMs',
   'notBeforeMs',

@@ -125,6 +125,14 @@ export const idArg = (description: string) => ({
   id: Args.string({ description, required: true, ignoreStdin: true }),
 });
 
+export const serviceArg = {
+  service: Args.string({
+    description: 'name of the process: node.name in its configuration',
+    required: true,
+    ignoreStdin: true,
+  }),
+};
+
 export const idsArg = (description: string) => ({
   id: Args.string({ description, required: true, multiple: true, ignoreStdin: true }),
 });
