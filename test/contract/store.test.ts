@@ -1,11 +1,13 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import os from 'node:os';
 import path from 'node:path';
+import { openEtcdStore } from '../../src/adapters/store/etcd/etcd-store.ts';
 import { openFileStore } from '../../src/adapters/store/file-store.ts';
 import { createMemoryStore } from '../../src/adapters/store/memory-store.ts';
 import { SystemClock } from '../../src/base/clock.ts';
 import { silentLogger } from '../../src/base/logger.ts';
 import { SystemRandom } from '../../src/base/random.ts';
+import { EtcdModel } from '../support/etcd-model.ts';
 import { storeContract } from './store.ts';
 
 const clock = new SystemClock();
@@ -42,4 +44,11 @@ storeContract('file, turning over', async ({ historyLength }) => {
       await rm(dir, { recursive: true });
     },
   };
+});
+
+storeContract('etcd model', async ({ historyLength }) => {
+  const model = new EtcdModel({ clock });
+  const options = { prefix: 'novactl/', clock, random, logger: silentLogger, historyLength };
+  const store = await openEtcdStore({ ...options, api: model.client('a') });
+  return { store, close: () => store.close() };
 });

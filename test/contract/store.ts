@@ -268,9 +268,13 @@ function limitCases(current: () => Store): void {
     await refused({ puts: [{ key: 'b', value: 'é'.repeat(STORE_LIMITS.valueBytes / 2) }] });
   });
 
-  it('takes 100 values of 64 KiB at once', async () => {
-    okRev(await current().txn({ puts: many(100).map(({ key }) => ({ key, value: text(STORE_LIMITS.valueBytes) })) }));
-    expect(current().count('k')).toBe(100);
+  it('takes 1 MiB of keys and values at once and refuses one byte more', async () => {
+    const keys = many(16).map(({ key }) => key.padEnd(10, '-'));
+    const sized = (extra: number): { key: string; value: string }[] =>
+      keys.map((key, n) => ({ key, value: text(STORE_LIMITS.txnBytes / 16 - 10 + (n === 0 ? extra : 0)) }));
+    okRev(await current().txn({ puts: sized(0) }));
+    expect(current().count('k')).toBe(16);
+    await refused({ puts: sized(1) });
   });
 
   it('takes a key of 512 bytes and refuses a longer, an empty and a broken one', async () => {

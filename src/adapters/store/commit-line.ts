@@ -5,7 +5,7 @@ import { MIB } from '../../base/units.ts';
 import type { Change, Entry, Guard, Txn, TxnResult } from '../../ports/store.ts';
 import type { ReplicaMap } from './replica-map.ts';
 import type { TokenBook } from './token-book.ts';
-import { checkTxn, decodeValue, encodeValue } from './txn-check.ts';
+import { checkTxn, decodeValue, encodePuts } from './txn-check.ts';
 
 /** Where batches become durable. */
 export interface CommitLog {
@@ -137,9 +137,9 @@ export class CommitLine {
 
   #take(txn: Txn): Promise<TxnResult> {
     const { token, puts = [], dels = [] } = txn;
+    const values = encodePuts(txn);
     this.#options.admit?.(txn, (key) => this.#now(key) === undefined);
     this.#checkRoom(token);
-    const values = puts.map(({ key, value }) => encodeValue(key, value));
     const rev = this.#lastRev + 1;
     const ops: { key: string; value: Json | undefined }[] = [];
     const texts: string[] = [];

@@ -1,8 +1,18 @@
 import { CloudError } from '../../base/errors.ts';
 import type { Json } from '../../base/json.ts';
-import type { Change, Entry, Lease, RangeOptions, Store, StoreHealth, Txn, TxnResult } from '../../ports/store.ts';
+import {
+  type Change,
+  type Entry,
+  type Lease,
+  type RangeOptions,
+  type Store,
+  STORE_LIMITS,
+  type StoreHealth,
+  type Txn,
+  type TxnResult,
+} from '../../ports/store.ts';
 import type { CommitLine } from './commit-line.ts';
-import { LocalLease } from './local-leases.ts';
+import { LocalLeases } from './local-leases.ts';
 import type { ReplicaMap } from './replica-map.ts';
 
 export interface EngineParts {
@@ -15,18 +25,24 @@ export interface EngineParts {
   readonly onClose?: () => Promise<void>;
 }
 
+function touchesLeased({ puts = [], dels = [] }: Txn): boolean {
+  const leased = (key: string): boolean => key.startsWith(STORE_LIMITS.leasedPrefix);
+  return puts.some(({ key }) => leased(key)) || dels.some(leased);
+}
+
 /** A Store over a commit line: reads from its replica, writes through the line. The file and the memory engine are this. */
 export class EngineStore implements Store {
   readonly #parts: EngineParts;
   readonly #replica: ReplicaMap;
   readonly #line: CommitLine;
-  #leases = 0;
+  readonly #leases: LocalLeases;
   #closing: Promise<void> | undefined;
 
   constructor(parts: EngineParts) {
     this.#parts = parts;
     this.#replica = parts.replica;
     this.#line = parts.line;
+    this.#leases = new LocalLeases((txn) => this.txn(txn));
   }
 
   get rev(): number {
@@ -58,13 +74,18 @@ export class EngineStore implements Store {
   }
 
   txn(txn: Txn): Promise<TxnResult> {
-    for (const { lease, key } of txn.puts ?? []) if (lease instanceof LocalLease) lease.note(key);
-    return this.#line.submit(txn);
+    try {
+      this.#leases.check(txn);
+    } catch (error) {
+      return Promise.reject(error as Error);
+    }
+    const answer = this.#line.submit(txn);
+    if (touchesLeased(txn)) this.#leases.follow(txn, answer);
+    return answer;
   }
 
   lease(): Promise<Lease> {
-    this.#leases += 1;
-    return Promise.resolve(new LocalLease({ id: `local-${this.#leases}`, txn: (txn) => this.txn(txn) }));
+    return Promise.resolve(this.#leases.open());
   }
 
   barrier(): Promise<void> {

@@ -1,5 +1,5 @@
 import { type Clock, isoTime } from '../../base/clock.ts';
-import type { CloudError } from '../../base/errors.ts';
+import { type CloudError, errorText } from '../../base/errors.ts';
 import type { Logger } from '../../base/logger.ts';
 import type { Random } from '../../base/random.ts';
 import { measured } from '../../base/measured.ts';
@@ -10,6 +10,7 @@ import { CommitLine } from './commit-line.ts';
 import { EngineStore } from './engine-store.ts';
 import { type FilePort, systemFiles } from './file-port.ts';
 import { Journal } from './journal.ts';
+import { dropLeased } from './local-leases.ts';
 import { recover } from './recovery.ts';
 import { ReplicaMap } from './replica-map.ts';
 import { SnapshotAdapter } from './snapshot.ts';
@@ -110,5 +111,12 @@ async function build(options: FileStoreOptions, files: FilePort, lock: StateLock
     await checkpointer.close(!poisoned);
     await journal.close().finally(() => lock.release());
   };
-  return new EngineStore({ engine: 'file', replica, line, problem: () => space.problem(), onClose });
+  const store = new EngineStore({ engine: 'file', replica, line, problem: () => space.problem(), onClose });
+  try {
+    await dropLeased(replica, (txn) => store.txn(txn));
+  } catch (error) {
+    // A full disk is no reason not to open: they are dropped at the next start.
+    logger.warn('keys of dead processes are still there', { dir, error: errorText(error) });
+  }
+  return store;
 }

@@ -127,9 +127,9 @@ export class FolderReader {
 }
 
 function applyBatch(replica: ReplicaMap, batch: Batch): void {
+  if (batch.prev > replica.rev) throw new Moved(`revision ${batch.prev + 1} follows ${replica.rev}`);
   for (const { rev, ops: writes } of batch.txns) {
     if (rev <= replica.rev) continue;
-    if (rev !== replica.rev + 1) throw new Moved(`revision ${rev} follows ${replica.rev}`);
     const ops = writes.map(({ k, v }) => ({ key: k, value: deepFreeze(v) as Json | undefined }));
     replica.apply({ rev, ops }, 512 * writes.length);
   }

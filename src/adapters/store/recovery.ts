@@ -137,9 +137,10 @@ function replaySegment(options: RecoveryOptions, firstRev: number, data: Buffer,
 
 function replayBatch({ replica, tokens }: RecoveryOptions, batch: Batch, file: string, offset: number): number {
   let ops = 0;
+  if (batch.prev > replica.rev) throw corrupt(file, offset, `revision ${batch.prev + 1} follows ${replica.rev}`);
   for (const { rev, token, ops: writes } of batch.txns) {
+    // A copy of etcd may leave revisions out, those of other programs there; a batch names the one that it follows.
     if (rev <= replica.rev) continue;
-    if (rev !== replica.rev + 1) throw corrupt(file, offset, `revision ${rev} follows ${replica.rev}`);
     const change = { rev, ops: writes.map(({ k, v }) => ({ key: k, value: deepFreeze(v) as Json | undefined })) };
     // Weighed evenly: the exact size of each transaction's text is not worth finding again.
     replica.apply(change, 512 * writes.length);

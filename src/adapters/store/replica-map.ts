@@ -9,7 +9,7 @@ import { History } from './history.ts';
 
 interface Watcher {
   readonly prefix: string;
-  readonly from: number;
+  from: number;
   readonly listener: (change: Change) => void;
   /** History that is still to be delivered; live changes queue behind it. Undefined once it has caught up. */
   backlog: Change[] | undefined;
@@ -136,6 +136,33 @@ export class ReplicaMap implements Replica {
       else watcher.backlog.push(change);
     }
     for (const waiter of this.#waiters) if (waiter.rev <= change.rev) waiter.settle();
+  }
+
+  /**
+   * Another state takes the place of this one, whatever led there and also when its revision is lower. What differs is told to every watcher as
+   * one change of revision `rev`; entries keep the revisions that they come with.
+   */
+  replace(entries: ReadonlyMap<string, Entry>, rev: number): Change {
+    const ops: { key: string; value: Json | undefined }[] = [];
+    for (const { key } of this.#map.values({})) if (!entries.has(key)) ops.push({ key, value: undefined });
+    for (const entry of entries.values()) if (this.#map.get(entry.key) !== entry) ops.push(entry);
+    for (const { key } of ops) {
+      for (const view of this.#views) view.keep(key, this.#map.get(key));
+      const entry = entries.get(key);
+      if (entry === undefined) this.#map.delete(key);
+      else this.#map.set(key, entry);
+    }
+    // What lies between is not known, so no watch can begin there; those that stand have seen all up to the old state.
+    this.#rev = rev;
+    this.#history.restart(rev);
+    const change: Change = { rev, ops: ops.map(({ key, value }) => ({ key, value })) };
+    for (const watcher of this.#watchers) {
+      watcher.from = Math.min(watcher.from, rev);
+      if (watcher.backlog === undefined) this.#notify(watcher, change);
+      else watcher.backlog.push(change);
+    }
+    for (const waiter of this.#waiters) if (waiter.rev <= rev) waiter.settle();
+    return change;
   }
 
   /** The state of this moment, to be read later in slices. Costs nothing but a copy of what changes until it is closed. */

@@ -31,6 +31,13 @@ function checkGuard(guard: Guard): void {
   }
 }
 
+function checkPut({ key, lease }: Put): void {
+  checkKey(key);
+  if (lease !== undefined && !key.startsWith(STORE_LIMITS.leasedPrefix)) {
+    refuse(`only keys under ${STORE_LIMITS.leasedPrefix} may go with a lease`, { key });
+  }
+}
+
 function checkToken(token: string | undefined): void {
   if (token !== undefined && (token === '' || token.length > TOKEN_CHARS)) {
     refuse(`a transaction token has 1 to ${TOKEN_CHARS} characters`, { length: token.length });
@@ -56,7 +63,7 @@ export function checkTxn({ token, guards = [], puts = [], dels = [] }: Txn): voi
     );
   }
   for (const guard of guards) checkGuard(guard);
-  for (const put of puts) checkKey(put.key);
+  for (const put of puts) checkPut(put);
   for (const key of dels) checkKey(key);
   checkDistinct(puts, dels);
 }
@@ -72,6 +79,20 @@ export function encodeValue(key: string, value: Json): string {
     });
   }
   return text;
+}
+
+/** The values of a transaction as JSON texts, in their order; all limits of the port are checked. */
+export function encodePuts({ guards = [], puts = [], dels = [] }: Txn): string[] {
+  const texts = puts.map(({ key, value }) => encodeValue(key, value));
+  const bytes = (text: string): number => Buffer.byteLength(text);
+  const keys = [...guards, ...puts].map(({ key }) => key).concat(dels);
+  const sum = [...texts, ...keys].reduce((total, text) => total + bytes(text), 0);
+  if (sum > STORE_LIMITS.txnBytes) {
+    refuse(`a transaction may hold ${STORE_LIMITS.txnBytes} bytes of keys and values; this one has ${sum}: split it`, {
+      bytes: sum,
+    });
+  }
+  return texts;
 }
 
 /** Frozen to the last leaf: what the replica hands out is shared by every reader. */
