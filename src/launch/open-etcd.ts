@@ -1,4 +1,3 @@
-import { getCACertificates } from 'node:tls';
 import type { Clock } from '../base/clock.ts';
 import { CloudError, errorText } from '../base/errors.ts';
 import type { Logger } from '../base/logger.ts';
@@ -7,6 +6,7 @@ import type { EtcdApi } from '../adapters/store/etcd/etcd-api.ts';
 import { parseEtcdEndpoint } from '../adapters/store/etcd/etcd-endpoint.ts';
 import { readConfiguredFile } from './config/configured-file.ts';
 import type { Config } from './config/schema.ts';
+import { systemAuthorities } from './config/system-authorities.ts';
 
 const refuse = (message: string, cause?: unknown): CloudError =>
   new CloudError('InvalidParameterValue', message, { cause });
@@ -24,12 +24,6 @@ function checkEndpoints(endpoints: readonly string[]): boolean {
   } catch (error) {
     throw refuse(`store.etcd.endpoints: ${errorText(error)}`, error);
   }
-}
-
-/** What this machine trusts; undefined where it has no list of its own, then it is Node's. */
-function systemAuthorities(): Buffer | undefined {
-  const certificates = getCACertificates('system');
-  return certificates.length === 0 ? undefined : Buffer.from(certificates.join('\n'));
 }
 
 /**
