@@ -32,8 +32,22 @@ export interface HostObservation {
   readonly domains: ReadonlyMap<string, DomainObservation>;
 }
 
+/** What outcomes have said of a host's domains. */
+interface Early {
+  readonly epoch: number;
+  readonly domains: Map<string, DomainObservation>;
+}
+
 interface Seen extends Omit<HostObservation, 'domains'> {
   readonly domains: Map<string, DomainObservation>;
+  /** Of the session's newest whole report. */
+  readonly wholeSeq: number | undefined;
+}
+
+/** Reports of the session with a larger seq were made after this was said. */
+export interface ReportMark {
+  readonly session: string;
+  readonly seq: number;
 }
 
 /** How long a report that nobody asks about any more is kept; bounds the outcome table. */
@@ -45,8 +59,12 @@ const OUTCOMES_KEPT = 50_000;
  */
 export class Observations {
   readonly #hosts = new Map<string, Seen>();
+  /** Of hosts that have not reported here yet. */
+  readonly #early = new Map<string, Early>();
   readonly #outcomes = new Map<string, Outcome>();
   readonly #progress = new Map<string, Progress>();
+  /** Host -> which reports count again for its domains; undefined: nobody can say yet. */
+  readonly #doubted = new Map<string, ReportMark | undefined>();
   readonly #monotonicMs: () => number;
 
   constructor(monotonicMs: () => number) {
@@ -56,9 +74,10 @@ export class Observations {
   /** Takes a report in; answers the names of the domains whose observation changed. */
   report(report: HostReport): string[] {
     const before = this.#hosts.get(report.hostId);
-    if (before !== undefined && report.epoch < before.epoch) return [];
+    const { epoch, domains } = before ?? this.#early.get(report.hostId) ?? { epoch: report.epoch, domains: new Map() };
+    if (report.epoch < epoch) return [];
+    this.#early.delete(report.hostId);
     const sameSession = before?.session === report.session;
-    const domains = before?.domains ?? new Map<string, DomainObservation>();
     const changed: string[] = [];
     for (const fact of report.facts) {
       if (observe(domains, report, fact.name, fact.power, fact.reason, fact.uuid)) changed.push(fact.name);
@@ -71,6 +90,7 @@ export class Observations {
       ...(stale ? linkOf(before) : linkOf(report)),
       arrivedAtMs: this.#monotonicMs(),
       whole: report.whole || (sameSession && before.whole),
+      wholeSeq: wholeSeqOf(sameSession ? before : undefined, report),
       domains,
     });
     return changed;
@@ -86,11 +106,21 @@ export class Observations {
       if (oldest.done !== true) this.#outcomes.delete(oldest.value);
     }
     this.#outcomes.set(outcome.commandId, outcome);
-    if (host === undefined) return;
+    const domains = host?.domains ?? this.#before(outcome);
+    if (domains === undefined) return;
     const { hostId, session, seq, instanceId, fact } = outcome;
     const at = { hostId, session, seq, atMs };
-    if (fact !== undefined) observe(host.domains, at, instanceId, fact.power, fact.reason, fact.uuid);
-    else if (outcome.ok && outcome.verb === 'remove') observe(host.domains, at, instanceId, 'absent', undefined);
+    if (fact !== undefined) observe(domains, at, instanceId, fact.power, fact.reason, fact.uuid);
+    else if (outcome.ok && outcome.verb === 'remove') observe(domains, at, instanceId, 'absent', undefined);
+  }
+
+  /** An outcome came before the first report: what it says of the domain is newer than a report that was sent before it. */
+  #before({ hostId, epoch }: Outcome): Early['domains'] | undefined {
+    const known = this.#early.get(hostId);
+    if (known !== undefined && known.epoch >= epoch) return known.epoch === epoch ? known.domains : undefined;
+    const domains: Early['domains'] = new Map();
+    this.#early.set(hostId, { epoch, domains });
+    return domains;
   }
 
   outcomeOf(commandId: string): Outcome | undefined {
@@ -126,6 +156,8 @@ export class Observations {
   }
 
   forgetHost(hostId: string): void {
+    this.#early.delete(hostId);
+    this.#doubted.delete(hostId);
     this.#hosts.delete(hostId);
   }
 
@@ -134,6 +166,7 @@ export class Observations {
    * (no whole report yet).
    */
   domain(hostId: string, name: string): DomainObservation | undefined {
+    if (this.isDoubted(hostId)) return undefined;
     const host = this.#hosts.get(hostId);
     const known = host?.domains.get(name);
     if (known !== undefined) return known;
@@ -141,9 +174,37 @@ export class Observations {
     return { hostId, power: 'absent', seq: 0, session: host.session, atMs: host.atMs };
   }
 
+  /**
+   * The host has just become ours. What was heard of its domains before may be old, since reports may be lost and outcomes went to others: it counts for
+   * nothing until a whole report that was made from now on.
+   */
+  doubt(hostId: string): void {
+    this.#doubted.set(hostId, undefined);
+  }
+
+  /** The host's worker has said, from now on, which of its reports are made from now on. */
+  trustAfter(hostId: string, mark: ReportMark | undefined): void {
+    if (mark === undefined) this.#doubted.delete(hostId);
+    else if (this.#doubted.has(hostId)) this.#doubted.set(hostId, mark);
+  }
+
+  isDoubted(hostId: string): boolean {
+    if (!this.#doubted.has(hostId)) return false;
+    const mark = this.#doubted.get(hostId);
+    const host = this.#hosts.get(hostId);
+    if (mark === undefined || host?.session !== mark.session || (host.wholeSeq ?? 0) <= mark.seq) return true;
+    this.#doubted.delete(hostId);
+    return false;
+  }
+
   get nowMonotonicMs(): number {
     return this.#monotonicMs();
   }
+}
+
+function wholeSeqOf(before: Seen | undefined, { whole, seq }: HostReport): number | undefined {
+  const known = before?.wholeSeq;
+  return whole ? Math.max(seq, known ?? 0) : known;
 }
 
 function linkOf({ seq, up, problem, warning, atMs }: Pick<HostReport, 'seq' | 'up' | 'problem' | 'warning' | 'atMs'>) {

@@ -11,6 +11,7 @@ import { Assignments } from './assignments.ts';
 import { isHeld } from './held.ts';
 import { HostOpener } from './host-opener.ts';
 import { LiveWorkers } from './live-workers.ts';
+import type { ReportMark } from './observations.ts';
 import type { Ownership } from './ownership.ts';
 import { WorkerMoves } from './worker-moves.ts';
 
@@ -33,6 +34,14 @@ export interface WorkerDirectoryParts {
   readonly wanted?: (hostId: string) => boolean;
 }
 
+export interface WorkerDirectoryOptions {
+  /** Work is under way on the host, so it is not moved without need. */
+  readonly isBusy?: (hostId: string) => boolean;
+  /** The host must be opened again, though its worker has it open. */
+  readonly isDoubted?: (hostId: string) => boolean;
+  readonly onOpened?: (hostId: string, mark: ReportMark) => void;
+}
+
 /**
  * Which workers are alive, and which hosts each was told to serve. A host is opened, moved and closed by its owner alone; `open` asks that one.
  * Before `start` (and in a process without the controller role, for good) it only remembers who said hello.
@@ -48,12 +57,16 @@ export class WorkerDirectory {
   /** Worker and host -> being told that the host is not its own. */
   readonly #closing = new Set<string>();
   #moves: WorkerMoves | undefined;
+  #options: WorkerDirectoryOptions = {};
 
   constructor(parts: WorkerDirectoryParts) {
     this.#parts = parts;
     const { store, bus, clock, logger, cloudId, ownership } = parts;
     this.#live = new LiveWorkers({ store, bus, clock });
-    this.#opener = new HostOpener({ store, bus, logger, cloudId, ownership, live: this.#live });
+    this.#opener = new HostOpener({
+      ...{ store, bus, logger, cloudId, ownership, live: this.#live },
+      onOpened: (hostId, mark) => this.#options.onOpened?.(hostId, mark),
+    });
     this.#openings = new KeyedQueue({
       clock,
       concurrency: OPENINGS,
@@ -62,7 +75,8 @@ export class WorkerDirectory {
     });
   }
 
-  start(options: { isBusy?: (hostId: string) => boolean } = {}): void {
+  start(options: WorkerDirectoryOptions = {}): void {
+    this.#options = options;
     const { store, bus, clock, logger, ownership, wanted = () => true } = this.#parts;
     this.#assignments.start(store);
     this.#moves = new WorkerMoves({
@@ -97,12 +111,19 @@ export class WorkerDirectory {
     const { workerId } = hello;
     const has = new Set(hello.open);
     if (held) for (const hostId of hello.observes) has.add(hostId);
-    for (const hostId of this.#assignments.hostsOf(workerId)) if (!has.has(hostId)) this.openSoon(hostId);
+    for (const hostId of this.#assignments.hostsOf(workerId))
+      if (!has.has(hostId) || (!held && this.#isOfAnother(hostId, hello.session))) this.openSoon(hostId);
     if (held) return isNew;
     for (const hostId of has)
       if (this.#assignments.of(hostId)?.workerId !== workerId) this.#closeStray(workerId, hostId);
     if (hello.leaving) this.#moves.look(workerId);
     return isNew;
+  }
+
+  /** It was assigned by what somebody knew who had not heard of this session yet. */
+  #isOfAnother(hostId: string, session: string): boolean {
+    const assigned = this.#assignments.of(hostId)?.session;
+    return assigned !== undefined && assigned !== session;
   }
 
   /** If it is ours, and wanted; without waiting for it. */
