@@ -9,9 +9,9 @@ export const secretsDir = ({ secretsDir, stateDir }: Pick<Config, 'secretsDir' |
 export const blobsDir = ({ blobs, stateDir }: Pick<Config, 'blobs' | 'stateDir'>): string =>
   blobs.dir || join(stateDir, 'blobs');
 
+/** The folder of the copy that a process keeps of etcd. */
+export const replicaDir = ({ stateDir }: Pick<Config, 'stateDir'>): string => join(stateDir, 'replica');
+
 /** The cloud's own key pair for logins on hosts: the private half. */
 export const cloudKeyPath = (config: Pick<Config, 'secretsDir' | 'stateDir'>): string =>
   join(secretsDir(config), 'ssh', 'id_ed25519');
-
-/** Where a process keeps its copy of a state that is in etcd. */
-export const replicaDir = ({ stateDir }: Pick<Config, 'stateDir'>): string => join(stateDir, 'replica');
