@@ -11,7 +11,6 @@ export class OwnershipChecker {
   readonly #history: CommittedHistory;
   /** Of each key, before the commit that is being judged. */
   readonly #texts = new Map<string, string>();
-  readonly #epochs = new Map<string, number>();
   readonly #sessions = new Map<object, Set<string>>();
 
   constructor(history: CommittedHistory) {
@@ -76,15 +75,17 @@ export class OwnershipChecker {
   }
 
   #owned(key: string, was: string | undefined, text: string | undefined, { by, rev }: Commit): void {
-    const before = was === undefined ? undefined : (JSON.parse(was) as OwnRecord);
+    if (was === undefined) return;
+    const before = JSON.parse(was) as OwnRecord;
     const now = text === undefined ? undefined : (JSON.parse(text) as OwnRecord);
-    const highest = this.#epochs.get(key) ?? 0;
-    const same = before?.controllerId === now?.controllerId && before?.session === now?.session;
-    if (now !== undefined && !same && now.epoch <= highest && before !== undefined) {
-      throw new Violation(EPOCH, `${key} has epoch ${now.epoch} at revision ${rev}, and had ${highest}`);
+    if (before.controllerId === now?.controllerId && before.session === now.session) return;
+    if (now !== undefined && now.epoch <= before.epoch) {
+      throw new Violation(EPOCH, `${key} has epoch ${now.epoch} at revision ${rev}, and had ${before.epoch}`);
     }
-    if (now !== undefined) this.#epochs.set(key, Math.max(highest, now.epoch));
-    if (before === undefined || same || before.controllerId === by?.process.name) return;
+    if (before.controllerId !== by?.process.name) this.#mustBeDead(key, before, by);
+  }
+
+  #mustBeDead(key: string, before: OwnRecord, by: Commit['by']): void {
     const alive = this.#history.get<AliveRecord>(`alive/controller/${before.controllerId}`);
     const hostGone = this.#history.get(`host/${key.slice('own/'.length)}`) === undefined;
     if (alive?.session === before.session && !hostGone) {

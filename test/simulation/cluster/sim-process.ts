@@ -214,7 +214,8 @@ class ProcessClock implements Clock {
 
   after(delayMs: number, run: () => void): Timer {
     let live = true;
-    const timer = this.#scheduler.after(delayMs, () =>
+    // Whole milliseconds, as timers have them.
+    const timer = this.#scheduler.after(Math.ceil(delayMs), () =>
       this.#life.enter(() => {
         if (live) run();
       }, this.#from),

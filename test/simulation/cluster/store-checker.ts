@@ -32,23 +32,22 @@ export class StoreChecker {
     if (by === undefined) return;
     const mine = [...this.#asked].filter(({ actor }) => actor.life === by.life);
     const same = mine.filter((asked) => isSame(asked, commit));
-    const asked = same.find((one) => one.commit === undefined) ?? same[0];
     const where = `revision ${commit.rev} of ${by.process.name} (${[...commit.ops.keys()].join(' ')})`;
-    if (asked === undefined) throw new Violation(ONCE, `${where} was not asked for`);
-    if (asked.commit !== undefined)
-      throw new Violation(ONCE, `${where} was committed at revision ${asked.commit.rev} already`);
-    asked.commit = commit;
-    for (const guard of asked.txn.guards ?? []) this.#mustHold(guard, commit, where);
+    if (same.length === 0) throw new Violation(ONCE, `${where} was not asked for`);
+    const open = same.filter((one) => one.commit === undefined);
+    if (open.length === 0)
+      throw new Violation(ONCE, `${where} was committed at revision ${same[0]?.commit?.rev ?? 0} already`);
+    // One that says the same may have been given up before, and was guarded otherwise.
+    const broken = open.map(({ txn }) => (txn.guards ?? []).find((guard) => !this.#holds(guard, commit)));
+    const right = open[broken.indexOf(undefined)];
+    if (right !== undefined) right.commit = commit;
+    else throw new Violation(ATOMIC, `${where} was guarded by ${JSON.stringify(broken[0])}, which did not hold`);
   }
 
-  #mustHold(guard: Guard, commit: Commit, where: string): void {
+  #holds(guard: Guard, commit: Commit): boolean {
     const held = this.#before(guard.key, commit);
-    const holds = 'rev' in guard ? held === guard.rev : 'absent' in guard ? held === undefined : held !== undefined;
-    if (!holds)
-      throw new Violation(
-        ATOMIC,
-        `${where} was guarded by ${JSON.stringify(guard)}, and ${guard.key} was of ${held ?? 'none'}`,
-      );
+    if ('rev' in guard) return held === guard.rev;
+    return 'absent' in guard ? held === undefined : held !== undefined;
   }
 
   /** The revision that the key had right before the commit. */
