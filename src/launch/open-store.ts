@@ -9,7 +9,9 @@ import { openFileStore, type FileStoreOptions } from '../adapters/store/file-sto
 import { refuseImporting } from '../controller/state/importing.ts';
 import { createMemoryStore } from '../adapters/store/memory-store.ts';
 import type { Store } from '../ports/store.ts';
+import { replicaDir } from './config/places.ts';
 import type { Config } from './config/schema.ts';
+import { openEtcd } from './open-etcd.ts';
 
 /** A file in the state folder while `state restore` works on it. */
 export const UNFINISHED_RESTORE = 'restore-unfinished';
@@ -21,11 +23,14 @@ export interface StoreParts {
   readonly onPoison: (error: CloudError) => void;
   /** Who this process is to one that finds the folder locked. */
   readonly holder?: FileStoreOptions['holder'];
+  /** False: no copy of etcd is kept on this machine. */
+  readonly keepsCopy?: boolean;
 }
 
 /**
  * The store that the configuration names, for a cloud. The file engine takes the folder's lock: CloudError 'LockBusy' names who has it. 'CorruptState'
- * where an import was cut off.
+ * where an import was cut off. With etcd this process has a copy in a folder of its own, which is what is locked; 'Unavailable' where etcd
+ * can't be reached and there is no copy.
  */
 export async function openStore(config: Config, parts: StoreParts): Promise<Store> {
   const store = await openEngine(config, parts);
@@ -47,6 +52,7 @@ export async function openEngine(config: Config, parts: StoreParts): Promise<Sto
       'store.engine: memory forgets everything at the end, so it goes with drivers: simulated only',
     );
   }
+  if (config.store.engine === 'etcd') return openEtcdEngine(config, parts);
   if (existsSync(join(config.stateDir, UNFINISHED_RESTORE))) {
     throw new CloudError(
       'CorruptState',
@@ -55,4 +61,15 @@ export async function openEngine(config: Config, parts: StoreParts): Promise<Sto
   }
   // On a disk that is nearly full, ending an instance must still be possible: what records it may be written then.
   return openFileStore({ dir: config.stateDir, ...parts, bookkeepingPrefixes: [PREFIX.operation, PREFIX.token] });
+}
+
+/** Loaded only where it is wanted, and gRPC with it. */
+async function openEtcdEngine(config: Config, parts: StoreParts): Promise<Store> {
+  const { clock, random, logger, holder, keepsCopy = true } = parts;
+  const { openEtcdStore } = await import('../adapters/store/etcd/etcd-store.ts');
+  const api = await openEtcd(config, parts);
+  return openEtcdStore({
+    ...{ api, clock, random, logger, holder, prefix: config.store.etcd.prefix },
+    ...(keepsCopy ? { dir: replicaDir(config) } : {}),
+  });
 }
