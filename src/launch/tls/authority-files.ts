@@ -150,6 +150,8 @@ export async function serverCertificate(
     authorityName: authorityName(cloudId),
     authorityKey: createPrivateKey(authority.privateKey),
   });
+  // The authority may lie in another folder, that of the secrets.
+  await mkdir(tlsDir(stateDir), { recursive: true, mode: 0o700 });
   await keep(keyPath, made.privateKey, random);
   await keep(pemPath, made.certificate, random);
   return { certificates: made.certificate + authority.certificate, privateKey: made.privateKey, isNew: true };

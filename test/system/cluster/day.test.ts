@@ -48,7 +48,7 @@ describe.skipIf(missing !== undefined)(
       cluster = await LabCluster.start();
     });
     afterAll(async () => {
-      await cluster.destroy();
+      await cluster?.destroy();
     });
 
     it('every process is known to both apis', async () => {

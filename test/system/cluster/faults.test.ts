@@ -78,7 +78,7 @@ describe.skipIf(missing !== undefined)(
     });
     afterAll(async () => {
       console.log(figures.join('\n'));
-      await cluster.destroy();
+      await cluster?.destroy();
     });
 
     /** Each fault begins and ends with a cloud in order. */
