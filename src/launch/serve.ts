@@ -15,6 +15,7 @@ import type { Config } from './config/schema.ts';
 import { parseListen } from './config/listen.ts';
 import { loginName } from './login-name.ts';
 import { measuredBus, measuredStore } from './measure.ts';
+import { measureRoles } from './measure-roles.ts';
 import { openBus } from './open-bus.ts';
 import { openStorePatiently, type Patience } from './open-store-patiently.ts';
 import type { StoreParts } from './open-store.ts';
@@ -127,6 +128,7 @@ async function start(options: ServeOptions, parts: Parts): Promise<{ roles: Runn
     ...(metrics === undefined ? {} : { metrics }),
   });
   closers.push(() => roles.close());
+  if (metrics !== undefined) measureRoles(metrics, roles);
   const servers = await startServers({ roles, bus: timed.bus, config, clock, random, logger }, door);
   closers.push(() => servers.close());
   return { roles, servers };

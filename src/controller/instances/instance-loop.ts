@@ -48,7 +48,8 @@ export class InstanceLoop {
     this.#queue = new KeyedQueue({
       clock: context.clock,
       concurrency: CONCURRENCY,
-      run: (id) => this.#reconcile(id),
+      onStart: (_id, waitedMs) => context.metrics.time('reconcileLag', waitedMs, {}),
+      run: (id) => this.#timed(id),
       onError: (id, error) => {
         // The other one does it.
         if (isCode(error, 'NotOwner', 'StateHeld')) return;
@@ -134,6 +135,12 @@ export class InstanceLoop {
     this.#heldWatch?.close();
     this.#sweep?.cancel();
     await this.#queue.close();
+  }
+
+  async #timed(id: string): Promise<void> {
+    const { clock, metrics } = this.#context;
+    const startedMs = clock.monotonicMs();
+    await this.#reconcile(id).finally(() => metrics.time('reconcile', clock.monotonicMs() - startedMs, {}));
   }
 
   async #reconcile(id: string): Promise<void> {
