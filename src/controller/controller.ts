@@ -44,7 +44,7 @@ export class Controller {
   }
 
   async start(): Promise<void> {
-    const { bus, store, clock, ownership, workers } = this.#context;
+    const { bus, store, clock, ownership, workers, observations } = this.#context;
     const serve = async (topic: string, handlers: HandlerTable): Promise<void> => {
       this.#subscriptions.push(await bus.serve(topic, handlers, { prefetch: PREFETCH }));
     };
@@ -52,7 +52,14 @@ export class Controller {
     await serve(TOPIC.controller, this.#handlers());
     await serve(TOPIC.controllerOf(ownership.controllerId), this.#ownHandlers());
     await this.#intake.start();
-    workers.start({ isBusy: (hostId) => this.instances.isBusy(hostId) });
+    workers.start({
+      isBusy: (hostId) => this.instances.isBusy(hostId),
+      isDoubted: (hostId) => observations.isDoubted(hostId),
+      onOpened: (hostId, mark) => {
+        observations.trustAfter(hostId, mark);
+        if (!observations.isDoubted(hostId)) this.instances.wakeHost(hostId);
+      },
+    });
     await ownership.start();
     if (this.#isFirst && !isHeld(store)) {
       await tellRestored(this.#context);
@@ -97,7 +104,9 @@ export class Controller {
   }
 
   #gained(hostId: string): void {
-    this.#context.workers.openSoon(hostId);
+    const { observations, workers } = this.#context;
+    observations.doubt(hostId);
+    workers.openSoon(hostId);
     this.instances.wakeHost(hostId);
   }
 

@@ -114,6 +114,8 @@ export const OpenHost = z.object({
   replaces: z.string().optional(),
 });
 export type OpenHost = z.output<typeof OpenHost>;
+/** The answer: reports of this session with a larger seq were made after the question. */
+export const OpenedHost = z.object({ session: z.string(), seq: z.int() });
 
 export const CloseHost = z.object({
   v: z.literal(1),

@@ -128,8 +128,10 @@ export class ComputeWorker {
       },
       'host-open': async (body) => {
         const open = OpenHost.parse(body);
+        // What is reported from here on was seen after this was asked.
+        const mark = { session: this.#options.session, seq: this.#seq };
         await this.#opening.run(open.hostId, () => this.#openHost(open));
-        return undefined;
+        return mark;
       },
       'host-close': async (body) => {
         await this.#closeHost(CloseHost.parse(body));

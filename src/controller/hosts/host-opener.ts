@@ -1,14 +1,17 @@
 import { CloudError, errorText, isCode } from '../../base/errors.ts';
+import type { Json } from '../../base/json.ts';
 import { toJson } from '../../base/json.ts';
 import type { Logger } from '../../base/logger.ts';
 import { KEYS } from '../../domain/keys.ts';
 import type { AssignRecord, HostRecord } from '../../domain/records.ts';
-import { TOPIC } from '../../messages/worker.ts';
+import type { OpenHost } from '../../messages/worker.ts';
+import { OpenedHost, TOPIC } from '../../messages/worker.ts';
 import type { Bus } from '../../ports/bus.ts';
 import type { Store } from '../../ports/store.ts';
 import { transact } from '../state/draft.ts';
 import { isHeld } from './held.ts';
 import type { LiveWorkers } from './live-workers.ts';
+import type { ReportMark } from './observations.ts';
 import type { Ownership } from './ownership.ts';
 
 /** A host may have to be told twice that its claim is ours; more than that, and somebody else is at it. */
@@ -23,6 +26,8 @@ export interface HostOpenerParts {
   readonly cloudId: string;
   readonly ownership: Ownership;
   readonly live: LiveWorkers;
+  /** The host is open; whatever its worker reports with a larger seq was seen after it was told. */
+  readonly onOpened: (hostId: string, mark: ReportMark) => void;
 }
 
 /** Has the worker that a host is assigned to serve it. Only the host's owner does this. */
@@ -51,8 +56,7 @@ export class HostOpener {
       if (host === undefined || assign === undefined) return;
       const message = this.#message(host, assign.epoch);
       try {
-        await this.tell(assign.workerId, 'host-open', replaces === undefined ? message : { ...message, replaces });
-        this.#problems.delete(hostId);
+        await this.#tellOpen(assign.workerId, replaces === undefined ? message : { ...message, replaces });
         return;
       } catch (error) {
         const holder = error instanceof CloudError ? (error.details ?? {}) : {};
@@ -76,8 +80,14 @@ export class HostOpener {
     this.#parts.logger.warn('host can not be opened now', { hostId, error: problem });
   }
 
-  async tell(workerId: string, type: string, body: object, timeoutMs = OPEN_TIMEOUT_MS): Promise<void> {
-    await this.#parts.bus.call(TOPIC.worker(workerId), type, toJson(body), { timeoutMs });
+  tell(workerId: string, type: string, body: object, timeoutMs = OPEN_TIMEOUT_MS): Promise<Json | undefined> {
+    return this.#parts.bus.call(TOPIC.worker(workerId), type, toJson(body), { timeoutMs });
+  }
+
+  async #tellOpen(workerId: string, message: Omit<OpenHost, 'mode'> & { mode?: 'observe' }): Promise<void> {
+    const answer = await this.tell(workerId, 'host-open', message);
+    this.#problems.delete(message.hostId);
+    this.#parts.onOpened(message.hostId, OpenedHost.parse(answer));
   }
 
   async #observe(hostId: string): Promise<void> {
@@ -85,12 +95,12 @@ export class HostOpener {
     const assign = store.get<AssignRecord>(KEYS.assign('compute', hostId))?.value;
     const host = store.get<HostRecord>(KEYS.host(hostId))?.value;
     if (host === undefined || assign === undefined) return;
-    await this.tell(assign.workerId, 'host-open', { ...this.#message(host, assign.epoch), mode: 'observe' }).catch(
+    await this.#tellOpen(assign.workerId, { ...this.#message(host, assign.epoch), mode: 'observe' }).catch(
       (error: unknown) => this.problem(hostId, error),
     );
   }
 
-  #message({ id, transport, facts }: HostRecord, epoch: number) {
+  #message({ id, transport, facts }: HostRecord, epoch: number): Omit<OpenHost, 'mode'> & { mode?: 'observe' } {
     return { v: 1, hostId: id, epoch, cloudId: this.#parts.cloudId, transport, virtType: facts.virtType };
   }
 

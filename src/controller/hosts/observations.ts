@@ -183,9 +183,8 @@ export class Observations {
   }
 
   /** The host's worker has said, from now on, which of its reports are made from now on. */
-  trustAfter(hostId: string, mark: ReportMark | undefined): void {
-    if (mark === undefined) this.#doubted.delete(hostId);
-    else if (this.#doubted.has(hostId)) this.#doubted.set(hostId, mark);
+  trustAfter(hostId: string, mark: ReportMark): void {
+    if (this.#doubted.has(hostId)) this.#doubted.set(hostId, mark);
   }
 
   isDoubted(hostId: string): boolean {

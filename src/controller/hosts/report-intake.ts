@@ -100,9 +100,11 @@ export class ReportIntake {
       return;
     }
     const before = hostProblem(this.#context, host, hostId);
+    const doubted = observations.isDoubted(hostId);
     const changed = observations.report(report);
     const problem = hostProblem(this.#context, host, hostId);
     if (this.#options.wake !== undefined) for (const name of changed) this.#options.wake(name);
+    if (doubted && !observations.isDoubted(hostId)) this.#options.wakeHost?.(hostId);
     if ((before === undefined) === (problem === undefined)) return;
     logger.info(problem === undefined ? 'host is up' : 'host is down', { hostId, problem });
     this.#options.wakeHost?.(hostId);

@@ -111,8 +111,10 @@ export class WorkerDirectory {
     const { workerId } = hello;
     const has = new Set(hello.open);
     if (held) for (const hostId of hello.observes) has.add(hostId);
-    for (const hostId of this.#assignments.hostsOf(workerId))
-      if (!has.has(hostId) || (!held && this.#isOfAnother(hostId, hello.session))) this.openSoon(hostId);
+    for (const hostId of this.#assignments.hostsOf(workerId)) {
+      const isOpen = has.has(hostId) && (held || !this.#isOfAnother(hostId, hello.session));
+      if (!isOpen || this.#options.isDoubted?.(hostId) === true) this.openSoon(hostId);
+    }
     if (held) return isNew;
     for (const hostId of has)
       if (this.#assignments.of(hostId)?.workerId !== workerId) this.#closeStray(workerId, hostId);

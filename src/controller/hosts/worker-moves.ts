@@ -31,7 +31,7 @@ export interface WorkerMovesParts {
   /** Work is under way there, which a move would cut short. */
   readonly isBusy: (hostId: string) => boolean;
   readonly open: (hostId: string) => Promise<void>;
-  readonly tell: (workerId: string, type: string, body: object, timeoutMs: number) => Promise<void>;
+  readonly tell: (workerId: string, type: string, body: object, timeoutMs: number) => Promise<unknown>;
 }
 
 /** Gives the hosts of this controller to other workers: when theirs is gone or may have none, and, gently, so that all have as many. */
