@@ -74,6 +74,14 @@ describe('what an ordinary command loads', () => {
   });
 });
 
+describe('the daemon', () => {
+  it('loads gRPC only where the state is in etcd', () => {
+    const grpc = (sources: Set<string>): boolean => [...sources].some((path) => path.includes('node_modules/@grpc/'));
+    expect(grpc(loaded([chunkOf('src/launch/serve.ts')]))).toBe(false);
+    expect(grpc(loaded([chunkOf('src/adapters/store/etcd/grpc-etcd.ts')]))).toBe(true);
+  });
+});
+
 describe('the dashboard', () => {
   it('loads ink and React only once it draws', () => {
     const drawing = loaded([chunkOf('src/commands/support/open-dashboard.ts')]);
