@@ -1,5 +1,6 @@
-import { afterAll, beforeAll, beforeEach } from 'vitest';
+import { afterAll, beforeAll, beforeEach, describe } from 'vitest';
 import { PrivateRabbit, rabbitMissing } from '../support/private-rabbit.ts';
+import { recoveryCases } from './bus-rabbit-recovery.ts';
 import { rabbitSubject } from './bus-rabbit-subject.ts';
 import { busContract } from './bus.ts';
 
@@ -19,3 +20,4 @@ function broker(): PrivateRabbit {
 
 busContract('RabbitMQ', () => rabbitSubject(broker()));
 busContract('RabbitMQ over TLS', () => rabbitSubject(broker(), { endpoints: [broker().tlsUrl] }));
+describe('RabbitMQ bus', () => recoveryCases(broker));

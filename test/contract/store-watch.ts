@@ -21,13 +21,13 @@ const HISTORY = 20;
 /** The half of the Store contract that is about watch. */
 export function storeWatchContract(name: string, open: OpenStore): void {
   describe(`Store contract, watch: ${name}`, () => {
-    let subject: StoreSubject;
+    let subject: StoreSubject | undefined;
     let store: Store;
-    beforeEach(async () => {
-      subject = await open({ historyLength: HISTORY });
-      store = subject.store;
+    beforeEach(async (ctx) => {
+      subject = await open({ historyLength: HISTORY, skip: (reason) => ctx.skip(reason) });
+      ({ store } = subject);
     });
-    afterEach(() => subject.close());
+    afterEach(() => subject?.close());
     const seen = (mirror: Mirror, rev: number): Promise<boolean> =>
       until(() => (mirror.revs.at(-1) ?? 0) >= rev, { what: `revision ${rev} is seen`, everyMs: 2 });
 

@@ -8,6 +8,7 @@ import { SystemClock } from '../../src/base/clock.ts';
 import { silentLogger } from '../../src/base/logger.ts';
 import { SystemRandom } from '../../src/base/random.ts';
 import { EtcdModel } from '../support/etcd-model.ts';
+import { twoStoresContract } from './store-two.ts';
 import { storeContract } from './store.ts';
 
 const clock = new SystemClock();
@@ -51,4 +52,12 @@ storeContract('etcd model', async ({ historyLength }) => {
   const options = { prefix: 'novactl/', clock, random, logger: silentLogger, historyLength };
   const store = await openEtcdStore({ ...options, api: model.client('a') });
   return { store, close: () => store.close() };
+});
+
+twoStoresContract('etcd model', async () => {
+  const model = new EtcdModel({ clock });
+  const open = (name: string) =>
+    openEtcdStore({ api: model.client(name), prefix: 'novactl/', clock, random, logger: silentLogger });
+  const [a, b] = [await open('a'), await open('b')];
+  return { a, b, more: () => open('c'), close: async () => void (await Promise.all([a.close(), b.close()])) };
 });

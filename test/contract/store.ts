@@ -1,5 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { type Change, type Entry, type Store, STORE_LIMITS, type TxnResult } from '../../src/ports/store.ts';
+import { leaseCases } from './store-leases.ts';
 import { storeWatchContract } from './store-watch.ts';
 
 export interface StoreSubject {
@@ -8,8 +9,8 @@ export interface StoreSubject {
   close(): Promise<void>;
 }
 
-/** `historyLength`: how many past changes the replica must keep at least; it may keep not many more. */
-export type OpenStore = (options: { historyLength: number }) => Promise<StoreSubject>;
+/** `historyLength`: how many past changes the replica must keep at least; it may keep not many more. `skip` where the engine is not to be had. */
+export type OpenStore = (options: { historyLength: number; skip: (reason: string) => void }) => Promise<StoreSubject>;
 
 /** The revision of a transaction that must have gone through. */
 export function okRev(result: TxnResult): number {
@@ -24,19 +25,20 @@ export async function put(store: Store, key: string, value: Entry['value']): Pro
 /** What every Store must do; run over each engine. */
 export function storeContract(name: string, open: OpenStore): void {
   describe(`Store contract: ${name}`, () => {
-    let subject: StoreSubject;
+    let subject: StoreSubject | undefined;
     let store: Store;
-    beforeEach(async () => {
-      subject = await open({ historyLength: 1000 });
-      store = subject.store;
+    beforeEach(async (ctx) => {
+      subject = await open({ historyLength: 1000, skip: (reason) => ctx.skip(reason) });
+      ({ store } = subject);
     });
-    afterEach(() => subject.close());
+    afterEach(() => subject?.close());
     const current = (): Store => store;
 
     describe('reads', () => readCases(current));
     describe('guards', () => guardCases(current));
     describe('tokens', () => tokenCases(current));
     describe('limits', () => limitCases(current));
+    describe('leases', () => leaseCases(current));
     describe('many at once', () => concurrencyCases(current));
     describe('an end', () => endCases(current));
   });
