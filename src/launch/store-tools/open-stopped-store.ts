@@ -32,7 +32,8 @@ export async function openStoppedStore(options: StoppedStoreOptions): Promise<St
     throw new CloudError('NotFound', `there is no state in ${config.stateDir}`);
   }
   const holder = { command, user: loginName(), kind: 'command' } as const;
-  const store = await openEngine(config, { clock, random, logger: silentLogger, onPoison: () => undefined, holder });
+  const parts = { clock, random, logger: silentLogger, onPoison: () => undefined, holder, keepsCopy: false };
+  const store = await openEngine(config, parts);
   try {
     await store.barrier();
     if (config.store.engine === 'etcd') refuseLive(store);

@@ -41,7 +41,7 @@ export async function verifyStore(
     if (store.get(KEYS.importing) !== undefined)
       problems.push('an import was cut off: run it again with the same file');
     if (store.get(KEYS.held) !== undefined) problems.push('the store was restored and waits for novactl state adopt');
-    if (!offline && config.store.engine === 'etcd') problems.push(...(await serverProblems(config, options.clock)));
+    if (!offline && config.store.engine === 'etcd') problems.push(...(await serverProblems(options)));
     const source = offline ? `${config.store.engine} (offline copy)` : config.store.engine;
     return { ...summary(source, records, store.rev), problems };
   } finally {
