@@ -1,5 +1,5 @@
 import { spawn, spawnSync } from 'node:child_process';
-import { cpSync, mkdtempSync, readdirSync, rmSync, symlinkSync } from 'node:fs';
+import { cpSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
@@ -50,9 +50,16 @@ function copy(): string {
   return dir;
 }
 
-function play(dir: string, seeds: string, first: string): Promise<string> {
+/** In which world it can be seen, as its patch's first line says; one process is the default. */
+function worldOf(name: string): string {
+  return /^world: (\w+)$/m.exec(readFileSync(join(PATCHES, `${name}.patch`), 'utf8'))?.[1] ?? 'one';
+}
+
+function play(dir: string, world: string, seeds: string, first: string): Promise<string> {
   const args = [
     'scripts/sim.ts',
+    '--world',
+    world,
     '--seeds',
     seeds,
     '--first-seed',
@@ -86,7 +93,7 @@ async function judge(name: string, options: { seeds: string; first: string; chec
   try {
     const problem = apply(dir, name);
     if (problem !== undefined) return { name, ok: false, text: `DOES NOT APPLY ${name}: ${problem}` };
-    const out = await play(dir, options.seeds, options.first);
+    const out = await play(dir, worldOf(name), options.seeds, options.first);
     const found = /^seed (\d+): (.*)$/m.exec(out);
     if (found !== null)
       return { name, ok: true, text: `killed ${name} by seed ${found[1] ?? ''} (${(found[2] ?? '').slice(0, 160)})` };
