@@ -19,6 +19,7 @@ import type { BusLimits } from './memory-bus.ts';
 import { RabbitCalls } from './rabbit-calls.ts';
 import { RabbitConsumer, type ConsumerParts } from './rabbit-consumer.ts';
 import { readDeadLetters } from './rabbit-dead-letters.ts';
+import { RabbitEcho } from './rabbit-echo.ts';
 import { type RabbitAccess, readEndpoints } from './rabbit-dial.ts';
 import { RabbitLink } from './rabbit-link.ts';
 import { deadProperties, type Fixed, properties } from './rabbit-message.ts';
@@ -44,6 +45,8 @@ export interface RabbitBusOptions extends RabbitAccess {
 
 /** Fetched ahead for one subscriber, which handles them one by one. */
 const FANOUT_PREFETCH = 128;
+/** An echo that nobody fetches is not kept. */
+const ECHO_LIFE_MS = 5000;
 const DRAIN_MS = 5000;
 /** Together 2 s. */
 const ATTACH_ATTEMPTS = 5;
@@ -67,6 +70,7 @@ class RabbitBus implements Bus {
   readonly #consuming: RabbitLink;
   readonly #sends: RabbitPublisher;
   readonly #calls: RabbitCalls;
+  readonly #echo: RabbitEcho;
   readonly #consumers = new Set<RabbitConsumer>();
   /** Exchanges that are known to be there, on this connection. */
   readonly #exchanges = new Map<string, Promise<void>>();
@@ -99,14 +103,26 @@ class RabbitBus implements Bus {
     });
     const problem = (): string | undefined => this.#publishing.problem;
     const giveUp = (reason: string): void => this.#publishing.drop(reason);
-    this.#sends = new RabbitPublisher({ clock, problem, giveUp });
+    // What closed the channel may have been an exchange that went.
+    this.#sends = new RabbitPublisher({ clock, problem, giveUp, onGone: () => this.#exchanges.clear() });
     this.#calls = new RabbitCalls({ clock, problem, giveUp });
+    this.#echo = new RabbitEcho({
+      clock,
+      queueName: () => NAMES.fanoutQueue('echo', this.#newReader()),
+      send: (queue) => {
+        const options = properties(this.#fixed('echo', 'echo'));
+        const message = { exchange: '', routingKey: queue, content: Buffer.from('{}') };
+        return this.#sends.send({ ...message, options: { ...options, expiration: String(ECHO_LIFE_MS) } });
+      },
+      onHeard: () => this.#heard(),
+    });
   }
 
   async open(): Promise<void> {
     try {
       await this.#publishing.open();
       await this.#consuming.open();
+      this.#echo.start();
     } catch (error) {
       await this.close();
       throw error;
@@ -148,13 +164,13 @@ class RabbitBus implements Bus {
   }
 
   async subscribe(topic: string, handlers: HandlerTable): Promise<Subscription> {
-    this.#readers += 1;
-    const reader = `${this.#name}.${this.#readers}`;
     return this.#consume({
       topic,
       handlers,
       prefetch: FANOUT_PREFETCH,
-      declare: async (channel) => [{ kind: 'fanout', queue: await declareFanoutQueue(channel, topic, reader) }],
+      declare: async (channel) => [
+        { kind: 'fanout', queue: await declareFanoutQueue(channel, topic, this.#newReader()) },
+      ],
     });
   }
 
@@ -185,6 +201,7 @@ class RabbitBus implements Bus {
   }
 
   async #close(): Promise<void> {
+    this.#echo.stop();
     await Promise.all([...this.#consumers].map((consumer) => consumer.close()));
     this.#calls.close();
     const enough = new AbortController();
@@ -202,15 +219,22 @@ class RabbitBus implements Bus {
   #problem(): string | undefined {
     if (this.#closing !== undefined) return 'the bus is closed';
     const deaf = this.#listening() ? undefined : 'a topic is not served at the moment';
-    return this.#publishing.problem ?? this.#consuming.problem ?? deaf;
+    return this.#publishing.problem ?? this.#consuming.problem ?? this.#echo.problem ?? deaf;
   }
 
   #listening(): boolean {
-    return this.#consuming.connection !== undefined && [...this.#consumers].every(({ up }) => up);
+    if (this.#consuming.connection === undefined || this.#echo.problem !== undefined) return false;
+    return [...this.#consumers].every(({ up }) => up);
   }
 
   #heard(): void {
     if (this.#listening()) this.#sinceMs = this.#options.clock.monotonicMs();
+  }
+
+  /** Another at each connection: the broker may not know yet that the one before is gone, and keeps its queue for it. */
+  #newReader(): string {
+    this.#readers += 1;
+    return `${this.#name}.${this.#readers}`;
   }
 
   #fixed(topic: string, type: string): Fixed {
@@ -225,13 +249,13 @@ class RabbitBus implements Bus {
   }
 
   #stopPublishing(reason: string): void {
-    this.#exchanges.clear();
     this.#sends.detach(reason);
     this.#calls.detach(reason);
   }
 
   async #setUpConsuming(connection: ChannelModel): Promise<void> {
     await onChannel(connection, declareDeadLetters);
+    await this.#echo.attach(connection);
     for (const consumer of this.#consumers) await consumer.attach(connection);
   }
 
@@ -239,8 +263,24 @@ class RabbitBus implements Bus {
     const sent = await this.#sends.send(message);
     if (sent === 'taken') return;
     if (sent === 'returned') throw nobody(topic);
-    if (sent === 'full') throw full(topic);
+    if (sent === 'refused') throw await this.#refusal(topic, message);
     throw new CloudError('Timeout', `whether ${topic} gets it is unknown: ${sent.unknown}`, { details: { topic } });
+  }
+
+  /** RabbitMQ refuses when the queue is full, and also while it starts or has lost most of its servers, with no word of the reason. */
+  async #refusal(topic: string, { routingKey }: OutMessage): Promise<CloudError> {
+    const connection = this.#publishing.connection;
+    const count =
+      connection === undefined || routingKey === ''
+        ? 0
+        : await onChannel(connection, async (channel) => (await channel.checkQueue(routingKey)).messageCount).catch(
+            () => 0,
+          );
+    // The limit counts those that are being handled too, and the count does not.
+    if (count >= this.#limits.queueLength / 2) return full(topic);
+    return new CloudError('Unavailable', `RabbitMQ could not take what is for ${topic} just now; try again later`, {
+      details: { topic },
+    });
   }
 
   /** Sending to an exchange that is not there would close the channel, with all that is under way on it. */

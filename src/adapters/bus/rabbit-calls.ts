@@ -104,7 +104,7 @@ export class RabbitCalls {
 
 function notTaken(topic: string, sent: Sent): CloudError | undefined {
   if (sent === 'returned') return nobody(topic);
-  if (sent === 'full') return full(topic);
+  if (sent === 'refused') return full(topic);
   // Taken or not, the answer or the deadline settles it.
   return undefined;
 }

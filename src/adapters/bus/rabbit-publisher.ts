@@ -2,8 +2,8 @@ import type { ChannelModel, ConfirmChannel, Options } from 'amqplib';
 import { CloudError, errorText } from '../../base/errors.ts';
 import type { Clock, Timer } from '../../base/clock.ts';
 
-/** What became of a message: taken over by a queue; no queue is there for it; its queue is full; nobody knows. */
-export type Sent = 'taken' | 'returned' | 'full' | { readonly unknown: string };
+/** What became of a message: taken over by a queue; no queue is there for it; its queue does not take it, as when it is full; nobody knows. */
+export type Sent = 'taken' | 'returned' | 'refused' | { readonly unknown: string };
 
 export interface OutMessage {
   readonly exchange: string;
@@ -94,7 +94,7 @@ export class RabbitPublisher {
       try {
         channel.publish(exchange, routingKey, content, options, (error) => {
           // Where the channel is gone, everything was settled before this comes.
-          settle(error !== null ? 'full' : sending.returned ? 'returned' : 'taken');
+          settle(error !== null ? 'refused' : sending.returned ? 'returned' : 'taken');
         });
       } catch (error) {
         this.#sending.delete(messageId);
