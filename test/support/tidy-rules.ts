@@ -53,9 +53,9 @@ export function registeringHelpers(files: readonly SourceFile[], asserting: Read
       const given = parametersOf(node);
       walk(node, (child) => {
         const called = isTest(child) ? [...calledIn(child)] : [];
-        if (called.some((word) => given.includes(word)) && !called.some((word) => isAssertion(word, asserting))) {
-          found.add(name);
-        }
+        // A parameter is not the function of that name which is somewhere else.
+        const asserts = called.some((word) => !given.includes(word) && isAssertion(word, asserting));
+        if (called.some((word) => given.includes(word)) && !asserts) found.add(name);
       });
     });
   }
