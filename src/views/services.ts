@@ -12,6 +12,7 @@ const PAINTS: Readonly<Record<ServiceView['state'], Paint | undefined>> = {
   draining: 'busy',
   disabled: 'busy',
   lost: 'bad',
+  ended: 'dim',
   unheard: 'bad',
 };
 

@@ -1,7 +1,9 @@
 import { toJson } from '../../base/json.ts';
-import { CloudError } from '../../base/errors.ts';
+import { CloudError, isCode } from '../../base/errors.ts';
+import { sha256Hex } from '../../base/ids.ts';
 import { randomHex } from '../../base/random.ts';
 import type { ConsoleChannel } from '../../messages/console.ts';
+import { operationIdAt } from '../../domain/keys.ts';
 import { TOPIC } from '../../messages/worker.ts';
 import type { ControllerContext } from '../controller-context.ts';
 import { definitionOf, Executor } from '../operations/executor.ts';
@@ -37,6 +39,11 @@ export class Gateway {
     }
   }
 
+  /** Answers to reads may be this old; undefined: they are not. */
+  get staleMs(): number | undefined {
+    return this.#context.store.health().staleMs;
+  }
+
   /** Resolves when nobody waits for an answer, and after a while in any case. */
   async idle(): Promise<void> {
     const { clock } = this.#context;
@@ -46,13 +53,24 @@ export class Gateway {
 
   async #unary(name: string, input: unknown, meta: CallMeta): Promise<unknown> {
     if (!definitionOf(name).changes) return this.#executor.read(name, input, meta);
-    const { bus, store, random } = this.#context;
+    const { bus, store, clock, random } = this.#context;
     // The bus may deliver a call twice; without a token it would be done twice.
     const clientToken = meta.clientToken ?? `call-${randomHex(random, 32)}`;
-    const body = toJson({ name, input: toJson((input ?? {}) as object), meta: { ...meta, clientToken } });
-    const answer = await bus.call(TOPIC.controller, 'operation', body, { timeoutMs: CHANGE_TIMEOUT_MS });
+    // Given here, so that whoever gets no answer knows what to look for.
+    const operationId = operationIdAt(clock.nowMs(), sha256Hex(clientToken));
+    const whole = { ...meta, clientToken, operationId };
+    const body = toJson({ name, input: toJson((input ?? {}) as object), meta: whole });
+    const answer = await bus
+      .call(TOPIC.controller, 'operation', body, { timeoutMs: CHANGE_TIMEOUT_MS })
+      .catch((error: unknown) => {
+        // The controller itself may have waited in vain for somebody else, and says so.
+        const isOurs = isCode(error, 'Timeout') && error.details?.['topic'] === TOPIC.controller;
+        throw isOurs ? unknownOutcome(name, operationId, error) : error;
+      });
     const { output, rev } = answer as unknown as { output: unknown; rev: number };
-    await store.waitApplied(rev, REPLICA_TIMEOUT_MS);
+    await store.waitApplied(rev, REPLICA_TIMEOUT_MS).catch((error: unknown) => {
+      throw isCode(error, 'Timeout') ? notSeenYet(name, operationId, error) : error;
+    });
     return output;
   }
 
@@ -67,4 +85,21 @@ export class Gateway {
     if (definitionOf(name).kind !== 'stream') throw new CloudError('InvalidAction', `${name} is not a stream`);
     return this.#executor.stream(name, input, meta, signal);
   }
+}
+
+/** Never a claim that it failed. */
+function unknownOutcome(name: string, operationId: string, cause: CloudError): CloudError {
+  return new CloudError(
+    'Unavailable',
+    `${name} was not answered in time, so whether it was done is unknown: "novactl op show ${operationId}" says what became of it, and with the same client token it is done once`,
+    { cause, details: { operationId, outcome: 'unknown' } },
+  );
+}
+
+function notSeenYet(name: string, operationId: string, cause: CloudError): CloudError {
+  return new CloudError(
+    'Unavailable',
+    `${name} is done (${operationId}), and this process has not heard of it yet: its copy of the state is behind; ask another one, or again`,
+    { cause, details: { operationId, outcome: 'done' } },
+  );
 }

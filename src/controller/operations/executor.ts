@@ -133,7 +133,7 @@ export class Executor {
           const known = draft.get<TokenRecord>(KEYS.token(meta.principal.projectId, definition.name, token));
           if (known !== undefined) return { known };
         }
-        const context: ChangeContext = { ...base, operationId: freeOperationId(draft, base.nowMs, random) };
+        const context: ChangeContext = { ...base, operationId: freeOperationId(draft, base.nowMs, random, meta) };
         const plan: Plan<never> = handler.decide(draft, input as never, context, prepared);
         recordOperation(draft, definition, context, meta, plan, digest);
         if (token !== undefined) recordToken(draft, definition, context, plan, token, digest);
@@ -260,7 +260,8 @@ function issueText(
 }
 
 /** An id that no operation has; two in one millisecond may draw the same. */
-function freeOperationId(draft: Draft, nowMs: number, random: Random): string {
+function freeOperationId(draft: Draft, nowMs: number, random: Random, { operationId }: CallMeta): string {
+  if (operationId !== undefined && draft.get(KEYS.operation(operationId)) === undefined) return operationId;
   for (;;) {
     const id = operationIdAt(nowMs, randomHex(random, 5));
     if (draft.get(KEYS.operation(id)) === undefined) return id;

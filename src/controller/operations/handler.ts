@@ -26,6 +26,8 @@ export interface CallMeta {
   readonly clientToken?: string;
   readonly reason?: string;
   readonly dryRun?: boolean;
+  /** The id that the operation is to have, if it is free. */
+  readonly operationId?: string;
 }
 
 export interface ReadContext {

@@ -28,12 +28,13 @@ export function serviceView(
 }
 
 function stateOf({ hello, lost }: SeenService, wanted: ServiceView['wanted']): ServiceView['state'] {
-  if (lost) return 'lost';
+  if (lost) return hello.state === 'draining' ? 'ended' : 'lost';
   if (hello.state !== 'ready') return hello.state;
   return wanted === 'enabled' ? 'up' : wanted;
 }
 
 function problemOf({ hello, lost, doubled }: SeenService): Pick<ServiceView, 'problem'> {
+  if (lost && hello.state === 'draining') return {};
   if (lost) return { problem: `it has said nothing for more than ${SERVICE_SILENT_MS / 1000} s` };
   if (doubled)
     return { problem: `two processes say that they are ${hello.serviceId}: give one of them another node.name` };

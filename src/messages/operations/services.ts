@@ -11,9 +11,9 @@ export const ServiceView = z.object({
   roles: z.array(z.string()),
   /**
    * `up`; `starting`; `draining`: it ends, or what it has is moved to others; `disabled`: it gets nothing new; `lost`: it has said nothing for a while;
-   * `unheard`: nobody has heard of it, but somebody has decided something about it.
+   * `ended`: neither, after it said that it ends; `unheard`: nobody has heard of it, but somebody has decided something about it.
    */
-  state: z.enum(['up', 'starting', 'draining', 'disabled', 'lost', 'unheard']),
+  state: z.enum(['up', 'starting', 'draining', 'disabled', 'lost', 'ended', 'unheard']),
   /** What an administrator has decided. */
   wanted: z.enum(['enabled', 'disabled', 'draining']),
   reason: z.string().optional(),

@@ -97,6 +97,9 @@ const WANTED: Readonly<Record<string, object>> = {
   SetHostKey: { Host: 'node1', Fingerprint: `SHA256:${'A'.repeat(43)}` },
   SetHostState: { Host: 'node1', State: 'up' },
   DeleteAccessKey: { AccessKeyId: 'AKIAAAAAAAAAAAAAAAAA' },
+  EnableService: { Service: 'node1' },
+  DisableService: { Service: 'node1' },
+  DrainService: { Service: 'node1' },
   StartMaintenance: { Job: 'verify' },
   PlanMaintenance: { Job: 'verify' },
 };
