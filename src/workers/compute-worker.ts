@@ -47,6 +47,7 @@ export class ComputeWorker {
   #hello: { cancel(): void } | undefined;
   #seq = 0;
   #leaving = false;
+  #closing = false;
   /** A round of reports that was asked for; `again`: asked for once more meanwhile. */
   #reporting: { again: boolean } | undefined;
 
@@ -73,8 +74,16 @@ export class ComputeWorker {
 
   async close(): Promise<void> {
     this.#hello?.cancel();
+    this.#closing = true;
     await this.#consoles.close();
-    await this.#subscription?.close();
+    const handled = this.#subscription?.close();
+    // A host that is just being opened may hang in its claim: closing it ends that, so it is not waited for first.
+    await this.#closeAll();
+    await handled;
+    await this.#closeAll();
+  }
+
+  async #closeAll(): Promise<void> {
     await Promise.allSettled([...this.#hosts.values()].map((host) => host.close()));
     this.#hosts.clear();
   }
@@ -181,6 +190,10 @@ export class ComputeWorker {
     const { clock, logger, workerId, session, metrics = NO_METRICS } = this.#options;
     const serve = open.mode === 'serve' ? { hostId: open.hostId } : undefined;
     const drivers = await this.#options.openDrivers(open.transport, serve);
+    if (this.#closing) {
+      await drivers.close();
+      throw new CloudError('Unavailable', `the worker ${workerId} is shutting down`);
+    }
     const host: HostSession = new HostSession(open, drivers, {
       clock,
       logger: logger.child({ hostId: open.hostId }),

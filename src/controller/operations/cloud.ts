@@ -43,7 +43,8 @@ export const describeCloud: ReadHandler<'DescribeCloud'> = async ({ cloud, nowMs
   const { store, process: self } = cloud;
   const hosts = store.range<HostRecord>(PREFIX.host).map((entry) => hostView(cloud, entry.value));
   const records = store.range<InstanceRecord>(PREFIX.instance).map((entry) => entry.value);
-  const deadLetters = await cloud.bus.deadLetters();
+  // They are with the broker: while that is away nobody knows of them.
+  const deadLetters = await cloud.bus.deadLetters().catch(() => []);
   const sum = (key: 'vcpus' | 'memoryMib', of: 'usage' | 'capacity'): number =>
     hosts.reduce((total, host) => total + host[of][key], 0);
   const health = store.health();
@@ -85,6 +86,8 @@ function problems(
   const held = heldRecord(cloud.store);
   if (held !== undefined) out.push(heldText(held));
   if (!health.ok) out.push(`the store can't commit: ${health.problem ?? 'unknown reason'}`);
+  const bus = cloud.bus.health();
+  if (!bus.ok) out.push(`messages don't get through: ${bus.problem ?? 'unknown reason'}`);
   for (const host of hosts) {
     if (host.problem !== undefined) out.push(`host ${host.name} is down: ${host.problem}`);
     if (host.orphans.length > 0) {

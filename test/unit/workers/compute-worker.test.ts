@@ -2,6 +2,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { createMemoryBus } from '../../../src/adapters/bus/memory-bus.ts';
 import { createMemoryStore } from '../../../src/adapters/store/memory-store.ts';
 import type { Json } from '../../../src/base/json.ts';
+import { CloudError } from '../../../src/base/errors.ts';
 import { toJson } from '../../../src/base/json.ts';
 import { silentLogger } from '../../../src/base/logger.ts';
 import { SeededRandom } from '../../../src/base/random.ts';
@@ -12,6 +13,7 @@ import type { AssignRecord } from '../../../src/domain/records.ts';
 import type { HostReport, WorkerHello } from '../../../src/messages/worker.ts';
 import { TOPIC, WorkerHello as WorkerHelloMessage } from '../../../src/messages/worker.ts';
 import type { Bus } from '../../../src/ports/bus.ts';
+import type { HostDrivers } from '../../../src/ports/host-drivers.ts';
 import type { Store } from '../../../src/ports/store.ts';
 import { ComputeWorker } from '../../../src/workers/compute-worker.ts';
 import { createSimulatedHosts } from '../../../src/workers/drivers/simulated/create-simulated-hosts.ts';
@@ -32,12 +34,27 @@ let reports: HostReport[];
 let opened: number;
 /** Why the next drivers can't be opened. */
 let broken: Error | undefined;
+/** A claim ends when the drivers are closed, and not before. */
+let hanging: boolean;
+
+function withHangingClaim(drivers: HostDrivers): HostDrivers {
+  const closed = Promise.withResolvers<never>();
+  closed.promise.catch(() => undefined);
+  return {
+    ...{ hypervisor: drivers.hypervisor, network: drivers.network, images: drivers.images },
+    claim: { read: () => drivers.claim.read(), take: () => closed.promise, release: () => drivers.claim.release() },
+    close() {
+      closed.reject(new CloudError('Unavailable', 'the connection was closed'));
+      return drivers.close();
+    },
+  } as unknown as HostDrivers;
+}
 
 beforeEach(async () => {
   clock = new ManualClock();
   bus = createMemoryBus({ clock, random });
   world = createSimulatedHosts({ clock });
-  [hellos, reports, opened, broken] = [[], [], 0, undefined];
+  [hellos, reports, opened, broken, hanging] = [[], [], 0, undefined, false];
   await bus.subscribe(TOPIC.reports, {
     'worker-hello': (body) => Promise.resolve(void hellos.push(body as unknown as WorkerHello)),
     'host-report': (body) => Promise.resolve(void reports.push(body as unknown as HostReport)),
@@ -47,7 +64,8 @@ beforeEach(async () => {
     ...{ workerId: 'w1', session: 's1', bus, clock, logger: silentLogger },
     openDrivers: (to) => {
       opened += 1;
-      return broken === undefined ? openDrivers(to) : Promise.reject(broken);
+      if (broken !== undefined) return Promise.reject(broken);
+      return hanging ? openDrivers(to).then(withHangingClaim) : openDrivers(to);
     },
   });
   await worker.start();
@@ -79,6 +97,18 @@ describe('a compute worker', () => {
     await clock.advance(100);
     // One for each call, and one for the connection that came up.
     expect([opened, reports.filter((report) => report.whole).length]).toEqual([1, 4]);
+  });
+
+  it('[sim] ends at once while a host that it opens hangs in its claim', async () => {
+    hanging = true;
+    const opening = ask('host-open', open());
+    const handled = opening.catch(() => undefined);
+    await clock.advance(0);
+    expect(opened).toBe(1);
+    // Not a moment passes: nothing but the claim itself is waited for.
+    await worker.close();
+    await handled;
+    expect(worker.opens).toBe(0);
   });
 
   it('[sim] a newer epoch ends the session of the older one', async () => {
