@@ -23,6 +23,8 @@ export interface StoreParts {
   readonly onPoison: (error: CloudError) => void;
   /** Who this process is to one that finds the folder locked. */
   readonly holder?: FileStoreOptions['holder'];
+  /** The disk took so long to have a batch of transactions for good (file engine). */
+  readonly onSync?: FileStoreOptions['onSync'];
   /** False: no copy of etcd is kept on this machine. */
   readonly keepsCopy?: boolean;
 }

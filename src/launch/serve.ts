@@ -189,14 +189,15 @@ const holderOf = () => ({ command: 'novactl serve', user: loginName(), kind: 'da
 
 /** A command that works without a daemon ends by itself, so it is waited for; another daemon is not. */
 function openStoreAfterCommands({ config, signal }: ServeOptions, parts: Parts): Promise<Store> {
-  const { clock, random, logger, onPoison } = parts;
+  const { clock, random, logger, onPoison, metrics } = parts;
+  const onSync = metrics && ((tookMs: number): void => metrics.time('journalSync', tookMs, {}));
   const patience: Patience = {
     ...{ clock, signal },
     timeoutMs: COMMAND_MS,
     worth: (other) => other?.kind === 'command',
     onWait: (other) => logger.info(`waiting for ${other}`, { stateDir: config.stateDir }),
   };
-  return openStorePatiently(config, { clock, random, logger, onPoison, holder: holderOf() }, patience);
+  return openStorePatiently(config, { clock, random, logger, onPoison, onSync, holder: holderOf() }, patience);
 }
 
 function aborted(signal: AbortSignal): Promise<undefined> {

@@ -1,3 +1,5 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { createPromMetrics } from '../../../../src/adapters/metrics/prom-metrics.ts';
 import { METRICS } from '../../../../src/ports/metrics.ts';
@@ -35,6 +37,18 @@ describe('metrics by prom-client', () => {
     expect(lines(await metrics.text(), 'novactl_worker_open_hosts')).toEqual([
       'novactl_worker_open_hosts{service="ctl1"} 0',
     ]);
+  });
+
+  it('docs/METRICS.md has the table as it is', () => {
+    const page = readFileSync(join(import.meta.dirname, '../../../../docs/METRICS.md'), 'utf8');
+    const rows = page.split('\n').filter((line) => line.startsWith('| `novactl_') && line.split('|').length === 5);
+    const told = rows.filter((line) => !/[<>(]\d|== 0| > /.test(line));
+    expect(told).toEqual(
+      Object.values(METRICS).map(({ kind, name, help, labels }) => {
+        const words: readonly string[] = labels;
+        return `| \`novactl_${name}\` | ${words.join(', ')} | ${help}${kind === 'timer' ? ' (timer)' : ''} |`;
+      }),
+    );
   });
 
   it('every figure of the table is there with its help, and the version of the program', async () => {
