@@ -57,6 +57,8 @@ export interface HttpClientOptions {
   readonly clock: Clock;
   /** Told of every request: what was asked, the status and how long it took. */
   readonly onRequest?: ((line: { name: string; status: number; tookMs: number }) => void) | undefined;
+  /** Told of every answer that may be so old, since the cloud can't reach its store. */
+  readonly onStale?: ((staleMs: number) => void) | undefined;
 }
 
 /** Operations whose name begins so change nothing: asking twice is harmless. */
@@ -176,7 +178,7 @@ export class HttpClient implements CloudClient {
   }
 
   async #send(name: string, body: Buffer, options: CallOptions, idleMs: number): Promise<IncomingMessage> {
-    const { clock, wire, onRequest } = this.#options;
+    const { clock, wire, onRequest, onStale } = this.#options;
     const startMs = clock.monotonicMs();
     const path = `/v1/${name}`;
     const headers = { ...optionHeaders(options), 'content-type': 'application/json' };
@@ -192,6 +194,8 @@ export class HttpClient implements CloudClient {
     const status = response.statusCode ?? 0;
     onRequest?.({ name, status, tookMs: clock.monotonicMs() - startMs });
     if (status !== 200) await refuse(response);
+    const stale = response.headers['novactl-stale-ms'];
+    if (typeof stale === 'string' && /^\d{1,15}$/.test(stale)) onStale?.(Number(stale));
     return response;
   }
 

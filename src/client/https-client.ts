@@ -17,6 +17,7 @@ export interface HttpsClientOptions {
   readonly region: string;
   readonly clock: Clock;
   readonly onRequest?: HttpClientOptions['onRequest'];
+  readonly onStale?: HttpClientOptions['onStale'];
   /** How long the connection and its handshake may take. */
   readonly connectMs?: number;
 }

@@ -10,6 +10,7 @@ export interface SocketClientOptions {
   /** Who ran sudo, as a claim for the record. */
   readonly sudoUser?: string | undefined;
   readonly onRequest?: HttpClientOptions['onRequest'];
+  readonly onStale?: HttpClientOptions['onStale'];
 }
 
 /** In the details of the error when nobody listens at the socket, so that nothing was asked. */

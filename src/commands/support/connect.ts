@@ -3,6 +3,7 @@ import type { Output } from '../../views/output.ts';
 import { chosenCloud, type CloudContext } from './contexts.ts';
 import { socketPathIn, type CloudDirs } from './dirs.ts';
 import type { Io } from './io.ts';
+import { warnOnce } from './stale-warning.ts';
 import { settings, type GlobalFlags } from './global-flags.ts';
 
 export interface ConnectOptions {
@@ -30,6 +31,7 @@ export async function connectDaemon({ io, output, dirs }: ConnectOptions): Promi
     socketPath: socketPathIn(dirs),
     clock: io.clock,
     sudoUser: io.env['SUDO_USER'],
+    onStale: warnOnce(output),
     onRequest: ({ name, status, tookMs }) => output.detail(`${name}: ${status} in ${tookMs.toFixed(1)} ms`),
   });
 }

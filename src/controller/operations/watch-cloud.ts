@@ -3,6 +3,7 @@ import { KEYS, PREFIX } from '../../domain/keys.ts';
 import type { HostRecord, OperationRecord } from '../../domain/records.ts';
 import type { OperationOutput } from '../../messages/operations/index.ts';
 import type { Change, Entry, Replica } from '../../ports/store.ts';
+import { heldRecord, heldText } from '../hosts/held.ts';
 import type { HostView } from '../hosts/host-view.ts';
 import { hostView } from '../hosts/host-view.ts';
 import { instanceView } from '../instances/instance-view.ts';
@@ -109,7 +110,7 @@ class CloudFeed {
     this.#waiting.clear();
     this.#hosts.clear();
     this.#instances.clear();
-    yield { kind: 'begin', reason, cloudId, version: self.version, nowMs: clock.nowMs() };
+    yield { kind: 'begin', reason, cloudId, version: self.version, nowMs: clock.nowMs(), ...this.#health() };
     if (this.#seesHosts) {
       const hosts = store.range<HostRecord>(PREFIX.host).map(({ value }) => hostView(this.#context.cloud, value));
       for (const host of hosts) this.#hosts.set(host.hostId, host);
@@ -147,7 +148,17 @@ class CloudFeed {
       const item = this.#host(entry.key.slice(PREFIX.host.length));
       if (item !== undefined) yield item;
     }
-    yield { kind: 'beat', nowMs: this.#context.cloud.clock.nowMs() };
+    yield { kind: 'beat', nowMs: this.#context.cloud.clock.nowMs(), ...this.#health() };
+  }
+
+  #health(): { staleMs?: number; held?: string } {
+    const { store } = this.#context.cloud;
+    const { staleMs } = store.health();
+    const held = heldRecord(store);
+    return {
+      ...(staleMs === undefined ? {} : { staleMs }),
+      ...(held === undefined ? {} : { held: heldText(held) }),
+    };
   }
 
   #changed(key: string): Item | undefined {

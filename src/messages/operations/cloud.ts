@@ -109,6 +109,13 @@ export const DescribeCloud = defineOperation({
   }),
 });
 
+const FeedHealth = {
+  /** What is sent may be this old: the store can't be reached. */
+  staleMs: z.number().optional(),
+  /** Why nothing is changed: the store was restored, and waits to be adopted. */
+  held: z.string().optional(),
+};
+
 /**
  * Everything that the caller may see, as it stands and then as it changes. `begin`, any number of `page` and `ready` are a snapshot: what was
  * known before it and is not in it is gone. One comes first, and again (`behind`) when the reader was too slow for the changes. A change is sent
@@ -128,6 +135,7 @@ export const WatchCloud = defineOperation({
       cloudId: z.string(),
       version: z.string(),
       nowMs: z.number(),
+      ...FeedHealth,
     }),
     z.object({
       kind: z.literal('page'),
@@ -141,6 +149,6 @@ export const WatchCloud = defineOperation({
     z.object({ kind: z.literal('operation'), operation: OperationView }),
     z.object({ kind: z.literal('gone'), what: z.enum(['instance', 'host', 'operation']), id: z.string() }),
     /** Nothing changed; the cloud is there. */
-    z.object({ kind: z.literal('beat'), nowMs: z.number() }),
+    z.object({ kind: z.literal('beat'), nowMs: z.number(), ...FeedHealth }),
   ]),
 });

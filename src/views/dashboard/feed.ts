@@ -9,7 +9,8 @@ export const LOG_LIMITS = { lines: 5000, chars: 2000 } as const;
 
 /** Takes in what the feed sent, all that came since the last time. */
 export function withFeed(state: DashboardState, items: readonly FeedItem[], monotonicMs: number): DashboardState {
-  let next: DashboardState = { ...state, feed: { status: 'connected', lastMs: monotonicMs } };
+  const { staleMs, held } = items.findLast(isHealth) ?? state.feed;
+  let next: DashboardState = { ...state, feed: { status: 'connected', lastMs: monotonicMs, staleMs, held } };
   const changes = new Changes();
   for (const item of items) {
     if (item.kind === 'begin') {
@@ -24,6 +25,9 @@ export function withFeed(state: DashboardState, items: readonly FeedItem[], mono
   if (next.coming !== undefined) return { ...next, coming: changes.onto(next.coming) };
   return { ...next, known: changes.onto(next.known) };
 }
+
+const isHealth = (item: FeedItem): item is Extract<FeedItem, { kind: 'begin' | 'beat' }> =>
+  item.kind === 'begin' || item.kind === 'beat';
 
 type Content = Exclude<FeedItem, { kind: 'begin' | 'ready' }>;
 

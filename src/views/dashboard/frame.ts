@@ -34,10 +34,13 @@ export function frame(state: DashboardState, at: Moment, style: LineStyle): read
 
 /** `live`, or how long ago the last word came. */
 export function feedWords(state: DashboardState, at: Moment): Segment {
-  const { status, lastMs } = state.feed;
+  const { status, lastMs, staleMs } = state.feed;
   if (lastMs === undefined || status === 'connecting') return { text: 'connecting', paint: 'busy' };
   const ageMs = Math.max(0, at.monotonicMs - lastMs);
-  if (status === 'connected' && ageMs <= LIVE_MS) return { text: 'live', paint: 'good' };
+  if (status === 'connected' && ageMs <= LIVE_MS) {
+    if (staleMs === undefined) return { text: 'live', paint: 'good' };
+    return { text: `store unreachable, ${Math.round((staleMs + ageMs) / 1000)}s old`, paint: 'bad' };
+  }
   const seconds = Math.floor(ageMs / 1000);
   return { text: `stale ${seconds}s${status === 'lost' ? ': reconnecting' : ''}`, paint: 'bad' };
 }
@@ -86,7 +89,7 @@ function orderWords(state: DashboardState): string {
 function bodyOf(state: DashboardState, at: Moment, style: LineStyle): readonly Line[] {
   const screen = screenOf(state);
   const height = bodyRows(state);
-  if (screen.kind === 'overview') return overviewLines(state.known, at.nowMs, state.columns, height);
+  if (screen.kind === 'overview') return overviewLines(state.known, at.nowMs, state.columns, height, state.feed.held);
   if (screen.kind === 'list') return listLines(state, screen.list, at, style);
   if (screen.kind === 'help') return helpLines(state).slice(topOf(state, screen));
   if (screen.kind === 'log') return [titleLine('log of', screen.id, state), ...logLines(state, screen)];

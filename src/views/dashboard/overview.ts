@@ -61,12 +61,18 @@ function gauge(
 
 const LABEL = 12;
 
-/** The cloud at one look: counts, how full it is, what is wrong, what was done last. At most `height` lines. */
-export function overviewLines(known: Known, nowMs: number, width: number, height: number): readonly Line[] {
+/** The cloud at one look: counts, how full it is, what is wrong, what was done last. At most `height` lines. `held`: why nothing is changed. */
+export function overviewLines(
+  known: Known,
+  nowMs: number,
+  width: number,
+  height: number,
+  held?: string,
+): readonly Line[] {
   const hosts = [...known.hosts.values()];
   const live = [...known.instances.values()].filter((row) => row.state !== 'terminated');
   const operations = [...known.operations.values()].sort((a, b) => b.startedAtMs - a.startedAtMs);
-  const wrong = problems(known, nowMs);
+  const wrong = [...(held === undefined ? [] : [held]), ...problems(known, nowMs)];
   const label = (text: string) => ({ text: padText(` ${text}`, LABEL, false), paint: 'bold' }) as const;
   const top: Line[] = [
     line(label('hosts'), tally(hosts.map((row) => row.state))),

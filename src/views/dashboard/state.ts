@@ -58,6 +58,10 @@ export interface FeedState {
   readonly lastMs: number | undefined;
   /** Why it was lost. */
   readonly problem?: string;
+  /** What it tells may be this old: the cloud can't reach its store. */
+  readonly staleMs?: number | undefined;
+  /** Why the cloud changes nothing. */
+  readonly held?: string | undefined;
 }
 
 export interface LogState {

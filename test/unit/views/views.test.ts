@@ -27,7 +27,7 @@ describe('times', () => {
     const fields = Object.values(OPERATIONS).reduce((found, { output }) => msFields(output, found), new Set<string>());
     expect(fields).toContain('launchTimeMs');
     const durations = [...fields].filter((name) => !MOMENTS.has(name));
-    expect(durations).toEqual(['tookMs']);
+    expect(durations).toEqual(['staleMs', 'tookMs']);
     expect([...MOMENTS].filter((name) => !fields.has(name))).toEqual([]);
   });
 

@@ -19,6 +19,8 @@ export const BODY_MAX_BYTES = 1024 * 1024;
 const UPLOAD_MAX_BYTES = 512 * GIB;
 const HEARTBEAT_MS = 15_000;
 const REASON_MAX_CHARS = 1024;
+/** Milliseconds that the answer may be behind, while the store can't be reached. */
+const STALE_HEADER = 'novactl-stale-ms';
 
 /** Who asks, and what the signature says of the body. */
 export interface Authenticated {
@@ -89,7 +91,7 @@ export class AdminRoutes {
       const meta = this.#meta(request.raw);
       if (definitionOf(operation).kind === 'stream') return this.#stream(operation, request, reply, meta);
       const output = await this.#options.gateway.unary(operation, request.body, meta);
-      void reply.header('x-novactl-request-id', meta.requestId);
+      void reply.headers({ 'x-novactl-request-id': meta.requestId, ...this.#staleHeader(operation) });
       return output;
     });
   }
@@ -166,6 +168,13 @@ export class AdminRoutes {
     };
   }
 
+  /** Of an answer that may not be what others have written meanwhile. */
+  #staleHeader(operation: string): Record<string, string> {
+    const { staleMs } = this.#options.gateway;
+    const isStale = staleMs !== undefined && !definitionOf(operation).changes;
+    return isStale ? { [STALE_HEADER]: String(Math.round(staleMs)) } : {};
+  }
+
   async #upload(request: FastifyRequest): Promise<object> {
     const { blobs, random } = this.#options;
     const key = `upload/${newId('blob', random)}`;
@@ -195,7 +204,10 @@ export class AdminRoutes {
     // The first output is awaited before the head is sent, so that a refusal is an ordinary error answer.
     const first = await outputs.next();
     reply.hijack();
-    reply.raw.writeHead(200, { 'content-type': 'application/x-ndjson', 'x-novactl-request-id': meta.requestId });
+    reply.raw.writeHead(200, {
+      ...{ 'content-type': 'application/x-ndjson', 'x-novactl-request-id': meta.requestId },
+      ...this.#staleHeader(name),
+    });
     const beat = this.#options.clock.every(HEARTBEAT_MS, () => void reply.raw.write('\n'), { unref: true });
     try {
       for (let item = first; item.done !== true; item = await outputs.next()) {
