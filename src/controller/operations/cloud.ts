@@ -75,17 +75,19 @@ export const describeCloud: ReadHandler<'DescribeCloud'> = async ({ cloud, nowMs
   };
 };
 
+function storeProblems({ store }: ControllerContext): string[] {
+  const held = heldRecord(store);
+  const { ok, problem = 'unknown reason' } = store.health();
+  return [...(held === undefined ? [] : [heldText(held)]), ...(ok ? [] : [`the store can't commit: ${problem}`])];
+}
+
 function problems(
   cloud: ControllerContext,
   hosts: readonly ReturnType<typeof hostView>[],
   records: readonly InstanceRecord[],
   deadLetters: number,
 ): string[] {
-  const out: string[] = [];
-  const health = cloud.store.health();
-  const held = heldRecord(cloud.store);
-  if (held !== undefined) out.push(heldText(held));
-  if (!health.ok) out.push(`the store can't commit: ${health.problem ?? 'unknown reason'}`);
+  const out = storeProblems(cloud);
   const bus = cloud.bus.health();
   if (!bus.ok) out.push(`messages don't get through: ${bus.problem ?? 'unknown reason'}`);
   for (const host of hosts) {
