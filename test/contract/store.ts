@@ -305,7 +305,7 @@ function limitCases(current: () => Store): void {
 
 function concurrencyCases(current: () => Store): void {
   it('32 writers count one counter without losing one', async () => {
-    const each = 10;
+    const each = 5;
     const increment = async (writer: number, n: number): Promise<void> => {
       for (;;) {
         const entry = current().get<number>('counter');

@@ -3,7 +3,7 @@ import { CloudError, isCode } from '../../../base/errors.ts';
 import type { Random } from '../../../base/random.ts';
 
 /** A single call is given up after this. */
-export const CALL_MS = 3_000;
+export const CALL_MS = 2_000;
 /** A change or a barrier is given up after this. */
 export const PATIENCE_MS = 15_000;
 
