@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { mkdir, open, readFile, readdir, stat, unlink } from 'node:fs/promises';
+import { mkdir, open, readFile, readdir, stat, unlink, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { Readable } from 'node:stream';
 import { syncFolder, writeDurably } from '../../base/durable-file.ts';
@@ -11,6 +11,8 @@ import type { BlobInfo, Blobs } from '../../ports/blobs.ts';
 const KEY = /^[A-Za-z0-9._/-]{1,1024}$/;
 const FILE_MODE = 0o600;
 const FOLDER_MODE = 0o700;
+/** In a shared folder what no name points to may be on its way to one; no upload takes so long. */
+const ABANDONED_MS = 86_400_000;
 
 /** What `names/<SHA-256 of the key>.json` holds. `file` is the name under data/ of the bytes. */
 interface Entry extends BlobInfo {
@@ -64,7 +66,7 @@ async function unlessAbsent<T>(read: Promise<T>): Promise<T | undefined> {
 const infoOf = ({ key, sizeBytes, sha256 }: Entry): BlobInfo => ({ key, sizeBytes, sha256 });
 
 /**
- * The folder and its index in memory. Bytes lie in data/ under random names and never change; a name is one small file that says
+ * The folder, and for one process alone its index in memory. Bytes lie in data/ under random names and never change; a name is one small file that says
  * which. So a put becomes visible by one rename, and a reader keeps what it opened.
  */
 class BlobFolder {
@@ -72,15 +74,17 @@ class BlobFolder {
   readonly #data: string;
   readonly #random: Random;
   readonly #readOnly: boolean;
+  readonly #shared: boolean;
   readonly #index = new Map<string, Entry>();
   #opened: Promise<void> | undefined;
   #commits: Promise<unknown> = Promise.resolve();
 
-  constructor({ dir, random, readOnly = false }: FileBlobsParts) {
+  constructor({ dir, random, readOnly = false, shared = false }: FileBlobsParts) {
     this.#names = join(dir, 'names');
     this.#data = join(dir, 'data');
     this.#random = random;
     this.#readOnly = readOnly;
+    this.#shared = shared;
   }
 
   /** Once; what an earlier process left half done is removed. Read-only: each time, since another process may write, and what it has half done is its. */
@@ -96,6 +100,7 @@ class BlobFolder {
   async #load(): Promise<void> {
     for (const folder of [this.#names, this.#data]) await mkdir(folder, { recursive: true, mode: FOLDER_MODE });
     await syncFolder(dirname(this.#names));
+    if (this.#shared) return this.#sweepAbandoned();
     this.#index.clear();
     for (const name of await readdir(this.#names)) {
       const path = join(this.#names, name);
@@ -113,6 +118,25 @@ class BlobFolder {
     }
   }
 
+  /** Others may write: only what is old by the clock of the file system itself is removed. */
+  async #sweepAbandoned(): Promise<void> {
+    await this.#look();
+    const used = new Set([...this.#index.values()].map((entry) => entry.file));
+    const probe = join(this.#names, `${randomHex(this.#random, 16)}.tmp`);
+    await writeFile(probe, '', { mode: FILE_MODE });
+    const { mtimeMs: nowMs } = await stat(probe);
+    await unlink(probe);
+    const unnamed = (await readdir(this.#data)).filter(
+      (name) => /^[0-9a-f]{32}(\.tmp)?$/.test(name) && !used.has(name),
+    );
+    const halves = (await readdir(this.#names)).filter((name) => name.endsWith('.tmp'));
+    const paths = [...unnamed.map((name) => join(this.#data, name)), ...halves.map((name) => join(this.#names, name))];
+    for (const path of paths) {
+      const file = await unlessAbsent(stat(path));
+      if (file !== undefined && nowMs - file.mtimeMs > ABANDONED_MS) await unlessAbsent(unlink(path));
+    }
+  }
+
   async #look(): Promise<void> {
     const names = await unlessAbsent(readdir(this.#names));
     const texts = (names ?? [])
@@ -127,13 +151,21 @@ class BlobFolder {
     for (const entry of entries) if (entry !== undefined) this.#index.set(entry.key, entry);
   }
 
-  get(key: string): Entry {
-    const entry = this.#index.get(key);
+  async #entry(key: string): Promise<Entry | undefined> {
+    if (!this.#shared) return this.#index.get(key);
+    const path = this.#namePath(key);
+    const text = await unlessAbsent(readFile(path, 'utf8'));
+    return text === undefined ? undefined : parseEntry(path, text);
+  }
+
+  async get(key: string): Promise<Entry> {
+    const entry = await this.#entry(key);
     if (entry === undefined) throw new CloudError('NotFound', `no blob ${key}`, { details: { key } });
     return entry;
   }
 
   async list(prefix: string): Promise<BlobInfo[]> {
+    if (this.#shared) await this.#look();
     const found = [...this.#index.values()].filter((entry) => entry.key.startsWith(prefix));
     found.sort((a, b) => (a.key < b.key ? -1 : 1));
     const infos: BlobInfo[] = [];
@@ -198,9 +230,9 @@ class BlobFolder {
   name(entry: Entry): Promise<void> {
     return this.#commit(async () => {
       const path = this.#namePath(entry.key);
-      const replaced = this.#index.get(entry.key);
+      const replaced = await this.#entry(entry.key);
       try {
-        const tmpPath = `${path}.tmp`;
+        const tmpPath = `${path}${this.#shared ? `.${entry.file}` : ''}.tmp`;
         await writeDurably(path, [Buffer.from(JSON.stringify(entry))], { mode: FILE_MODE, tmpPath });
       } catch (error) {
         await this.#drop(entry);
@@ -213,9 +245,9 @@ class BlobFolder {
 
   unname(key: string): Promise<void> {
     return this.#commit(async () => {
-      const entry = this.#index.get(key);
+      const entry = await this.#entry(key);
       if (entry === undefined) return;
-      await unlink(this.#namePath(key));
+      await unlessAbsent(unlink(this.#namePath(key)));
       this.#index.delete(key);
       await syncFolder(this.#names);
       await this.#drop(entry);
@@ -224,7 +256,7 @@ class BlobFolder {
 }
 
 async function readRange(folder: BlobFolder, key: string, range: { start?: number; end?: number }): Promise<Readable> {
-  const entry = folder.get(key);
+  const entry = await folder.get(key);
   const start = range.start ?? 0;
   const end = Math.min(range.end ?? entry.sizeBytes, entry.sizeBytes);
   if (!Number.isSafeInteger(start) || !Number.isSafeInteger(end) || start < 0) {
@@ -253,10 +285,12 @@ export interface FileBlobsParts {
   readonly random: Random;
   /** For who has not the state lock: nothing is made, changed or cleaned up. */
   readonly readOnly?: boolean;
+  /** Other processes, also of other machines, write in it too: nothing of it is kept in memory. Default: the state lock makes this one the only one. */
+  readonly shared?: boolean;
 }
 
 /**
- * Blobs as files under `dir` (0700). One process at a time may write in a folder: the state lock sees to that. It is opened at the first
+ * Blobs as files under `dir` (0700). It is opened at the first
  * call. Errors besides the port's: 'RequestTooLarge' (maxBytes), 'Unavailable' (disk full), 'CorruptState' (names the file).
  */
 export function createFileBlobs(parts: FileBlobsParts): Blobs {
@@ -285,7 +319,7 @@ export function createFileBlobs(parts: FileBlobsParts): Blobs {
         body.destroy();
       }
     },
-    head: async (key) => infoOf((await opened(key)).get(key)),
+    head: async (key) => infoOf(await (await opened(key)).get(key)),
     read: async (key, range = {}) => readRange(await opened(key), key, range),
     delete: async (key) => {
       mayWrite();

@@ -112,7 +112,7 @@ interface MadeRoles {
 
 async function makeRoles(options: RolesOptions): Promise<MadeRoles> {
   const { config, plan, random, store, bus } = options;
-  const blobs = options.blobs ?? createFileBlobs({ dir: blobsDir(config), random });
+  const blobs = options.blobs ?? createFileBlobs({ dir: blobsDir(config), random, shared: plan.shared });
   const needsStore = plan.roles.some((role) => role !== 'worker');
   if (needsStore && store === undefined)
     throw new CloudError('InternalError', `${plan.roles.join(', ')} can't work without a store`);

@@ -9,6 +9,7 @@ import { etcdMissing } from '../../support/etcd-node.ts';
 import { freePorts } from '../../support/free-ports.ts';
 import { PrivateRabbit, rabbitMissing } from '../../support/private-rabbit.ts';
 import { type CliResult, NOVACTL, run } from '../../support/test-cloud.ts';
+import { until } from '../../support/until.ts';
 import { CloudCommands } from './cloud-commands.ts';
 import { ClusterProcess } from './cluster-process.ts';
 import { HostLab, type NamespaceHost, namespaceHostsMissing } from './namespace-host.ts';
@@ -168,6 +169,19 @@ export class LabCluster extends CloudCommands {
     await this.process('c1').start();
     for (const process of this.processes) if (!process.alive) process.spawn();
     await Promise.all(this.processes.map((process) => process.ready()));
+    for (const name of ['a1', 'a2']) await this.#knowsAll(name);
+  }
+
+  /** A process is heard of a moment after it is ready. */
+  async #knowsAll(name: string): Promise<void> {
+    const client = this.client(name);
+    await until(
+      async () => {
+        const { services } = await client.call('DescribeServices', {});
+        return services.filter(({ state }) => state === 'up').length === PROCESSES.length;
+      },
+      { what: `${name} has heard of every process`, timeoutMs: 30_000, everyMs: 100 },
+    );
   }
 
   #commonEnv(): NodeJS.ProcessEnv {

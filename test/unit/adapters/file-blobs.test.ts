@@ -1,7 +1,7 @@
 import { spawn } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { once } from 'node:events';
-import { mkdtemp, readFile, readdir, rm, stat, truncate, unlink, writeFile } from 'node:fs/promises';
+import { mkdtemp, readFile, readdir, rm, stat, truncate, unlink, utimes, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Readable } from 'node:stream';
@@ -18,6 +18,12 @@ const openBlobs = (dir: string): Blobs => createFileBlobs({ dir, random: new Sys
 blobsContract('files [real]', async () => {
   const dir = await newDir();
   return { blobs: openBlobs(join(dir, 'blobs')), close: () => rm(dir, { recursive: true }) };
+});
+
+blobsContract('files in a shared folder [real]', async () => {
+  const dir = await newDir();
+  const blobs = createFileBlobs({ dir: join(dir, 'blobs'), random: new SystemRandom(), shared: true });
+  return { blobs, close: () => rm(dir, { recursive: true }) };
 });
 
 describe('file blobs', () => {
@@ -51,6 +57,34 @@ describe('file blobs', () => {
     expect(await readdir(join(dir, 'data'))).toHaveLength(2);
     expect(await readdir(join(dir, 'names'))).toHaveLength(2);
     for (const name of stray) expect(await readFile(join(dir, name), 'utf8')).toBe('left over');
+  });
+
+  it('in a shared folder are at once there for every process, and gone for every process', async () => {
+    const [one, other] = [0, 1].map(() => createFileBlobs({ dir, random: new SystemRandom(), shared: true }));
+    expect(await other?.list('')).toEqual([]);
+    const info = await one?.put('a', Readable.from(['hello']));
+    expect(await other?.head('a')).toEqual(info);
+    expect(await other?.list('')).toMatchObject([info]);
+    await other?.put('a', Readable.from(['again']));
+    expect((await buffer(await (one ?? openBlobs(dir)).read('a'))).toString()).toBe('again');
+    await one?.delete('a');
+    await expect(other?.head('a')).rejects.toMatchObject({ code: 'NotFound' });
+    expect(await readdir(join(dir, 'data'))).toEqual([]);
+  });
+
+  it('in a shared folder leave alone what another process has on its way, and remove what is old', async () => {
+    await openBlobs(dir).put('a', Readable.from(['hello']));
+    const [young, old] = ['e'.repeat(32), 'f'.repeat(32)];
+    for (const name of [`data/${young}`, `data/${young}.tmp`, `data/${old}`, 'names/x.json.tmp']) {
+      await writeFile(join(dir, name), 'half');
+    }
+    const yesterday = new Date((await stat(join(dir, 'data', old))).mtimeMs - 2 * 86_400_000);
+    await utimes(join(dir, 'data', old), yesterday, yesterday);
+    const shared = createFileBlobs({ dir, random: new SystemRandom(), shared: true });
+    expect(await shared.list('')).toHaveLength(1);
+    expect(await readdir(join(dir, 'data'))).toEqual(expect.arrayContaining([young, `${young}.tmp`]));
+    expect(await readdir(join(dir, 'data'))).not.toContain(old);
+    expect(await readdir(join(dir, 'names'))).toHaveLength(2);
   });
 
   it('read-only follow what another process writes, and touch nothing of it', async () => {
