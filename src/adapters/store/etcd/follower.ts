@@ -2,6 +2,8 @@ import { isDeepStrictEqual } from 'node:util';
 import type { Timer } from '../../../base/clock.ts';
 import { CloudError, errorText, isCode } from '../../../base/errors.ts';
 import type { Logger } from '../../../base/logger.ts';
+import { KEYS } from '../../../domain/keys.ts';
+import type { AdoptedRecord } from '../../../domain/records.ts';
 import type { Change, RestoredStore } from '../../../ports/store.ts';
 import type { ReplicaMap } from '../replica-map.ts';
 import { applyEvents, type Applied } from './apply-events.ts';
@@ -246,11 +248,14 @@ export class Follower {
       return 'same';
     }
     const earlier = origin.restored;
+    const adopted = replica.get<Pick<AdoptedRecord, 'id'>>(KEYS.adopted)?.value;
+    const adoption = earlier === undefined ? adopted?.id : earlier.adoption;
     const restored: RestoredStore = {
       sinceMs: earlier?.sinceMs ?? clock.nowMs(),
       reason: found.reason,
       knownRev: Math.max(earlier?.knownRev ?? 0, replica.rev),
       rev: found.rev,
+      ...(adoption === undefined ? {} : { adoption }),
     };
     logger.error('etcd is not the store that was followed before', { ...restored });
     await this.#record({ clusterId: found.clusterId, restored });
