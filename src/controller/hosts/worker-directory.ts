@@ -107,17 +107,15 @@ export class WorkerDirectory {
   hello(hello: WorkerHello): boolean {
     const isNew = this.#live.note(hello);
     if (this.#moves === undefined) return isNew;
-    const held = isHeld(this.#parts.store);
     const { workerId } = hello;
-    const has = new Set(hello.open);
-    if (held) for (const hostId of hello.observes) has.add(hostId);
+    const held = isHeld(this.#parts.store);
+    const open = new Set(held ? [...hello.open, ...hello.observes] : hello.open);
     for (const hostId of this.#assignments.hostsOf(workerId)) {
-      const isOpen = has.has(hostId) && (held || !this.#isOfAnother(hostId, hello.session));
+      const isOpen = open.has(hostId) && (held || !this.#isOfAnother(hostId, hello.session));
       if (!isOpen || this.#options.isDoubted?.(hostId) === true) this.openSoon(hostId);
     }
     if (held) return isNew;
-    for (const hostId of has)
-      if (this.#assignments.of(hostId)?.workerId !== workerId) this.#closeStray(workerId, hostId);
+    for (const hostId of open) this.#closeStray(workerId, hostId);
     if (hello.leaving) this.#moves.look(workerId);
     return isNew;
   }
@@ -190,7 +188,7 @@ export class WorkerDirectory {
   #closeStray(workerId: string, hostId: string): void {
     const { logger } = this.#parts;
     const key = `${workerId} ${hostId}`;
-    if (this.#closing.has(key)) return;
+    if (this.#assignments.of(hostId)?.workerId === workerId || this.#closing.has(key)) return;
     this.#closing.add(key);
     this.#tellStray(workerId, hostId)
       .catch((error: unknown) => logger.debug('stray host session', { hostId, workerId, error: errorText(error) }))
