@@ -31,13 +31,14 @@ export interface Subscription {
  */
 export interface Bus {
   /**
-   * Sends and waits for the answer. Errors: the handler's own CloudError; 'Unavailable' when nobody serves the topic;
-   * 'Timeout' when the deadline passes (the outcome is then unknown).
+   * Sends and waits for the answer. Errors: the handler's own CloudError; 'Unavailable' when it was not delivered (nobody serves the topic, no
+   * connection); 'Timeout' when the outcome is unknown: the deadline passed, or the connection or the callee went in between.
    */
   call(topic: string, type: string, body: Json, options: { timeoutMs: number }): Promise<Json | undefined>;
   /**
    * Resolves when the bus has taken the message over. It is delivered again until a handler resolves, at most `BUS_LIMITS.deliveries`
-   * times, then kept among the dead letters. 'Unavailable' when the topic has no queue; 'RequestLimitExceeded' when the queue is full.
+   * times, then kept among the dead letters. 'Unavailable' when the topic has no queue, or there is no connection; 'RequestLimitExceeded' when
+   * the queue is full; 'Timeout' when the bus did not say whether it has it.
    */
   cast(topic: string, type: string, body: Json): Promise<void>;
   /** To every subscriber of the topic, once each, without acknowledgement. */
