@@ -3,7 +3,9 @@ import { humanDuration } from '../base/units.ts';
 import { BaseCommand } from './support/base-command.ts';
 import { processGone } from './support/daemon.ts';
 import { duration } from './support/flags.ts';
-import { runningCloud } from './support/running-cloud.ts';
+import type { Readiness } from '../messages/readiness.ts';
+import { runningCloud, type Cloud } from './support/running-cloud.ts';
+import { processText, runningProcess } from './support/running-process.ts';
 
 const POLL_MS = 50;
 
@@ -21,11 +23,12 @@ export class Down extends BaseCommand {
     const session = this.open(flags);
     const { clock, signal } = this.io;
     const cloud = await runningCloud(session);
-    if (cloud === undefined) {
+    const process = await runningProcess(session);
+    const pid = cloud?.pid ?? process?.process.pid;
+    if (pid === undefined) {
       session.output.message('no cloud is running here');
       return;
     }
-    const { pid } = cloud;
     terminate(pid);
     const endMs = clock.monotonicMs() + flags.timeout;
     while (!processGone(pid)) {
@@ -37,13 +40,20 @@ export class Down extends BaseCommand {
       }
       await clock.sleep(POLL_MS, signal);
     }
-    const running = cloud.instances['running'] ?? 0;
-    session.output.message(
-      `the cloud is down; ${running} running instance${running === 1 ? '' : 's'} live${running === 1 ? 's' : ''} on`,
-    );
+    session.output.message(downText(cloud, process));
     session.output.hint('start it again by: novactl up');
   }
 }
+
+/** Other processes of a cloud go on. */
+function downText(cloud: Cloud | undefined, process: Readiness | undefined): string {
+  if (process !== undefined && !ROLES.every((role) => process.process.roles.includes(role)))
+    return `the process ${processText(process)} is down`;
+  const running = cloud?.instances['running'] ?? 0;
+  return `the cloud is down; ${running} running instance${running === 1 ? '' : 's'} live${running === 1 ? 's' : ''} on`;
+}
+
+const ROLES = ['api', 'controller', 'worker'];
 
 function terminate(pid: number): void {
   try {

@@ -8,6 +8,7 @@ import type { CloudError } from '../base/errors.ts';
 import { jsonLogger } from '../base/logger.ts';
 import { SystemRandom } from '../base/random.ts';
 import { StatusServer } from '../controller/api/status/status-server.ts';
+import { STATUS_SOCKET } from '../messages/readiness.ts';
 import type { Bus } from '../ports/bus.ts';
 import type { Metrics } from '../ports/metrics.ts';
 import type { Store } from '../ports/store.ts';
@@ -41,8 +42,6 @@ export interface ServeOptions {
 const COMMAND_MS = 600_000;
 /** So long a process that ends waits for what it has under way on hosts. */
 const DRAIN_MS = 30_000;
-/** The file name, in the state folder, of the socket where a process says how it is. */
-export const STATUS_SOCKET = 'status.sock';
 /** The kernel takes no longer path of a socket (unix(7)). */
 const SOCKET_PATH_MAX = 107;
 

@@ -1,6 +1,7 @@
 import type { Clock } from '../../base/clock.ts';
 import { humanDuration } from '../../base/units.ts';
-import type { Readiness } from '../../controller/api/status/status-server.ts';
+import { heldRecord, heldText } from '../../controller/hosts/held.ts';
+import type { Readiness } from '../../messages/readiness.ts';
 import type { Bus } from '../../ports/bus.ts';
 import type { Store } from '../../ports/store.ts';
 import type { ProcessPlan } from './process-plan.ts';
@@ -12,15 +13,15 @@ const STALE_MS = 10_000;
 export class ProcessStatus {
   readonly #facts: Omit<Readiness['process'], 'state'>;
   #state: Readiness['process']['state'] = 'starting';
-  #store: Pick<Store, 'health'> | undefined;
+  #store: Pick<Store, 'health' | 'get'> | undefined;
   #bus: Pick<Bus, 'health'> | undefined;
 
   constructor(plan: ProcessPlan, version: string, clock: Clock) {
     const { name, roles } = plan;
-    this.#facts = { name, roles, version, pid: process.pid, startedAtMs: clock.nowMs() };
+    this.#facts = { name, roles: [...roles], version, pid: process.pid, startedAtMs: clock.nowMs() };
   }
 
-  hasStore(store: Pick<Store, 'health'>): void {
+  hasStore(store: Pick<Store, 'health' | 'get'>): void {
     this.#store = store;
   }
 
@@ -34,7 +35,9 @@ export class ProcessStatus {
 
   readiness(): Readiness {
     const reasons = this.#reasons();
-    return { ready: reasons.length === 0, reasons, process: { ...this.#facts, state: this.#state } };
+    const held = this.#store && heldRecord(this.#store);
+    const told = held === undefined ? {} : { held: heldText(held) };
+    return { ready: reasons.length === 0, reasons, ...told, process: { ...this.#facts, state: this.#state } };
   }
 
   #reasons(): string[] {

@@ -2,22 +2,7 @@ import { chmod, rm } from 'node:fs/promises';
 import type { AddressInfo } from 'node:net';
 import fastify, { type FastifyInstance } from 'fastify';
 import { CloudError, errorText } from '../../../base/errors.ts';
-
-/** Whether a process does all of its work, and what it is. */
-export interface Readiness {
-  readonly ready: boolean;
-  /** Why not, as sentences. */
-  readonly reasons: readonly string[];
-  /** Of the process, for who looks at it by hand: name, roles, pid. */
-  readonly process: {
-    readonly name: string;
-    readonly roles: readonly string[];
-    readonly pid: number;
-    readonly version: string;
-    readonly startedAtMs: number;
-    readonly state: 'starting' | 'ready' | 'draining';
-  };
-}
+import type { Readiness } from '../../../messages/readiness.ts';
 
 export interface StatusServerOptions {
   readonly listen: { readonly path: string } | { readonly host: string; readonly port: number };
