@@ -9,6 +9,7 @@ import type { HostDrivers } from '../ports/host-drivers.ts';
 import { CommandLedger } from './command-ledger.ts';
 import { INSTANCE_WORK } from './instance-work.ts';
 import type { WorkContext } from './instance-work.ts';
+import { outcomeError } from './outcome-error.ts';
 import { StepLog } from './step-log.ts';
 
 /** How a session speaks to the controller; what it sends may be lost, so it repeats. */
@@ -249,7 +250,7 @@ export class HostSession {
       result = fact === undefined ? {} : { fact };
     } catch (error) {
       if (error instanceof CloudError && error.code === 'StaleEpoch') this.#fence(error);
-      result = { error: errorOf(error, log.last) };
+      result = { error: outcomeError(error, log.last) };
     } finally {
       if (this.#running.get(id)?.commandId === command.commandId) this.#running.delete(id);
     }
@@ -393,9 +394,4 @@ export class HostSession {
       facts: [...seen.facts],
     });
   }
-}
-
-function errorOf(error: unknown, step: string | undefined): NonNullable<Outcome['error']> {
-  const { code, message, retryable } = asCloudError(error);
-  return { code, message, retryable, ...(step === undefined ? {} : { step }) };
 }
