@@ -83,7 +83,9 @@ export class ModelWatch {
     const { state, options } = this.#model;
     const events: EtcdEvent[] = [];
     for (; this.#next <= state.revision; this.#next += 1) {
-      const here = state.eventsOf(this.#next).filter(({ kv }) => kv.key >= key && kv.key < rangeEnd);
+      const wanted = (event: EtcdEvent): boolean =>
+        event.kv.key >= key && event.kv.key < rangeEnd && !this.#model.losesEvent(event);
+      const here = state.eventsOf(this.#next).filter(wanted);
       if (events.length > 0 && events.length + here.length > (options.watchBatch ?? 1000)) break;
       events.push(...here);
     }

@@ -1,4 +1,4 @@
-import type { EtcdApi, EtcdWatchAnswer } from '../../src/adapters/store/etcd/etcd-api.ts';
+import type { EtcdApi, EtcdEvent, EtcdWatchAnswer } from '../../src/adapters/store/etcd/etcd-api.ts';
 import type { Clock, Timer } from '../../src/base/clock.ts';
 import { EtcdModelClient } from './etcd-model-client.ts';
 import { type EtcdCopy, EtcdModelState } from './etcd-model-state.ts';
@@ -48,6 +48,8 @@ export class EtcdModel {
   faults: (call: ModelCall) => CallFault | undefined = () => undefined;
   /** Asked before each answer of a watch is handed over: 'cut' ends the stream instead. */
   watchFaults: (client: string, answer: EtcdWatchAnswer) => 'cut' | undefined = () => undefined;
+  /** Events that the servers leave out, as some versions did. */
+  losesEvent: (event: EtcdEvent) => boolean = () => false;
   readonly options: EtcdModelOptions;
   readonly watches = new Set<ModelWatch>();
   readonly #partitioned = new Set<string>();

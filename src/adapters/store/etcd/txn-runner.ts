@@ -82,7 +82,7 @@ export class TxnRunner {
   /** Changes nothing but the store's revision; answers that. For who must see a change of its own come by. */
   async touch(): Promise<number> {
     const run = this.#begin({});
-    run.claim = await this.#claims.take(undefined);
+    run.claim = await this.#take(run);
     return (await this.#through(run)).rev;
   }
 
@@ -98,7 +98,7 @@ export class TxnRunner {
   async #through(run: Run): Promise<Ended> {
     this.counts.transactions += 1;
     const writes = (run.txn.puts?.length ?? 0) + (run.txn.dels?.length ?? 0) > 0;
-    if (writes || run.txn.token !== undefined) run.claim ??= await this.#claims.take(run.txn.token);
+    if (writes || run.txn.token !== undefined) run.claim ??= await this.#take(run);
     let claimRev: number | undefined;
     try {
       const ended = await this.#attempts(run);
@@ -132,6 +132,19 @@ export class TxnRunner {
       const waitMs = backoffMs(run.attempts - 1, random);
       if (clock.monotonicMs() + waitMs >= run.endMs) throw this.#givenUp(run);
       await clock.sleep(waitMs);
+    }
+  }
+
+  /** Before anything is sent, so that an error here means that nothing was changed. */
+  async #take(run: Run): Promise<Claim> {
+    try {
+      return await this.#claims.take(run.txn.token);
+    } catch (error) {
+      const reason = reasonOf(error);
+      if (reason === 'noSpace') this.#options.onNoSpace();
+      if (!isCode(error, 'Unavailable') || reason === 'noSpace' || reason === 'denied') throw error;
+      run.lastError = error;
+      throw this.#givenUp(run);
     }
   }
 
@@ -199,12 +212,7 @@ export class TxnRunner {
     claim.leaseIsGone();
     run.claim = undefined;
     claim.done();
-    try {
-      run.claim = await this.#claims.take(run.txn.token);
-    } catch (error) {
-      run.lastError = error;
-      throw this.#givenUp(run);
-    }
+    run.claim = await this.#take(run);
     return undefined;
   }
 
