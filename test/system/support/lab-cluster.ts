@@ -18,6 +18,8 @@ import { HostLab, type NamespaceHost, namespaceHostsMissing } from './namespace-
 export const clusterMissing = (): string | undefined => namespaceHostsMissing() ?? etcdMissing() ?? rabbitMissing();
 
 const PREFIX = 'novactl/';
+/** Beside them is what transactions are known again by. */
+const RECORDS = `${PREFIX}d/`;
 /** Each process of the cloud, with its roles. */
 const PROCESSES: readonly (readonly [name: string, roles: string])[] = [
   ['c1', 'controller'],
@@ -125,7 +127,7 @@ export class LabCluster extends CloudCommands {
   }
 
   async withRecords<T>(look: (records: Pick<Replica, 'get' | 'range'>) => T): Promise<T> {
-    const text = await this.etcd.etcdctl('get', PREFIX, '--prefix', '--write-out=json');
+    const text = await this.etcd.etcdctl('get', RECORDS, '--prefix', '--write-out=json');
     return look(recordsIn(JSON.parse(text) as EtcdAnswer));
   }
 
