@@ -50,6 +50,12 @@ export interface ReportMark {
   readonly seq: number;
 }
 
+/**
+ * Power of a domain whose command has ended well, which is told again from the ledger without a look: what was seen before it is over, and what is
+ * there now the next report says.
+ */
+const UNKNOWN = 'unknown';
+
 /** How long a report that nobody asks about any more is kept; bounds the outcome table. */
 const OUTCOMES_KEPT = 50_000;
 
@@ -111,7 +117,7 @@ export class Observations {
     const { hostId, session, seq, instanceId, fact } = outcome;
     const at = { hostId, session, seq, atMs };
     if (fact !== undefined) observe(domains, at, instanceId, fact.power, fact.reason, fact.uuid);
-    else if (outcome.ok && outcome.verb === 'remove') observe(domains, at, instanceId, 'absent', undefined);
+    else if (outcome.ok) observe(domains, at, instanceId, outcome.verb === 'remove' ? 'absent' : UNKNOWN, undefined);
   }
 
   /** An outcome came before the first report: what it says of the domain is newer than a report that was sent before it. */
@@ -169,7 +175,7 @@ export class Observations {
     if (this.isDoubted(hostId)) return undefined;
     const host = this.#hosts.get(hostId);
     const known = host?.domains.get(name);
-    if (known !== undefined) return known;
+    if (known !== undefined) return known.power === UNKNOWN ? undefined : known;
     if (host?.whole !== true) return undefined;
     return { hostId, power: 'absent', seq: 0, session: host.session, atMs: host.atMs };
   }
