@@ -83,6 +83,10 @@ function storeText({ store }: ServiceView): string {
   return `${store.engine}, revision ${store.rev}, ${store.keys} keys${behind}`;
 }
 
+/** What a process without the role has none of is left out. */
+const counted = (title: string, value: number | undefined, what: string) =>
+  value === undefined ? [] : [[title, { text: `${value} ${what}` }] as const];
+
 export function serviceDetails(row: ServiceView, nowMs: number): Details<ServiceView> {
   const { bus, startedAtMs } = row;
   return {
@@ -103,9 +107,9 @@ export function serviceDetails(row: ServiceView, nowMs: number): Details<Service
         'bus',
         { text: bus === undefined ? '-' : `${bus.engine}, ${bus.waiting} waiting, ${bus.handling} being handled` },
       ],
-      ['owns', { text: `${count(row.owns)} hosts` }],
-      ['opens', { text: `${count(row.opens)} hosts` }],
-      ['waiting', { text: `${count(row.depth)} instances` }],
+      ...counted('owns', row.owns, 'hosts'),
+      ...counted('opens', row.opens, 'hosts'),
+      ...counted('waiting', row.depth, 'instances'),
       ['started', { text: startedAtMs === undefined ? '-' : `${iso(startedAtMs)} (${age(startedAtMs, nowMs)} ago)` }],
       ['last word', { text: row.lastHelloMs === undefined ? 'never' : `${age(row.lastHelloMs, nowMs)} ago` }],
     ],

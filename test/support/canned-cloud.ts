@@ -123,6 +123,35 @@ const keyPair: OperationOutput<'DescribeKeyPairs'>['keyPairs'][number] = {
   createdAtMs: NOW_MS - 24 * HOUR,
 };
 
+const service: OperationOutput<'DescribeServices'>['services'][number] = {
+  serviceId: 'node1',
+  roles: ['api', 'controller'],
+  state: 'up',
+  wanted: 'enabled',
+  version: '0.1.0',
+  machine: 'node1',
+  pid: 4242,
+  startedAtMs: NOW_MS - 25 * HOUR,
+  lastHelloMs: NOW_MS - 2 * SECOND,
+  store: { engine: 'etcd', rev: 118, keys: 40 },
+  bus: { engine: 'rabbitmq', waiting: 0, handling: 1 },
+  owns: 2,
+  depth: 0,
+};
+
+const services: OperationOutput<'DescribeServices'>['services'] = [
+  service,
+  {
+    ...{ serviceId: 'node2', roles: ['worker'], state: 'draining', wanted: 'draining', reason: 'new kernel' },
+    ...{ version: '0.1.0', machine: 'node2', pid: 77, startedAtMs: NOW_MS - 90 * SECOND, lastHelloMs: NOW_MS - SECOND },
+    ...{ bus: { engine: 'rabbitmq', waiting: 3, handling: 0 }, opens: 1 },
+  },
+  {
+    ...{ ...service, serviceId: 'node3', state: 'lost', lastHelloMs: NOW_MS - 40 * SECOND },
+    ...{ problem: 'it has said nothing for more than 15 s', store: { ...service.store, staleMs: 12_000 } },
+  } as typeof service,
+];
+
 const hosts: OperationOutput<'ExplainPlacement'>['hosts'] = [
   { hostId: host.hostId, hostName: 'node1', weight: 0.9654 },
   { hostId: 'h-0123456789abcdef1', hostName: 'node2', filter: 'memory', reason: '100 MiB free, 8192 MiB asked for' },
@@ -180,6 +209,13 @@ export const ANSWERS: { readonly [N in OperationName]?: OperationOutput<N> } = {
     rev: 118,
   },
   DescribeCloud: cloud,
+  DescribeServices: { services, rev: 118 },
+  EnableService: { service, operationId: operation.operationId },
+  DisableService: {
+    service: { ...service, state: 'disabled', wanted: 'disabled' },
+    operationId: operation.operationId,
+  },
+  DrainService: { service: { ...service, state: 'draining', wanted: 'draining' }, operationId: operation.operationId },
   ExplainInstance: explanation,
   ExplainPlacement: { instanceType: 'm1.large', possible: true, hosts },
   PlanInstances: {

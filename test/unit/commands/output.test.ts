@@ -44,6 +44,8 @@ describe('what commands print', () => {
       'image show tiny',
       'keypair list',
       'type list',
+      'service list',
+      'service show node1',
       'op list',
       'op show op-0123456789abcdef0',
       `why instance ${I}`,
@@ -65,6 +67,9 @@ describe('what commands print', () => {
       'image delete tiny',
       'host add node1 --local',
       'host remove node1',
+      'service disable node1',
+      'service drain node1',
+      'service enable node1',
       `instance stop ${I} --quiet`,
       `instance stop ${I} --output name`,
     ];
