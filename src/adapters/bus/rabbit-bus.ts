@@ -48,9 +48,9 @@ const FANOUT_PREFETCH = 128;
 /** An echo that nobody fetches is not kept. */
 const ECHO_LIFE_MS = 5000;
 const DRAIN_MS = 5000;
-/** Together 2 s. */
-const ATTACH_ATTEMPTS = 5;
-const ATTACH_WAIT_MS = 200;
+/** A queue of a broker that was just started may need some seconds until it can be consumed. */
+const ATTACH_MS = 20_000;
+const ATTACH_WAIT_MS = 250;
 
 /**
  * The bus between processes, on RabbitMQ. It rejects when no connection can be had now: the CloudError names what in `bus.rabbitmq` is
@@ -328,10 +328,12 @@ class RabbitBus implements Bus {
 
   /**
    * One at a time, and again when the connection went: RabbitMQ (3.10 at least) closes it with 541 when a quorum queue is consumed
-   * while it is being made for somebody else, as when several processes of a new cloud start at once.
+   * while it is being made for somebody else, as when several processes of a new cloud start at once, or is not ready after a start.
    */
   async #attach(topic: string, consumer: RabbitConsumer): Promise<void> {
-    for (let attempt = 1; ; attempt += 1) {
+    const { clock } = this.#options;
+    const startMs = clock.monotonicMs();
+    for (;;) {
       try {
         const connection = this.#consuming.connection;
         if (connection === undefined) throw unavailable(this.#consuming.problem);
@@ -339,8 +341,9 @@ class RabbitBus implements Bus {
         return;
       } catch (error) {
         const problem = topicProblem(topic, this.#options, error);
-        if (problem.code !== 'Unavailable' || attempt === ATTACH_ATTEMPTS || this.#closing !== undefined) throw problem;
-        await this.#options.clock.sleep(ATTACH_WAIT_MS * attempt);
+        const over = clock.monotonicMs() - startMs > ATTACH_MS || this.#closing !== undefined;
+        if (problem.code !== 'Unavailable' || over) throw problem;
+        await clock.sleep(ATTACH_WAIT_MS);
       }
     }
   }
