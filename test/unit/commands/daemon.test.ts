@@ -7,7 +7,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { processGone } from '../../../src/commands/support/daemon.ts';
 
 /** Each command is a process that compiles the sources anew. */
-const TIMEOUT_MS = 60_000;
+const TIMEOUT_MS = 120_000;
 const CLI = join(import.meta.dirname, '../../../src/cli.ts');
 
 /** A port that nobody listened on a moment ago. */
