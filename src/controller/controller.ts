@@ -95,6 +95,7 @@ export class Controller {
     const { store, workers } = this.#context;
     for (const { key } of store.range(PREFIX.host)) workers.openSoon(key.slice(PREFIX.host.length));
     this.instances.sweep();
+    this.#keepHouse(false);
   }
 
   /** What only one controller need do is done by this one. */

@@ -7,6 +7,7 @@ import type { AssignRecord, HostRecord, ImageRecord, NetworkRecord } from '../..
 import type { CollectHost } from '../../messages/worker.ts';
 import { CollectedHost, TOPIC } from '../../messages/worker.ts';
 import type { ControllerContext } from '../controller-context.ts';
+import { refuseHeld } from '../hosts/held.ts';
 import { hostProblem } from '../hosts/host-problem.ts';
 import { orphansOf } from '../hosts/host-view.ts';
 import { countExpired, expireRecords } from './expire.ts';
@@ -40,6 +41,8 @@ async function collectUploads({ cloud, plan }: JobTools, report: JobReport): Pro
     // One of the future is as old as the clock was set back: it may be on its way to its image.
     const ageMs = clock.nowMs() - (storedAtMs ?? clock.nowMs());
     if (ageMs < policy.uploadKeepMs || isNamed(key)) continue;
+    // Records that would name it may be missing from a store that was restored under this very run.
+    if (!plan) refuseHeld(store);
     const what = `${key} (${humanBytes(sizeBytes)}, ${humanDuration(ageMs)} old), which became no image`;
     if (!plan) await blobs.delete(key);
     report.changes.push(`${plan ? 'would remove' : 'removed'} ${what}`);
@@ -57,6 +60,7 @@ async function collectHost(tools: JobTools, host: HostRecord, report: JobReport)
   for (const domain of orphansOf(cloud, id)) {
     report.notes.push(`domain ${domain} on ${name} is in no record; it stays until you remove it there`);
   }
+  if (!plan) refuseHeld(cloud.store);
   try {
     const found = await askHost(cloud, host, plan);
     for (const path of found.removed) report.changes.push(`${plan ? 'would remove' : 'removed'} ${path} on ${name}`);

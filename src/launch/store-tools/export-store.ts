@@ -1,6 +1,7 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { SECRET_PLACES } from '../../adapters/archive/file-archives.ts';
+import { refuseImporting } from '../../controller/state/importing.ts';
 import type { Store } from '../../ports/store.ts';
 import type { Config } from '../config/schema.ts';
 import { blobsDir, secretsDir } from '../config/places.ts';
@@ -29,6 +30,7 @@ export async function exportStore(options: ExportOptions): Promise<Exported> {
   const { path, version, clock, random, offline, config } = options;
   const store: Store = offline ? await openOfflineCopy(options) : await openStoppedStore(options);
   try {
+    refuseImporting(store);
     const engine = offline ? `${config.store.engine} (offline copy)` : config.store.engine;
     const written = await writeExport(store, path, { engine, version, random, nowMs: clock.nowMs() });
     return { ...written, alsoCopy: alsoCopy(config) };

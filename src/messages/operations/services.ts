@@ -51,7 +51,7 @@ const input = z.strictObject({
   Reason: z.string().min(1).max(1024).optional(),
 });
 const output = z.object({ service: ServiceView, operationId: z.string() });
-const change = { kind: 'unary', changes: true, access: 'cloudadmin', input, output } as const;
+const change = { kind: 'unary', changes: true, whileHeld: true, access: 'cloudadmin', input, output } as const;
 
 export const EnableService = defineOperation({
   name: 'EnableService',
