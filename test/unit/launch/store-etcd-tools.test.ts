@@ -105,6 +105,20 @@ describe('a cloud that moves from files to etcd and back', () => {
     expect(await cli(['store', 'compare', file], again)).toMatchObject({ code: 0 });
   });
 
+  real('is there without etcd, in the copy that a process kept', async () => {
+    const config = configFile('offline');
+    expect(await cli(['store', 'import', file], { config })).toMatchObject({ code: 0 });
+    await (await openStore(ConfigSchema.parse(etcdConfig('offline')), { ...parts, keepsCopy: true })).close();
+    const etcd = { endpoints: ['http://localhost:1'], prefix: 'offline/' };
+    writeFileSync(config, JSON.stringify({ ...etcdConfig('offline'), store: { engine: 'etcd', etcd } }));
+    const rescued = join(dir, 'rescued.export');
+    const run = await cli(['store', 'export', rescued, '--offline'], { config });
+    expect(run.code, run.stderr).toBe(0);
+    expect(run.stderr).toContain('the copy is as old as');
+    expect((await readExport(rescued)).end).toEqual((await readExport(file)).end);
+    expect(await cli(['store', 'verify', '--offline'], { config })).toMatchObject({ code: 0 });
+  });
+
   real('goes on with an import that was killed, and starts no cloud before', async () => {
     for (const killAt of [0, 100, 200]) {
       const prefix = `killed-${killAt}`;
