@@ -6,7 +6,7 @@ import { WORLDS, scriptFor } from './worlds.ts';
 
 const SEEDS = 300;
 /** Each is the life of five processes. */
-const CLUSTER_SEEDS = 60;
+const CLUSTER_SEEDS = 40;
 
 /** The program's output and exit code. */
 function run(script: string, args: readonly string[]): Promise<{ out: string; code: number | null }> {

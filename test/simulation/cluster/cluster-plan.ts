@@ -25,6 +25,8 @@ export type ClusterStep =
   | { readonly kind: 'process-wall'; readonly who: string; readonly byMs: number };
 
 export interface ClusterProfile extends Profile {
+  /** Controllers keep a copy of the replica on disk. */
+  readonly keepsCopy: boolean;
   readonly etcd: {
     /** Of each message one way. */
     readonly latencyMs: number;
@@ -98,6 +100,7 @@ function clusterProfileOf(random: Random): ClusterProfile {
       watchCut: level * random.unit(),
       watchBatch: oneOf(random, [3, 20, 1000]),
     },
+    keepsCopy: random.unit() < 0.5,
   };
 }
 

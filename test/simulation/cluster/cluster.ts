@@ -1,5 +1,6 @@
 import { createMemoryBus } from '../../../src/adapters/bus/memory-bus.ts';
 import type { BusFaults } from '../../../src/adapters/bus/bus-faults.ts';
+import type { FilePort } from '../../../src/adapters/store/file-port.ts';
 import { createSealer } from '../../../src/adapters/sealer/key-file-sealer.ts';
 import { CloudError, isCode } from '../../../src/base/errors.ts';
 import { silentLogger } from '../../../src/base/logger.ts';
@@ -20,10 +21,11 @@ import { createMemoryBlobs } from '../memory-blobs.ts';
 import { chanceFor } from '../plan.ts';
 import type { Scheduler } from '../scheduler.ts';
 import { SimClock } from '../scheduler.ts';
+import { simFiles } from '../sim-files.ts';
 import type { Asked } from '../users.ts';
 import type { ClusterProfile } from './cluster-plan.ts';
 import type { Actor, CommittedHistory } from './committed-history.ts';
-import { gatedDrivers } from './gated-drivers.ts';
+import { gatedDrivers, gatedFiles } from './gated-drivers.ts';
 import { openProcessStore } from './open-process-store.ts';
 import { ProcessBus } from './process-bus.ts';
 import type { Life } from './sim-process.ts';
@@ -209,7 +211,20 @@ export class Cluster implements Asked {
       committed.asked(request, actor);
       return txn(request, options);
     };
-    const store = await openProcessStore({ api, clock: process.clock(life), random });
+    const files = this.#parts.profile.keepsCopy ? this.#files(actor) : undefined;
+    const store = await openProcessStore({ api, clock: process.clock(life), random, files });
     return life.dead ? store : stores.watched(store, actor, fail);
+  }
+
+  #files({ process, life }: Actor): FilePort {
+    const { scheduler, profile } = this.#parts;
+    const files = simFiles({
+      ...{ disk: process.disk, scheduler, random: process.random },
+      latencyMs: () => profile.diskLatencyMs,
+      isDead: () => life.dead,
+      step: (what) => !life.dead && process.step(what),
+      takeError: () => false,
+    });
+    return gatedFiles(files, life);
   }
 }

@@ -1,9 +1,15 @@
+import type { FilePort } from '../../../src/adapters/store/file-port.ts';
 import type { HostDrivers } from '../../../src/ports/host-drivers.ts';
 import type { Life } from './sim-process.ts';
 
 /** The drivers as a process has them: answers and events of a host reach it when it is awake, or never again. */
 export function gatedDrivers(drivers: HostDrivers, life: Life): HostDrivers {
   return gated(drivers, life);
+}
+
+/** Its files, the same way. */
+export function gatedFiles(files: FilePort, life: Life): FilePort {
+  return gated({ ...files, open: (file, how) => files.open(file, how).then((one) => gated(one, life)) }, life);
 }
 
 function gated<T extends object>(target: T, life: Life): T {

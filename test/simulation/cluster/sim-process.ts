@@ -1,5 +1,6 @@
 import type { Clock, Timer } from '../../../src/base/clock.ts';
 import type { Random } from '../../../src/base/random.ts';
+import { SimDisk } from '../../support/sim-disk.ts';
 import type { History } from '../history.ts';
 import type { Scheduler } from '../scheduler.ts';
 
@@ -71,6 +72,7 @@ export class SimProcess {
   readonly name: string;
   readonly random: Random;
   life: Life | undefined;
+  disk: SimDisk;
   lives = 0;
   paused = false;
   wallOffsetMs = 0;
@@ -114,6 +116,7 @@ export class SimProcess {
   constructor({ name, scheduler, history, random }: Parts) {
     this.name = name;
     this.random = random;
+    this.disk = new SimDisk({ random });
     this.#scheduler = scheduler;
     this.#history = history;
   }
@@ -150,6 +153,8 @@ export class SimProcess {
     this.life = undefined;
     this.paused = false;
     this.waiting.length = 0;
+    const random = this.random;
+    this.disk = random.unit() < 0.5 ? this.disk.afterPowerCut({ random }) : this.disk.afterKill({ random });
     this.onDeath(life);
     for (const tell of life.onDeath) tell();
     if (downMs !== undefined) this.#scheduler.after(downMs, () => this.start());
