@@ -7,6 +7,8 @@ import type { Env } from './io.ts';
 export interface CloudDirs {
   readonly stateDir: string;
   readonly runDir: string;
+  /** Of what all processes of the cloud share; absent: the state folder. */
+  readonly secretsDir?: string;
 }
 
 export interface DirsOptions {
@@ -36,13 +38,15 @@ const isRecord = (value: unknown): value is Record<string, unknown> => value !==
 function pick(value: unknown): Found {
   if (!isRecord(value)) return {};
   return Object.fromEntries(
-    (['stateDir', 'runDir'] as const).flatMap((key) => (typeof value[key] === 'string' ? [[key, value[key]]] : [])),
+    (['stateDir', 'runDir', 'secretsDir'] as const).flatMap((key) =>
+      typeof value[key] === 'string' ? [[key, value[key]]] : [],
+    ),
   );
 }
 
 /** The YAML library is loaded only for a file that speaks of the folders. */
 async function parsed(text: string | undefined): Promise<unknown> {
-  if (text === undefined || !/stateDir|runDir/.test(text)) return undefined;
+  if (text === undefined || !/stateDir|runDir|secretsDir/.test(text)) return undefined;
   const { parse } = await import('./yaml.ts');
   try {
     return parse(text) as unknown;
@@ -60,8 +64,8 @@ async function fromContext(options: DirsOptions): Promise<Found> {
 }
 
 function fromEnv(env: Env): Found {
-  const { NOVACTL_STATE_DIR: stateDir, NOVACTL_RUN_DIR: runDir } = env;
-  return { ...(stateDir ? { stateDir } : {}), ...(runDir ? { runDir } : {}) };
+  const { NOVACTL_STATE_DIR: stateDir, NOVACTL_RUN_DIR: runDir, NOVACTL_SECRETS_DIR: secretsDir } = env;
+  return { ...(stateDir && { stateDir }), ...(runDir && { runDir }), ...(secretsDir && { secretsDir }) };
 }
 
 /** The two folders that an ordinary command needs, found as loadConfig finds them but without the whole schema. */

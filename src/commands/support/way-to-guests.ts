@@ -13,9 +13,14 @@ export async function wayToGuests(session: Session, hostId: string): Promise<str
   const { hosts } = await session.read('DescribeHosts', {});
   const ssh = hosts.find((host) => host.hostId === hostId)?.ssh;
   if (ssh === undefined) return undefined;
-  const { stateDir } = await session.dirs();
+  const { stateDir, secretsDir } = await session.dirs();
   const { access } = ssh;
-  const key = access.kind === 'cloud' ? join(stateDir, 'ssh', 'id_ed25519') : access.kind === 'file' ? access.path : '';
+  const key =
+    access.kind === 'cloud'
+      ? join(secretsDir || stateDir, 'ssh', 'id_ed25519')
+      : access.kind === 'file'
+        ? access.path
+        : '';
   const way: SshWay = {
     servers: ssh.servers,
     identity: key !== '' && mayRead(key) ? key : undefined,

@@ -116,6 +116,7 @@ async function makeRoles(options: RolesOptions): Promise<MadeRoles> {
   const needsStore = plan.roles.some((role) => role !== 'worker');
   if (needsStore && store === undefined)
     throw new CloudError('InternalError', `${plan.roles.join(', ')} can't work without a store`);
+  if (store !== undefined) refuseDeafController(options, store);
   const entered =
     needsStore && store !== undefined ? { store, ...(await enterCloud({ ...options, store })) } : undefined;
   const session = randomHex(random, 16);
@@ -130,6 +131,20 @@ async function makeRoles(options: RolesOptions): Promise<MadeRoles> {
     worker: plan.roles.includes('worker') ? workerOf(options, blobs, session) : undefined,
     intake: context === undefined || isController ? undefined : new ReportIntake(context),
   };
+}
+
+/** Controllers that can't hear each other's workers would each wait for answers that go elsewhere. */
+function refuseDeafController({ config, plan }: RolesOptions, store: Store): void {
+  if (config.bus.engine !== 'memory' || config.store.engine !== 'etcd') return;
+  const others = store
+    .range(PREFIX.aliveControllers)
+    .map(({ key }) => key.slice(PREFIX.aliveControllers.length))
+    .filter((name) => name !== plan.name);
+  if (others.length === 0) return;
+  throw new CloudError(
+    'InvalidParameterCombination',
+    `bus.engine: memory reaches this process alone, and ${others.join(', ')} is a controller of this cloud already; set bus.engine to rabbitmq here and there`,
+  );
 }
 
 /** In an all-in-one a command right after the start must not be told that no host has reported yet. */
