@@ -28,7 +28,7 @@ describe('another history behind etcd', () => {
     const seen = told(store);
     bench.model.restore(copy, clusterId);
     for (let n = 0; n < more; n += 1) bench.write('other', n);
-    await bench.clock.advance(5_000);
+    await bench.pass(5_000);
     expect(store.health().restored).toMatchObject({ knownRev: known });
     expect(seen).toEqual(expect.arrayContaining(['lost gone', 'kept 1']));
     expect([store.get('lost'), store.get('kept')?.value]).toEqual([undefined, 1]);
@@ -36,11 +36,11 @@ describe('another history behind etcd', () => {
     bench.write('kept', 3);
     await bench.through(store.barrier());
     expect([store.get('kept')?.value, seen.at(-1)]).toEqual([3, 'kept 3']);
-    await bench.clock.advance(60_000);
+    await bench.pass(60_000);
     expect(store.health().restored).toMatchObject({ knownRev: known });
     await store.acceptHistory();
     bench.model.cutWatches();
-    await bench.clock.advance(60_000);
+    await bench.pass(60_000);
     expect(store.health().restored).toBeUndefined();
   });
 
@@ -50,7 +50,7 @@ describe('another history behind etcd', () => {
     await bench.through(store.barrier());
     bench.model.cutWatches();
     bench.model.compact(bench.model.state.revision);
-    await bench.clock.advance(5_000);
+    await bench.pass(5_000);
     bench.remove('a');
     bench.model.partition('a');
     bench.model.cutWatches();
@@ -58,9 +58,9 @@ describe('another history behind etcd', () => {
     bench.model.compact(bench.model.state.revision);
     bench.model.heal('a');
     bench.model.quorum = false;
-    await bench.clock.advance(5_000);
+    await bench.pass(5_000);
     bench.model.quorum = true;
-    await bench.clock.advance(20_000);
+    await bench.pass(20_000);
     expect(store.range('').map(({ key }) => key)).toEqual(['b']);
     expect(store.health().restored).toBeUndefined();
   });
@@ -113,7 +113,7 @@ describe('the copy of etcd on disk', () => {
     expect(store.health().staleMs).toBeGreaterThan(2_000);
     bench.model.heal('a');
     bench.write('since', 1);
-    await bench.clock.advance(15_000);
+    await bench.pass(15_000);
     expect([store.get('since')?.value, store.health().ok]).toEqual([1, true]);
   });
 
@@ -172,7 +172,7 @@ describe('the copy of etcd on disk', () => {
     bench.model.compact(bench.model.state.revision);
     bench.write('b', 1);
     bench.model.compact(bench.model.state.revision);
-    await bench.clock.advance(5_000);
+    await bench.pass(5_000);
     expect((await bench.through(store.txn({ puts: [{ key: 'c', value: 1 }] }))).ok).toBe(true);
     expect(store.health()).toMatchObject({ ok: true, keys: 3 });
   });

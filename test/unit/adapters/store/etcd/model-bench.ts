@@ -8,12 +8,14 @@ import { SeededRandom } from '../../../../../src/base/random.ts';
 import type { Change, Store } from '../../../../../src/ports/store.ts';
 import { EtcdModel, type EtcdModelOptions } from '../../../../support/etcd-model.ts';
 import { ManualClock } from '../../../../support/manual-clock.ts';
+import { CountedFiles } from './counted-files.ts';
 
 export const PREFIX = 'novactl/';
 
 /** A model of etcd and stores on it, under a clock that stands still: what happens when is up to the test. */
 export class ModelBench {
   readonly clock = new ManualClock();
+  readonly disk = new CountedFiles();
   readonly model: EtcdModel;
   /** Errors and warnings of all stores. */
   readonly said: string[] = [];
@@ -31,7 +33,13 @@ export class ModelBench {
   async open(name: string, options: Partial<EtcdStoreOptions> = {}): Promise<EtcdStore> {
     this.#opened += 1;
     const parts = { clock: this.clock, random: new SeededRandom(this.#opened), logger: this.#logger };
-    const opening = openEtcdStore({ ...parts, prefix: PREFIX, api: this.model.client(name), ...options });
+    const opening = openEtcdStore({
+      ...parts,
+      prefix: PREFIX,
+      api: this.model.client(name),
+      files: this.disk.files,
+      ...options,
+    });
     const store = await this.through(opening);
     this.#stores.push(store);
     return store;
@@ -42,9 +50,18 @@ export class ModelBench {
     let settled = false;
     const over = (): void => void (settled = true);
     work.then(over, over);
-    for (let ms = 0; !settled && ms < atMostMs; ms += 20) await this.clock.advance(20);
+    for (let ms = 0; !settled && ms < atMostMs; ms += 20) await this.pass(20);
     if (!settled) throw new Error(`not settled in ${atMostMs} ms`);
     return work;
+  }
+
+  /** Time goes on, and stands while the disk works. */
+  async pass(ms: number): Promise<void> {
+    for (let passed = 0; passed < ms; passed += 20) {
+      await this.disk.quiet();
+      await this.clock.advance(20);
+    }
+    await this.disk.quiet();
   }
 
   /** Straight to etcd, past every line and clock. */
