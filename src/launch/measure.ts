@@ -31,7 +31,13 @@ export function measuredBus(bus: Bus, { metrics, clock }: Parts): Bus {
   metrics.read('busUp', () => [{ labels: {}, value: Number(bus.health().ok) }]);
   metrics.read('busWaiting', () => [{ labels: {}, value: bus.health().waiting }]);
   metrics.read('busHandling', () => [{ labels: {}, value: bus.health().handling }]);
-  metrics.read('deadLetters', async () => [{ labels: {}, value: (await bus.deadLetters()).length }]);
+  metrics.read('deadLetters', () =>
+    bus.deadLetters().then(
+      (letters) => [{ labels: {}, value: letters.length }],
+      // While the broker is away nobody knows of them, and all other figures are wanted the more.
+      () => [],
+    ),
+  );
   return measured(bus, ['call'], clock, ({ tookMs, error, args }) => {
     metrics.time('busCall', tookMs, { type: String(args[1]), code: codeOf(error) });
   });
