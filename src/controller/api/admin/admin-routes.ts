@@ -227,7 +227,9 @@ export class AdminRoutes {
     const error = fromFastify(thrown);
     const requestId = `req-${randomHex(this.#options.random, 17)}`;
     const line = { requestId, url: request.url.slice(0, 100), code: error.code, error: error.message };
-    if (error.status >= 500) this.#options.logger.error('request failed', { ...line, stack: stackOf(thrown) });
+    // What is said to pass, such as a store or a bus that is away, is no mistake of this program, and its stack says nothing.
+    if (error.status === 503 || error.status === 504) this.#options.logger.warn('request not done', line);
+    else if (error.status >= 500) this.#options.logger.error('request failed', { ...line, stack: stackOf(thrown) });
     else this.#options.logger.debug('request refused', line);
     // Of a body that nobody will read no more is taken: the connection ends with the answer.
     if (!request.raw.complete) void reply.header('connection', 'close');
