@@ -33,9 +33,10 @@ if (missing !== undefined) {
   process.exit(1);
 }
 
+const keep = process.env['NOVACTL_KEEP'] === '1';
 let found = 0;
 for (let number = seed; number < seed + runs; number += 1) {
-  const report = await runChaos({ seed: number, totalMs, say, keep: process.env['NOVACTL_KEEP'] === '1' });
+  const report = await runChaos({ seed: number, totalMs, say, keep });
   console.log(reportText(report));
   found += report.findings.length;
 }

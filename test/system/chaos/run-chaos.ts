@@ -156,6 +156,8 @@ async function disturb(
 /** A cluster of its own, faults by the seed's plan under load, and what an auditor says afterwards. Nothing is left behind but what is kept. */
 export async function runChaos(options: ChaosOptions): Promise<ChaosReport> {
   const { seed, keep = false } = options;
+  // The cloud's processes get this environment, and would say that they don't know it.
+  delete process.env['NOVACTL_KEEP'];
   const cluster = await LabCluster.start();
   try {
     await importStillImage(cluster);
