@@ -136,7 +136,10 @@ async function disturb(
     ),
   );
   for (const client of clients) client.stop();
-  await healAll(cluster);
+  const unhealed = await healAll(cluster).then(
+    () => [],
+    (error: unknown) => [`stuck: it does not heal: ${String(error)}`],
+  );
   await Promise.all(lives);
   say(`healed at ${new Date().toISOString()}`);
   const stuck = await comeToRest(cluster);
@@ -149,7 +152,7 @@ async function disturb(
   const problems = steps.flatMap(({ problem, ...step }) =>
     problem === undefined ? [] : [`step: ${stepText(step)}: ${problem}`],
   );
-  const all = [...new Set([...problems, ...stuck, ...findings])];
+  const all = [...new Set([...problems, ...unhealed, ...stuck, ...findings])];
   return { seed, steps, findings: all, figures: figuresOf(clients, steps), facts };
 }
 
