@@ -148,8 +148,16 @@ const rabbitmq = z.strictObject({
     .max(9, 'must be at most 9 addresses')
     .default([])
     .describe('RabbitMQ servers; with amqps the connection is TLS. Plain amqp is for loopback addresses only'),
-  vhost: z.string().min(1, 'must not be empty').default('novactl').describe('virtual host'),
-  user: z.string().min(1, 'must not be empty').default('novactl').describe('user'),
+  vhost: z
+    .string()
+    .regex(/^[^\s\0]{1,255}$/, 'must be a name without blanks')
+    .default('novactl')
+    .describe('virtual host'),
+  user: z
+    .string()
+    .regex(/^[^\s\0]{1,255}$/, 'must be a name without blanks')
+    .default('novactl')
+    .describe('user'),
   passwordFile: optionalFile.describe('file with its password; empty: none, for certificates'),
   caFile: optionalFile.describe("authority of the servers' certificates; empty: the system's"),
   certFile: optionalFile.describe('certificate of this client; empty: none'),
