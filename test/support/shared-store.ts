@@ -11,7 +11,7 @@ class TestLease implements Lease {
   }
 
   get fresh(): boolean {
-    return !this.#view.paused && !this.over.signal.aborted;
+    return !this.#view.paused && !this.#view.late && !this.over.signal.aborted;
   }
 
   get lost(): AbortSignal {
@@ -31,6 +31,10 @@ class TestLease implements Lease {
 export class StoreView {
   readonly store: Store;
   paused = false;
+  /** Its leases have not been renewed for a while. */
+  late = false;
+  /** Between a commit and its answer; what it throws is the answer. */
+  answering: () => Promise<void> | void = () => undefined;
   /** Transactions that were asked for. */
   txns = 0;
   readonly #shared: Store;
@@ -60,6 +64,11 @@ export class StoreView {
         return typeof value === 'function' ? (value.bind(target) as unknown) : value;
       },
     });
+  }
+
+  /** Leases that are neither closed nor lapsed. */
+  get leases(): number {
+    return this.#leases.filter(({ over }) => !over.signal.aborted).length;
   }
 
   pause(): void {
@@ -106,6 +115,7 @@ export class StoreView {
     const answer = await this.#shared.txn({ ...txn, puts });
     for (const { key, lease } of txn.puts ?? [])
       if (answer.ok && lease instanceof TestLease) lease.keys.set(key, answer.rev);
+    await this.answering();
     return answer;
   }
 }

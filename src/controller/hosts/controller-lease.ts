@@ -1,5 +1,5 @@
 import type { Clock } from '../../base/clock.ts';
-import { errorText } from '../../base/errors.ts';
+import { CloudError, errorText } from '../../base/errors.ts';
 import type { Logger } from '../../base/logger.ts';
 import { KEYS } from '../../domain/keys.ts';
 import type { AliveRecord } from '../../domain/records.ts';
@@ -92,25 +92,38 @@ export class ControllerLease {
   }
 
   async #tryToEnter(): Promise<void> {
-    const { store, session: processSession, onSession, logger } = this.#parts;
+    const { store, session: processSession, onSession } = this.#parts;
     if (this.#closed || this.#held !== undefined) return;
     const lease = await store.lease(LEASE_MS);
     this.#count += 1;
     const session = this.#count === 1 ? processSession : `${processSession}.${this.#count}`;
+    try {
+      const rev = await this.#write(lease, session);
+      this.#held = { lease, session, rev };
+    } catch (error) {
+      // It would be renewed for ever, and nobody would know of it.
+      lease.close().catch(() => undefined);
+      throw error;
+    }
+    lease.lost.addEventListener('abort', () => this.#lost(lease), { once: true });
+    onSession();
+    // Somebody else may have written meanwhile.
+    this.check();
+  }
+
+  async #write(lease: Lease, session: string): Promise<number> {
+    const { store } = this.#parts;
     const value: AliveRecord = { v: 1, session };
     const answer = await store.txn({ puts: [{ key: this.#key, value: { ...value }, lease }] });
-    this.#held = { lease, session, rev: answer.ok ? answer.rev : store.rev };
-    const onLost = (): void => {
-      if (this.#held?.lease !== lease) return;
-      this.#held = undefined;
-      logger.warn('the lease was lost: hosts are others’ now, until they are taken again');
-      onSession();
-      void this.#enter();
-    };
-    if (lease.lost.aborted) onLost();
-    else {
-      lease.lost.addEventListener('abort', onLost, { once: true });
-      onSession();
-    }
+    if (lease.lost.aborted) throw new CloudError('Unavailable', 'the lease was over before its session had begun');
+    return answer.ok ? answer.rev : store.rev;
+  }
+
+  #lost(lease: Lease): void {
+    if (this.#held?.lease !== lease) return;
+    this.#held = undefined;
+    this.#parts.logger.warn('the lease was lost: hosts are others’ now, until they are taken again');
+    this.#parts.onSession();
+    void this.#enter();
   }
 }

@@ -203,7 +203,12 @@ export class LeasedOwnership implements Ownership {
   async #take(hostId: string): Promise<void> {
     const { store, logger } = this.#parts;
     const { session, aliveRev } = this.#lease;
-    if (session === undefined || aliveRev === undefined || !this.#lease.fresh) return;
+    if (session === undefined || aliveRev === undefined) return;
+    if (!this.#lease.fresh) {
+      // Nothing else says when it has been renewed.
+      this.#queue.addAfter(hostId, AGAIN_MS);
+      return;
+    }
     const key = KEYS.own(hostId);
     const own = this.#view.own(hostId);
     const guards: Guard[] = [

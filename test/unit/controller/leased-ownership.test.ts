@@ -1,5 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { createMemoryStore } from '../../../src/adapters/store/memory-store.ts';
+import { CloudError } from '../../../src/base/errors.ts';
 import { silentLogger } from '../../../src/base/logger.ts';
 import { SeededRandom } from '../../../src/base/random.ts';
 import { LeasedOwnership } from '../../../src/controller/hosts/leased-ownership.ts';
@@ -120,6 +121,43 @@ describe('a controller alone', () => {
     expect([owned(a).length, a.gained.length, a.ownership.livesProcess('s1')]).toEqual([60, 120, true]);
     await write(a, 'h-1');
     expect(shared.get('test/h-1')?.value).toEqual({ by: 'a' });
+  });
+
+  it('takes a host that became free while its lease was not fresh, once it is', async () => {
+    await addHosts();
+    const [a] = (await started('a')) as [Member];
+    await clock.advance(100);
+    a.view.late = true;
+    await addHosts(['h-new']);
+    await clock.advance(5000);
+    expect(record('h-new')).toBeUndefined();
+    a.view.late = false;
+    await clock.advance(5000);
+    expect(a.ownership.owns('h-new')).toBe(true);
+  });
+
+  it('enters with one lease when the answer of the first attempt is lost', async () => {
+    await addHosts();
+    const a = member('a');
+    a.view.answering = () => {
+      a.view.answering = () => undefined;
+      throw new CloudError('Unavailable', 'the answer was lost');
+    };
+    await a.ownership.start();
+    await clock.advance(5000);
+    expect([owned(a).length, a.view.leases]).toEqual([60, 1]);
+  });
+
+  it('enters again when its lease was over before it had begun', async () => {
+    await addHosts();
+    const a = member('a');
+    a.view.answering = () => {
+      a.view.answering = () => undefined;
+      return a.view.lapse();
+    };
+    await a.ownership.start();
+    await clock.advance(5000);
+    expect([owned(a).length, a.view.leases]).toEqual([60, 1]);
   });
 
   it('leaves the name to a process that takes it too, until that is gone', async () => {
