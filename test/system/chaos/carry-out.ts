@@ -1,5 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { errorText } from '../../../src/base/errors.ts';
+import type { CuttingProxy } from '../../support/cutting-proxy.ts';
+import type { ClusterLines } from '../support/cluster-lines.ts';
 import type { LabCluster } from '../support/lab-cluster.ts';
 import type { NamespaceHost } from '../support/namespace-host.ts';
 import type { ChaosStep, FaultKind } from './chaos-plan.ts';
@@ -30,6 +32,24 @@ async function killMember(cluster: LabCluster, index: number): Promise<() => Pro
   return () => cluster.etcd.start(index);
 }
 
+/** A line breaks in one of three ways: it is reset and refused, it is silent, or what was asked arrives and the answer does not. */
+const BREAK = {
+  cut: (line: CuttingProxy) => line.refuse(),
+  hold: (line: CuttingProxy) => line.hold(),
+  swallow: (line: CuttingProxy) => line.swallowAnswers(),
+} as const;
+
+function breakLines(way: keyof typeof BREAK, of: (lines: ClusterLines) => readonly CuttingProxy[]): Fault {
+  return (cluster, target) => {
+    const lines = of(cluster.lines(target));
+    for (const line of lines) BREAK[way](line);
+    return Promise.resolve(() => {
+      for (const line of lines) line.pass();
+      return Promise.resolve();
+    });
+  };
+}
+
 const BEGIN: Readonly<Record<FaultKind, Fault>> = {
   'process-kill': async (cluster, target) => {
     const process = cluster.process(target);
@@ -49,6 +69,12 @@ const BEGIN: Readonly<Record<FaultKind, Fault>> = {
       if (code !== 0) throw new Error(`${target} ended with ${String(code)} when it was told to`);
     };
   },
+  'etcd-line-cut': breakLines('cut', ({ etcd }) => etcd),
+  'etcd-line-hold': breakLines('hold', ({ etcd }) => etcd),
+  'etcd-line-swallow': breakLines('swallow', ({ etcd }) => etcd),
+  'bus-line-cut': breakLines('cut', ({ bus }) => [bus]),
+  'bus-line-hold': breakLines('hold', ({ bus }) => [bus]),
+  'bus-line-swallow': breakLines('swallow', ({ bus }) => [bus]),
   'etcd-kill': (cluster, target) => killMember(cluster, memberOf(target)),
   'etcd-leader-kill': async (cluster) => killMember(cluster, await cluster.etcd.leader()),
   'etcd-pause': async (cluster, target) => {
@@ -136,6 +162,7 @@ export async function carryOut(
 export async function healAll(cluster: LabCluster): Promise<void> {
   await cluster.etcd.startAll();
   for (const process of cluster.processes) {
+    cluster.lines(process.name).heal();
     process.resume();
     if (!process.alive) process.spawn();
   }

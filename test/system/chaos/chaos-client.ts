@@ -58,7 +58,7 @@ export class ChaosClient {
   async live(): Promise<void> {
     while (!this.#stopping) {
       await this.#act();
-      await sleep(200 + randomBelow(this.#options.random, 1200));
+      await sleep(50 + randomBelow(this.#options.random, 600));
     }
   }
 

@@ -4,6 +4,12 @@ export type FaultKind =
   | 'process-kill'
   | 'process-pause'
   | 'process-drain'
+  | 'etcd-line-cut'
+  | 'etcd-line-hold'
+  | 'etcd-line-swallow'
+  | 'bus-line-cut'
+  | 'bus-line-hold'
+  | 'bus-line-swallow'
   | 'etcd-kill'
   | 'etcd-leader-kill'
   | 'etcd-pause'
@@ -40,6 +46,7 @@ interface FaultRow {
 }
 
 const PROCESSES = ['a1', 'a2', 'c1', 'c2', 'c3', 'w1', 'w2'];
+const STORED = ['a1', 'a2', 'c1', 'c2', 'c3'];
 const MEMBERS = ['n0', 'n1', 'n2'];
 const HOSTS = ['h1', 'h2'];
 const RABBIT = ['rabbit'];
@@ -49,6 +56,12 @@ const FAULTS: readonly FaultRow[] = [
   { kind: 'process-kill', targets: PROCESSES, weight: 8, leastMs: 0, mostMs: 12_000, restMs: 8000 },
   { kind: 'process-pause', targets: PROCESSES, weight: 6, leastMs: 1000, mostMs: 20_000, restMs: 4000 },
   { kind: 'process-drain', targets: PROCESSES, weight: 4, leastMs: 0, mostMs: 4000, restMs: 8000 },
+  { kind: 'etcd-line-cut', targets: STORED, weight: 2, leastMs: 0, mostMs: 12_000, restMs: 3000 },
+  { kind: 'etcd-line-hold', targets: STORED, weight: 2, leastMs: 1000, mostMs: 20_000, restMs: 3000 },
+  { kind: 'etcd-line-swallow', targets: STORED, weight: 3, leastMs: 1000, mostMs: 12_000, restMs: 3000 },
+  { kind: 'bus-line-cut', targets: PROCESSES, weight: 2, leastMs: 0, mostMs: 12_000, restMs: 3000 },
+  { kind: 'bus-line-hold', targets: PROCESSES, weight: 2, leastMs: 1000, mostMs: 20_000, restMs: 3000 },
+  { kind: 'bus-line-swallow', targets: PROCESSES, weight: 3, leastMs: 1000, mostMs: 12_000, restMs: 3000 },
   { kind: 'etcd-kill', targets: MEMBERS, weight: 2, leastMs: 500, mostMs: 10_000, restMs: 4000 },
   { kind: 'etcd-leader-kill', targets: MEMBERS, weight: 2, leastMs: 500, mostMs: 10_000, restMs: 4000 },
   { kind: 'etcd-pause', targets: MEMBERS, weight: 2, leastMs: 1000, mostMs: 15_000, restMs: 4000 },
@@ -65,8 +78,8 @@ const FAULTS: readonly FaultRow[] = [
 
 /** Of things with the same first letter so many may be in trouble at a time: the rest must be able to work. Members of etcd share one place. */
 const AT_ONCE: Readonly<Record<string, number>> = { a: 1, c: 2, w: 1, n: 1, r: 1, h: 1 };
-const LEAST_GAP_MS = 1500;
-const MOST_GAP_MS = 4500;
+const LEAST_GAP_MS = 1000;
+const MOST_GAP_MS = 4000;
 /** The cloud is left alone at first, so that there is something to disturb. */
 const FIRST_MS = 3000;
 

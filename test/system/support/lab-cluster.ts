@@ -11,6 +11,7 @@ import { PrivateRabbit, rabbitMissing } from '../../support/private-rabbit.ts';
 import { type CliResult, NOVACTL, run } from '../../support/test-cloud.ts';
 import { until } from '../../support/until.ts';
 import { CloudCommands } from './cloud-commands.ts';
+import { ClusterLines } from './cluster-lines.ts';
 import { ClusterProcess } from './cluster-process.ts';
 import { HostLab, type NamespaceHost, namespaceHostsMissing } from './namespace-host.ts';
 
@@ -40,7 +41,7 @@ const fromBase64 = (text: string): string => Buffer.from(text, 'base64').toStrin
 /** What etcd itself holds, without any copy of it. */
 function recordsIn(answer: EtcdAnswer): Pick<Replica, 'get' | 'range'> {
   const entries = (answer.kvs ?? []).map(({ key, value, mod_revision }): Entry => ({
-    key: fromBase64(key).slice(PREFIX.length),
+    key: fromBase64(key).slice(RECORDS.length),
     value: JSON.parse(fromBase64(value)) as Json,
     rev: mod_revision,
   }));
@@ -59,6 +60,8 @@ export class LabCluster extends CloudCommands {
   readonly dir: string;
   readonly httpsUrl: string;
   readonly #processes = new Map<string, ClusterProcess>();
+  /** Where they were asked for: by process. */
+  readonly #lines = new Map<string, ClusterLines>();
   #lab: HostLab | undefined;
   #etcd: EtcdCluster | undefined;
   #rabbit: PrivateRabbit | undefined;
@@ -70,12 +73,13 @@ export class LabCluster extends CloudCommands {
     this.httpsUrl = `https://127.0.0.1:${httpsPort}`;
   }
 
-  /** All of it, ready, with its hosts added. Nothing is left behind when that fails. */
-  static async start(env: Record<string, string> = {}): Promise<LabCluster> {
+  /** All of it, ready, with its hosts added. Nothing is left behind when that fails. With `lines` each process has proxies before etcd and RabbitMQ. */
+  static async start(env: Record<string, string> = {}, lines = false): Promise<LabCluster> {
     const [httpsPort = 0, ...metricsPorts] = await freePorts(PROCESSES.length + 1);
     const cluster = new LabCluster(httpsPort);
     try {
       await cluster.#startOthers();
+      if (lines) await cluster.#openLines();
       cluster.#makeProcesses(metricsPorts, env);
       await cluster.#startProcesses();
       for (const host of cluster.lab.hosts) await cluster.addHost(host);
@@ -111,6 +115,11 @@ export class LabCluster extends CloudCommands {
     return present(this.#processes.get(name));
   }
 
+  /** The lines of that process, when the cluster was started with them. */
+  lines(name: string): ClusterLines {
+    return present(this.#lines.get(name));
+  }
+
   cli(...args: string[]): Promise<CliResult> {
     return this.via('a1').cli(...args);
   }
@@ -142,6 +151,7 @@ export class LabCluster extends CloudCommands {
   /** Everything that start() began, whatever of it stands. Instances end with their hosts. */
   async destroy(): Promise<void> {
     await Promise.all(this.processes.map((process) => process.kill()));
+    await Promise.all([...this.#lines.values()].map((lines) => lines.close()));
     await Promise.all([this.#rabbit?.destroy(), this.#etcd?.destroy(), this.#lab?.destroy()]);
     rmSync(this.dir, { recursive: true, force: true });
   }
@@ -157,11 +167,16 @@ export class LabCluster extends CloudCommands {
     if (failed !== undefined) throw failed.reason;
   }
 
+  async #openLines(): Promise<void> {
+    for (const [name] of PROCESSES) this.#lines.set(name, await ClusterLines.open(this.etcd, this.rabbit));
+  }
+
   #makeProcesses(metricsPorts: readonly number[], env: Record<string, string>): void {
     const common = { ...this.#commonEnv(), ...env };
     for (const [index, [name, roles]] of PROCESSES.entries()) {
       const own = name === 'a2' ? { NOVACTL_API_LISTEN: this.httpsUrl.replace('https://', '') } : {};
-      const options = { name, roles, dir: this.dir, metricsPort: metricsPorts[index] ?? 0, env: { ...common, ...own } };
+      const processEnv = { ...common, ...own, ...this.#lines.get(name)?.env };
+      const options = { name, roles, dir: this.dir, metricsPort: metricsPorts[index] ?? 0, env: processEnv };
       this.#processes.set(name, new ClusterProcess(options));
     }
   }

@@ -12,7 +12,7 @@ describe('the plan of a chaos run', () => {
 
   it('has every kind of fault somewhere, one every few seconds', () => {
     const plans = SEEDS.map((seed) => planChaos(seed, MINUTES_MS));
-    expect(new Set(plans.flat().map(({ kind }) => kind)).size).toBe(15);
+    expect(new Set(plans.flat().map(({ kind }) => kind)).size).toBe(21);
     for (const plan of plans) expect(plan.length).toBeGreaterThan(100);
   });
 
