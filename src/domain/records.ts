@@ -113,6 +113,8 @@ export interface AssignRecord {
   /** Of the worker; absent until the host was first opened. */
   readonly session?: string;
   readonly epoch: number;
+  /** The last adoption of a restored store that it was opened after (AdoptedRecord.id). */
+  readonly adoption?: string;
 }
 
 /**

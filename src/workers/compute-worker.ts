@@ -180,6 +180,7 @@ export class ComputeWorker {
   async #openHost(open: OpenHost): Promise<void> {
     const known = this.#hosts.get(open.hostId);
     const isServed = known?.mode === 'serve' || open.mode === 'observe';
+    refuseOldEpoch(known, open);
     if (known !== undefined && known.epoch >= open.epoch && !known.fenced && isServed) {
       await known.reportAll();
       return;
@@ -273,6 +274,17 @@ export class ComputeWorker {
     }
     return session;
   }
+}
+
+/**
+ * As the host itself would: who asks knows nothing of what was opened here since, and its commands would be dropped without a word. The records may have
+ * been restored from a backup.
+ */
+function refuseOldEpoch(known: HostSession | undefined, asked: OpenHost): void {
+  if (known?.mode !== 'serve' || known.fenced || asked.mode !== 'serve' || asked.epoch >= known.epoch) return;
+  const { hostId, epoch } = known;
+  const message = `host ${hostId} is open here with a later epoch (${epoch}, not ${asked.epoch})`;
+  throw new CloudError('StaleEpoch', message, { details: { hostId, epoch } });
 }
 
 /** Who asks has another assignment in mind than the one that is open here. */

@@ -3,7 +3,7 @@ import type { Json } from '../../base/json.ts';
 import { toJson } from '../../base/json.ts';
 import type { Logger } from '../../base/logger.ts';
 import { KEYS } from '../../domain/keys.ts';
-import type { AssignRecord, HostRecord } from '../../domain/records.ts';
+import type { AdoptedRecord, AssignRecord, HostRecord } from '../../domain/records.ts';
 import type { OpenHost } from '../../messages/worker.ts';
 import { OpenedHost, TOPIC } from '../../messages/worker.ts';
 import type { Bus } from '../../ports/bus.ts';
@@ -112,7 +112,9 @@ export class HostOpener {
 
   /**
    * The assignment with the worker's session of now, durably; with a new epoch if the session is another one, or if the host has seen one that is not
-   * below it (`above`: the records were restored from a backup). Undefined: there is no such host, or its worker is not there.
+   * below it (`above`: the records were restored from a backup), or if a restored store was adopted since it was opened: the session that lived through
+   * that knows of commands which the records do not, and would take what is decided anew for older intent. Undefined: there is no such host, or its
+   * worker is not there.
    */
   async #raise(hostId: string, above: number): Promise<AssignRecord | undefined> {
     const { store, live, ownership } = this.#parts;
@@ -121,10 +123,13 @@ export class HostOpener {
       const assign = draft.get<AssignRecord>(key);
       const session = assign && live.hello(assign.workerId)?.session;
       if (assign === undefined || session === undefined) return undefined;
-      if (assign.session === session && assign.epoch > above) return assign;
+      const adoption = draft.peek<AdoptedRecord>(KEYS.adopted)?.id;
+      const isSame = assign.adoption === adoption && assign.epoch > above;
+      if (assign.session === session && isSame) return assign;
       ownership.guard(draft, hostId);
-      const first = assign.session === undefined && assign.epoch > above;
-      const next = { ...assign, session, epoch: first ? assign.epoch : Math.max(assign.epoch, above) + 1 };
+      const first = assign.session === undefined && isSame;
+      const epoch = first ? assign.epoch : Math.max(assign.epoch, above) + 1;
+      const next: AssignRecord = { ...assign, session, epoch, ...(adoption === undefined ? {} : { adoption }) };
       draft.put(key, next);
       return next;
     });

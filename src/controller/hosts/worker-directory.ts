@@ -3,6 +3,7 @@ import { CloudError, errorText, isCode } from '../../base/errors.ts';
 import { KeyedQueue } from '../../base/keyed-queue.ts';
 import type { Logger } from '../../base/logger.ts';
 import { KEYS } from '../../domain/keys.ts';
+import type { AdoptedRecord } from '../../domain/records.ts';
 import type { WorkerHello } from '../../messages/worker.ts';
 import { TOPIC } from '../../messages/worker.ts';
 import type { Bus } from '../../ports/bus.ts';
@@ -120,10 +121,11 @@ export class WorkerDirectory {
     return isNew;
   }
 
-  /** It was assigned by what somebody knew who had not heard of this session yet. */
+  /** It was assigned by what somebody knew who had not heard of this session yet, or in a history that is no more. */
   #isOfAnother(hostId: string, session: string): boolean {
-    const assigned = this.#assignments.of(hostId)?.session;
-    return assigned !== undefined && assigned !== session;
+    const assigned = this.#assignments.of(hostId);
+    if (assigned?.adoption !== this.#parts.store.get<AdoptedRecord>(KEYS.adopted)?.value.id) return true;
+    return assigned?.session !== undefined && assigned.session !== session;
   }
 
   /** If it is ours, and wanted; without waiting for it. */

@@ -4,9 +4,11 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { openEtcdStore, type EtcdStore } from '../../../src/adapters/store/etcd/etcd-store.ts';
 import { SystemClock } from '../../../src/base/clock.ts';
+import { toJson } from '../../../src/base/json.ts';
 import { silentLogger } from '../../../src/base/logger.ts';
 import { SystemRandom } from '../../../src/base/random.ts';
 import { KEYS, PREFIX } from '../../../src/domain/keys.ts';
+import type { AssignRecord } from '../../../src/domain/records.ts';
 import { EtcdModel } from '../../support/etcd-model.ts';
 import { startSimCloud, type SimCloud } from '../../support/sim-cloud.ts';
 import { until } from '../../support/until.ts';
@@ -105,5 +107,63 @@ describe('etcd restored from an old backup under a cloud that runs', () => {
     } finally {
       await second.close();
     }
+  }, 60_000);
+
+  it('[sim] a second restore while it is held adopts nothing, nor does an earlier adoption that the backup holds', async () => {
+    await runOne();
+    const first = model.copy();
+    await runOne();
+    const held = (): number | undefined => store.get(KEYS.held)?.rev;
+    const whenHeld = { what: 'the cloud is held', timeoutMs: 30_000 };
+    model.restore(first);
+    await until(held, whenHeld);
+    for (let n = 0; n < 5; n += 1) await store.txn({ puts: [{ key: 'other', value: n }] });
+    const before = store.health().restored;
+    model.restore(first);
+    await until(() => store.get('other') === undefined, { what: 'the second restore is seen' });
+    await until(held, whenHeld);
+    expect(store.health().restored).toMatchObject({ sinceMs: before?.sinceMs, knownRev: before?.knownRev });
+    const adopt = async (): Promise<void> => {
+      await sim.call('AdoptState', {});
+      await until(() => store.health().restored === undefined, { what: 'the history is accepted' });
+    };
+    await adopt();
+    const adoptedOnce = model.copy();
+    await runOne();
+    model.restore(adoptedOnce);
+    await until(held, whenHeld);
+    await adopt();
+    await runOne();
+    model.restore(adoptedOnce);
+    await until(held, whenHeld);
+    expect(store.health().restored).toBeDefined();
+    await adopt();
+  }, 90_000);
+
+  it('[sim] a worker that lived through it does what is decided anew, though it has heard of later intent and epochs', async () => {
+    const id = await runOne();
+    const copy = model.copy();
+    const hostId = sim.store.range<{ id: string }>(PREFIX.host)[0]?.value.id ?? '';
+    const key = KEYS.assign('compute', hostId);
+    for (let times = 0; times < 2; times += 1) {
+      await sim.call('StopInstances', { InstanceIds: [id] });
+      await sim.settled('stopped', [id]);
+      await sim.call('StartInstances', { InstanceIds: [id] });
+      await sim.settled('running', [id]);
+    }
+    const { epoch = 0, ...rest } = store.get<AssignRecord>(key)?.value ?? {};
+    await store.txn({ puts: [{ key, value: toJson({ ...rest, epoch: epoch + 5 }) }] });
+    await sim.cloud.context.workers.open(hostId);
+    model.restore(copy);
+    await until(() => store.get(KEYS.held), { what: 'the cloud is held', timeoutMs: 30_000 });
+    await sim.call('AdoptState', {});
+    await until(() => sim.store.get(KEYS.held) === undefined, { what: 'nothing is held' });
+    await until(() => (store.get<AssignRecord>(key)?.value.epoch ?? 0) > epoch + 5, {
+      what: 'the host is opened anew',
+    });
+    await sim.call('StopInstances', { InstanceIds: [id] });
+    await sim.settled('stopped', [id]);
+    await sim.call('TerminateInstances', { InstanceIds: [id] });
+    await sim.settled('terminated', [id]);
   }, 60_000);
 });

@@ -114,7 +114,7 @@ describe('a compute worker', () => {
   it('[sim] a newer epoch ends the session of the older one', async () => {
     await ask('host-open', open(1));
     await ask('host-open', open(2));
-    await ask('host-open', open(1));
+    await expect(ask('host-open', open(1))).rejects.toMatchObject({ code: 'StaleEpoch', details: { epoch: 2 } });
     expect(opened).toBe(2);
     await clock.advance(100);
     const epochs = reports.map((report) => report.epoch);
