@@ -276,8 +276,10 @@ function faultCases({ broker, open, proxy, through }: ProxyTools): void {
     await until(answers, { what: 'the cut connection is replaced' });
     const gate = new Gate();
     await server.serve('feed', { wait: gate.handler });
+    // Who asked a controller looks for the topic, to say that the outcome is unknown.
     const cut = expect(client.call('feed', 'wait', 1, { timeoutMs: 60_000 })).rejects.toMatchObject({
       code: 'Timeout',
+      details: { topic: 'feed' },
     });
     await gate.reached(1);
     wire.cut();

@@ -65,6 +65,8 @@ export function shut(): CloudError {
 }
 
 /** For calls that wait when the bus is closed. */
-export function unanswered(): CloudError {
-  return new CloudError('Timeout', 'the bus was closed before the answer came; whether it was done is unknown');
+export function unanswered(topic: string): CloudError {
+  return new CloudError('Timeout', 'the bus was closed before the answer came; whether it was done is unknown', {
+    details: { topic },
+  });
 }

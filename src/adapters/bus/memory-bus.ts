@@ -35,6 +35,7 @@ interface Topic {
 }
 
 interface PendingCall {
+  readonly topic: string;
   settle(result: { answer: Json | undefined } | { error: CloudError }): void;
 }
 
@@ -81,6 +82,7 @@ class MemoryBus implements Bus {
     return new Promise((resolve, reject) => {
       const timer = this.#clock.after(timeoutMs, () => pending.settle({ error: late(topic, type, timeoutMs) }));
       const pending: PendingCall = {
+        topic,
         settle: (result) => {
           if (!this.#calls.delete(messageId)) return;
           timer.cancel();
@@ -185,7 +187,7 @@ class MemoryBus implements Bus {
     await Promise.all(queues.map((queue) => queue.close()));
     // Answers of the last handlers are a turn behind them.
     await new Promise<void>((resolve) => this.#clock.defer(resolve));
-    for (const call of [...this.#calls.values()]) call.settle({ error: unanswered() });
+    for (const call of [...this.#calls.values()]) call.settle({ error: unanswered(call.topic) });
   }
 
   #mustBeOpen(): void {

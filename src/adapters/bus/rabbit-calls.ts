@@ -12,13 +12,16 @@ const REPLY_TO = 'amq.rabbitmq.reply-to';
 /** More calls than these never wait for their answers in one process. */
 const MAX_CALLS = 10_000;
 
-type Settle = (reply: Reply) => void;
+interface Pending {
+  readonly topic: string;
+  readonly settle: (reply: Reply) => void;
+}
 
 /** The calls of this process that wait for an answer. */
 export class RabbitCalls {
   readonly #clock: Clock;
   readonly #publisher: RabbitPublisher;
-  readonly #pending = new Map<string, Settle>();
+  readonly #pending = new Map<string, Pending>();
 
   constructor(parts: Pick<PublisherParts, 'clock' | 'problem' | 'giveUp'>) {
     this.#clock = parts.clock;
@@ -61,13 +64,13 @@ export class RabbitCalls {
     });
     return new Promise((resolve, reject) => {
       const timer = this.#clock.after(timeoutMs, () => settle({ error: late(topic, type, timeoutMs) }));
-      const settle: Settle = (reply) => {
+      const settle = (reply: Reply): void => {
         if (!this.#pending.delete(messageId)) return;
         timer.cancel();
         if ('error' in reply) reject(reply.error);
         else resolve(reply.answer);
       };
-      this.#pending.set(messageId, settle);
+      this.#pending.set(messageId, { topic, settle });
       sending.then(
         (sent) => {
           const error = notTaken(topic, sent);
@@ -80,7 +83,7 @@ export class RabbitCalls {
 
   /** Ends what still waits. */
   close(): void {
-    for (const settle of [...this.#pending.values()]) settle({ error: unanswered() });
+    for (const { topic, settle } of [...this.#pending.values()]) settle({ error: unanswered(topic) });
   }
 
   async #listen(channel: ConfirmChannel): Promise<void> {
@@ -89,8 +92,8 @@ export class RabbitCalls {
       (message) => {
         // One that came too late finds nobody.
         if (message === null) return;
-        const settle = this.#pending.get(String(message.properties.correlationId));
-        settle?.(readReply(message.content.toString('utf8')));
+        const pending = this.#pending.get(String(message.properties.correlationId));
+        pending?.settle(readReply(message.content.toString('utf8')));
       },
       { noAck: true },
     );
@@ -98,7 +101,8 @@ export class RabbitCalls {
 
   #cut(reason: string): void {
     const text = `the connection to RabbitMQ was cut before the answer came (${reason}); whether it was done is unknown`;
-    for (const settle of [...this.#pending.values()]) settle({ error: new CloudError('Timeout', text) });
+    for (const { topic, settle } of [...this.#pending.values()])
+      settle({ error: new CloudError('Timeout', text, { details: { topic } }) });
   }
 }
 
