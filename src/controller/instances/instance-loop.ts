@@ -32,7 +32,7 @@ export class InstanceLoop {
   readonly #context: ControllerContext;
   readonly #queue: KeyedQueue;
   /** Instance -> the command that was sent last. */
-  readonly #sent = new Map<string, { commandId: string; atMs: number }>();
+  readonly #sent = new Map<string, { commandId: string; epoch: number; atMs: number }>();
   readonly #index = new InstanceIndex();
   /** The last instance that the sweep has looked at. */
   #swept = '';
@@ -235,20 +235,24 @@ export class InstanceLoop {
     const { bus, clock, store } = this.#context;
     const work = record.work;
     if (work === undefined) return;
+    const assign = store.get<AssignRecord>(KEYS.assign('compute', record.hostId))?.value;
+    if (assign === undefined) return;
     const now = clock.monotonicMs();
     const sent = this.#sent.get(record.id);
-    if (sent?.commandId === work.commandId && now - sent.atMs < RESEND_MS) {
+    // What went to a worker that has the host no longer has to go to the one that has it.
+    const isUnderWay = sent?.commandId === work.commandId && sent.epoch === assign.epoch;
+    if (isUnderWay && now - sent.atMs < RESEND_MS) {
       this.#queue.addAfter(record.id, RESEND_MS - (now - sent.atMs));
       return;
     }
-    const assign = store.get<AssignRecord>(KEYS.assign('compute', record.hostId))?.value;
-    if (assign === undefined) return;
-    this.#sent.set(record.id, { commandId: work.commandId, atMs: now });
+    this.#sent.set(record.id, { commandId: work.commandId, epoch: assign.epoch, atMs: now });
     this.#queue.addAfter(record.id, RESEND_MS);
     const command = instanceCommand(this.#context, record, work, assign.epoch);
     try {
       await bus.cast(TOPIC.worker(assign.workerId), 'instance-command', toJson(command));
     } catch (error) {
+      // The bus did not say whether it has it: perhaps it has, so it is left to the next time.
+      if (isCode(error, 'Timeout')) return;
       // The worker is not there (yet): its hello makes the loop look again.
       this.#sent.delete(record.id);
       if (!isCode(error, 'Unavailable', 'RequestLimitExceeded')) throw error;
