@@ -50,19 +50,30 @@ export async function enterCloud(options: EnterCloudOptions): Promise<EnteredClo
 }
 
 async function makeCloud(options: EnterCloudOptions): Promise<EnteredCloud> {
-  const { config, plan, store, random, clock } = options;
+  const { config, plan, store } = options;
   const keyPath = join(secretsDir(config), SEAL_KEY_FILE);
   if (sharesStore(plan)) await store.barrier();
+  try {
+    const entered = await openCloud(options, keyPath);
+    if (plan.shared && options.sealer === undefined)
+      await agreeOnSecrets({ ...options, cloudId: entered.cloudId, mayMake: true });
+    return entered;
+  } catch (error) {
+    throw plan.shared ? withAdvice(error, config) : error;
+  }
+}
+
+async function openCloud(options: EnterCloudOptions, keyPath: string): Promise<EnteredCloud> {
+  const { config, plan, store, random, clock } = options;
   const hadKey = existsSync(keyPath);
   try {
     const sealer = options.sealer ?? (await openSealer(config, store, random));
     const cloudId = await bootstrapCloud({ store, random, nowMs: clock.nowMs(), sealer });
-    if (plan.shared && options.sealer === undefined) await agreeOnSecrets({ ...options, cloudId, mayMake: true });
     return { cloudId, sealer };
   } catch (error) {
     // Another controller was the first, with another key: the one that was made here is good for nothing.
     if (isCode(error, 'CorruptState') && !hadKey && sharesStore(plan)) await rm(keyPath, { force: true });
-    throw plan.shared ? withAdvice(error, config) : error;
+    throw error;
   }
 }
 

@@ -1,4 +1,5 @@
-import { cpSync, existsSync, mkdtempSync, rmSync } from 'node:fs';
+import { cpSync, existsSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs';
+import { writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
@@ -59,6 +60,15 @@ describe('several processes on an empty store', () => {
     cpSync(join(dir, winner), join(dir, loser), { recursive: true });
     const again = await enter(loser);
     expect(again.cloudId).toBe((await enter(winner)).cloudId);
+  });
+
+  it('keep the seal key that the cloud was made with, when another secret can not be used', async () => {
+    mkdirSync(join(dir, 'half', 'tls'), { recursive: true });
+    await writeFile(join(dir, 'half', 'tls', 'ca.pem'), 'what somebody copied without its key');
+    await expect(enter('half')).rejects.toMatchObject({ code: 'CorruptState' });
+    expect([store.count(PREFIX.accessKey), existsSync(join(dir, 'half', 'seal.key'))]).toEqual([1, true]);
+    rmSync(join(dir, 'half', 'tls'), { recursive: true });
+    expect((await enter('half')).cloudId).not.toBe('');
   });
 
   it('are waited for by an api, which makes nothing', async () => {
