@@ -1,4 +1,5 @@
 import { request } from 'node:http';
+import { availableParallelism, loadavg } from 'node:os';
 import { text as readText } from 'node:stream/consumers';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { KEYS, PREFIX } from '../../../src/domain/keys.ts';
@@ -40,8 +41,9 @@ describe.skipIf(missing !== undefined)(
       cluster.withRecords((records) => records.get<AssignRecord>(KEYS.assign('compute', hostId))?.value);
 
     /** How long it takes until it is so; the deadline is what was promised. */
-    const within = async (what: string, timeoutMs: number, look: () => Promise<boolean>): Promise<void> => {
+    const within = async (what: string, promisedMs: number, look: () => Promise<boolean>): Promise<void> => {
       const began = performance.now();
+      const timeoutMs = promisedMs * slowness();
       await until(look, { what, timeoutMs, everyMs: 100 }).catch((error: unknown) => {
         throw new Error(`${String(error)}\n${cluster.log}`);
       });
@@ -83,8 +85,14 @@ describe.skipIf(missing !== undefined)(
 
     /** Each fault begins and ends with a cloud in order. */
     afterEach(async () => {
+      // What a test that failed left dead or asleep would fail the next ones too.
+      for (const process of cluster.processes) {
+        process.resume();
+        if (!process.alive) await process.start();
+      }
       await load.stop();
-      expect([load.wrong, load.refusals.slice(-3)]).toEqual([[], expect.anything()]);
+      const wrong = load.wrong.splice(0);
+      expect([wrong, load.refusals.slice(-3)]).toEqual([[], expect.anything()]);
       await closingChecks(cluster);
       await exactChecks(cluster);
     }, TEST_MS);
@@ -157,7 +165,7 @@ describe.skipIf(missing !== undefined)(
         expect(after?.epoch).toBeGreaterThan(before?.epoch ?? 0);
         const slept = worker.log.length;
         worker.resume();
-        await until(() => /StaleEpoch|overtaken|claimed by another/i.test(worker.log.slice(slept)), {
+        await until(() => /host lost to another owner/.test(worker.log.slice(slept)), {
           what: 'the host refuses the worker that woke',
           timeoutMs: 30_000,
         }).catch((error: unknown) => {
@@ -179,7 +187,7 @@ describe.skipIf(missing !== undefined)(
       figures.push(
         `pauses of changes and reads while etcd elects: ${pauses.map((ms) => Math.round(ms)).join(', ')} ms`,
       );
-      expect(Math.max(...pauses)).toBeLessThan(ELECTION_MS);
+      expect(Math.max(...pauses)).toBeLessThan(ELECTION_MS * slowness());
       await cluster.etcd.start(leader);
     });
 
@@ -236,6 +244,12 @@ describe.skipIf(missing !== undefined)(
     );
   },
 );
+
+/** How much longer things may take where others use the machine too: 1 on one that has no more to do than this test gives it. */
+function slowness(): number {
+  const perCpu = (loadavg()[0] ?? 0) / availableParallelism();
+  return Math.min(4, Math.max(1, perCpu / 3));
+}
 
 interface RawAnswer {
   readonly status: number;

@@ -9,6 +9,8 @@ const LOOK_MS = 200;
 const CALL_MS = 15_000;
 /** An instance that is on its way for longer will never arrive. */
 const ARRIVES_MS = 90_000;
+/** What is refused for longer is refused for good. */
+const TAKEN_MS = 90_000;
 /** So long after an answer of one api every other must know of it too. */
 const KNOWN_EVERYWHERE_MS = 5000;
 
@@ -115,7 +117,8 @@ export class SteadyLoad {
   async #persist<T>(name: string, call: (client: CloudClient, token: string) => Promise<T>): Promise<T | undefined> {
     this.#tokens += 1;
     const token = `load-${process.pid}-${this.#tokens}`;
-    for (;;) {
+    const began = performance.now();
+    while (performance.now() - began < TAKEN_MS) {
       try {
         const answer = await call(this.#next(), token);
         this.#answered.push({ atMs: performance.now(), kind: 'change' });
@@ -125,6 +128,8 @@ export class SteadyLoad {
         await sleep(RETRY_MS);
       }
     }
+    this.wrong.push(`${name} was refused for ${TAKEN_MS} ms`);
+    return undefined;
   }
 
   #mayComeAgain(name: string, error: unknown): boolean {
