@@ -120,15 +120,21 @@ async function attempts<T>(
 ): Promise<{ result: T; rev: number } | undefined> {
   for (let attempt = from; attempt < to; attempt += 1) {
     if (options.settled === true) await store.barrier();
-    const draft = new Draft(store, options.settled === true ? (key) => store.get(key) : freshest(store, refused));
+    const read: Read = options.settled === true ? (key) => store.get(key) : freshest(store, refused);
+    let draft = new Draft(store, read);
     let result: T;
+    const { rev } = store;
     try {
       result = decide(draft);
     } catch (error) {
-      // A refusal must not rest on what may still fail to be committed; nor may an answer from what is there.
+      // A refusal has no guards that could find out that it rests on old reads, or on what may still fail to be committed: a process that slept
+      // knows nothing of what was acknowledged meanwhile. Decided once more after a barrier it stands.
       await store.barrier();
-      throw error;
+      if (store.rev === rev) throw error;
+      draft = new Draft(store, (key) => store.get(key));
+      result = decide(draft);
     }
+    // An answer from what is there must not rest on what may still fail to be committed.
     if (draft.empty) {
       await store.barrier();
       return { result, rev: store.rev };

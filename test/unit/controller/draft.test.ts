@@ -76,6 +76,28 @@ describe('transact', () => {
       return n;
     });
 
+  it('refuses nothing by old reads: what others committed before is seen before a refusal stands', async () => {
+    await put('a', 1);
+    let isBehind = true;
+    const sleeper = wrapped({
+      get: (key) => (isBehind ? undefined : store.get(key)),
+      latest: (key) => (isBehind ? undefined : store.latest(key)),
+      barrier: () => Promise.resolve(void (isBehind = false)),
+    });
+    const slept = new Proxy(sleeper, {
+      get: (target, name) => (name === 'rev' && isBehind ? 0 : (Reflect.get(target, name) as unknown)),
+    });
+    const known = (key: string) =>
+      transact(slept, (draft) => {
+        const found = draft.get<Counter>(key);
+        if (found === undefined) throw new CloudError('NotFound', key);
+        draft.put(key, { n: found.n + 1 });
+        return found.n;
+      });
+    expect(await known('a')).toEqual({ result: 1, rev: 2 });
+    await expect(known('b')).rejects.toThrow('b');
+  });
+
   it('commits what was decided and says at which revision', async () => {
     expect(await increment(store, 'a')).toEqual({ result: 1, rev: 1 });
     expect(await increment(store, 'a')).toEqual({ result: 2, rev: 2 });
