@@ -102,8 +102,8 @@ export interface RestoredStore {
   /** The last revision that was known before, and the one that it has now. */
   readonly knownRev: number;
   readonly rev: number;
-  /** Id of the adoption (AdoptedRecord) that the state known before had; absent: none. */
-  readonly adoption?: string;
+  /** When the last adoption (AdoptedRecord) that the state known before had was made; absent: none. */
+  readonly adoptedAtMs?: number;
 }
 
 /**

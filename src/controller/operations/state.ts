@@ -25,7 +25,8 @@ export const adoptState: ChangeHandler<'AdoptState'> = {
       v: 1,
       ...about,
       id: randomHex(cloud.random, 16),
-      atMs: nowMs,
+      // Later than the one before, whatever the clock of who made that: by this the others tell them apart.
+      atMs: Math.max(nowMs, 1 + (cloud.store.health().restored?.adoptedAtMs ?? 0)),
     } satisfies AdoptedRecord);
     const { counts } = stateDifferences(cloud);
     return { output: { held: about, counts, operationId }, targets: ['state'] };

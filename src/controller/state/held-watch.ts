@@ -23,8 +23,8 @@ export class HeldWatch {
   readonly #context: Pick<ControllerContext, 'store' | 'clock' | 'logger'>;
   readonly #options: Options;
   #held = false;
-  /** The last adoption that was known before anything was noticed. */
-  #adoption: string | undefined;
+  /** When the last adoption that was known before anything was noticed was made; 0: none. */
+  #adoptedAtMs = 0;
   #watch: { close(): void } | undefined;
   #timer: { cancel(): void } | undefined;
   #looking: Promise<void> | undefined;
@@ -64,12 +64,12 @@ export class HeldWatch {
       if (!this.#held) logger.error(heldText(record));
       this.#held = true;
     } else if (restored === undefined) {
-      this.#adoption = this.#adopted()?.id;
+      this.#adoptedAtMs = this.#lastAdoptedMs();
       if (this.#held) this.#free();
-    } else if (this.#held || this.#adoptedMeanwhile(restored)) {
+    } else if (this.#adoptedSince(restored)) {
       if (isRestorable(store)) await store.acceptHistory();
       logger.info('the restored store was adopted', { knownRev: restored.knownRev, rev: restored.rev });
-      this.#adoption = this.#adopted()?.id;
+      this.#adoptedAtMs = this.#lastAdoptedMs();
       this.#free();
     } else if (this.#options.writes) {
       await this.#hold(restored);
@@ -81,14 +81,16 @@ export class HeldWatch {
     this.#options.onFree();
   }
 
-  #adopted(): AdoptedRecord | undefined {
-    return this.#context.store.get<AdoptedRecord>(KEYS.adopted)?.value;
+  #lastAdoptedMs(): number {
+    return this.#context.store.get<AdoptedRecord>(KEYS.adopted)?.value.atMs ?? 0;
   }
 
-  /** Somebody adopted the store while this process was away: by an adoption that its own last state did not have. */
-  #adoptedMeanwhile({ adoption = this.#adoption }: RestoredStore): boolean {
-    const adopted = this.#adopted();
-    return adopted !== undefined && adopted.id !== adoption;
+  /**
+   * Somebody adopted the store: now, or while this process was away. That the record is gone does not say so, as it goes with a second restore, too;
+   * nor does an adoption other than the known one, which may be an earlier one that the backup holds.
+   */
+  #adoptedSince({ adoptedAtMs = this.#adoptedAtMs }: RestoredStore): boolean {
+    return this.#lastAdoptedMs() > adoptedAtMs;
   }
 
   async #hold(restored: RestoredStore): Promise<void> {

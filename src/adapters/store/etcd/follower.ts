@@ -248,14 +248,14 @@ export class Follower {
       return 'same';
     }
     const earlier = origin.restored;
-    const adopted = replica.get<Pick<AdoptedRecord, 'id'>>(KEYS.adopted)?.value;
-    const adoption = earlier === undefined ? adopted?.id : earlier.adoption;
+    const adopted = replica.get<Pick<AdoptedRecord, 'atMs'>>(KEYS.adopted)?.value;
+    const { adoptedAtMs } = earlier ?? { adoptedAtMs: adopted?.atMs };
     const restored: RestoredStore = {
       sinceMs: earlier?.sinceMs ?? clock.nowMs(),
       reason: found.reason,
       knownRev: Math.max(earlier?.knownRev ?? 0, replica.rev),
       rev: found.rev,
-      ...(adoption === undefined ? {} : { adoption }),
+      ...(adoptedAtMs === undefined ? {} : { adoptedAtMs }),
     };
     logger.error('etcd is not the store that was followed before', { ...restored });
     await this.#record({ clusterId: found.clusterId, restored });
