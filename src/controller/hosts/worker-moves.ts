@@ -48,7 +48,7 @@ export class WorkerMoves {
       run: (hostId) => this.#moveAway(hostId),
       // It is looked at again in a moment.
       onError: (hostId, error) => {
-        if (!isCode(error, 'NotOwner', 'Unavailable', 'Conflict', 'StateHeld', 'StoragePoisoned'))
+        if (!isCode(error, 'NotOwner', 'Unavailable', 'Timeout', 'Conflict', 'StateHeld', 'StoragePoisoned'))
           parts.logger.error('host can not be given to another worker', { hostId, error: errorText(error) });
       },
     });

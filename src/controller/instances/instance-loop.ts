@@ -53,8 +53,8 @@ export class InstanceLoop {
       onError: (id, error) => {
         // The other one does it.
         if (isCode(error, 'NotOwner', 'StateHeld')) return;
-        // A store that can't commit now, or a lost race: the record still stands, so look again.
-        if (!isCode(error, 'Unavailable', 'Conflict', 'StoragePoisoned')) {
+        // A store that can't commit now, a bus that may have sent it or not, or a lost race: the record still stands, so look again.
+        if (!isCode(error, 'Unavailable', 'Timeout', 'Conflict', 'StoragePoisoned')) {
           context.logger.error('reconcile failed', { instanceId: id, error: errorText(error) });
         }
         this.#queue.addAfter(id, 1000);

@@ -7,7 +7,12 @@ interface KnownOwn {
 }
 
 /** Errors that a fault brings about rightly, with why. What a process logs as an error and is not here is a finding. */
-const EXPLAINED_ERRORS: readonly { readonly pattern: RegExp; readonly why: string }[] = [];
+const EXPLAINED_ERRORS: readonly { readonly pattern: RegExp; readonly why: string }[] = [
+  {
+    pattern: /"message":"host lost to another owner"/,
+    why: 'a worker that stood still or was cut off was overtaken, and is told so by the host: the administrator shall know',
+  },
+];
 
 /** Dead letters that may be there, with why. */
 const EXPLAINED_DEAD: readonly { readonly type: RegExp; readonly reason: RegExp; readonly why: string }[] = [
