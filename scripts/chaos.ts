@@ -34,6 +34,9 @@ if (missing !== undefined) {
 }
 
 const keep = process.env['NOVACTL_KEEP'] === '1';
+// What was started ends with this process, by what is done at its exit.
+for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit(130));
+
 let found = 0;
 for (let number = seed; number < seed + runs; number += 1) {
   const report = await runChaos({ seed: number, totalMs, say, keep });
