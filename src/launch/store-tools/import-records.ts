@@ -8,8 +8,8 @@ import { countKinds, digestOf, type ExportRecord } from './export-format.ts';
 import type { Export } from './read-export.ts';
 import { recordsOf } from './write-export.ts';
 
-/** etcd refuses requests of more than 1.5 MiB. */
-const TXN_CHARS = 512 * 1024;
+/** Far below STORE_LIMITS.txnBytes, so that one transaction does not hold the others up for long. */
+const TXN_BYTES = 512 * 1024;
 
 export interface ImportOptions {
   readonly nowMs: number;
@@ -89,16 +89,16 @@ async function begin(store: Store, { end }: Export, { nowMs, path }: ImportOptio
 
 function* batches(records: readonly ExportRecord[]): Generator<Put[]> {
   let puts: Put[] = [];
-  let chars = 0;
+  let bytes = 0;
   for (const record of records) {
-    const length = JSON.stringify(record).length;
-    if (puts.length > 0 && (puts.length >= STORE_LIMITS.opsPerTxn || chars + length > TXN_CHARS)) {
+    const size = Buffer.byteLength(JSON.stringify(record));
+    if (puts.length > 0 && (puts.length >= STORE_LIMITS.opsPerTxn || bytes + size > TXN_BYTES)) {
       yield puts;
       puts = [];
-      chars = 0;
+      bytes = 0;
     }
     puts.push(record);
-    chars += length;
+    bytes += size;
   }
   if (puts.length > 0) yield puts;
 }
