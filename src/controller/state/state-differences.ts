@@ -58,12 +58,14 @@ function hostDifferences(cloud: Cloud, host: HostRecord, instances: readonly Ins
     record.work === undefined ? [] : [{ ...named(record), verb: record.work.verb }],
   );
   const base = { hostId: host.id, name: host.name, work };
-  const problem = hostProblem(cloud, host, host.id);
+  const problem = hostProblem(cloud, host, host.id) ?? notAllSeen(cloud, host.id);
   if (problem !== undefined) return { ...base, problem, missing: [], unknown: [], differs: [] };
   const missing: HostDifferences['missing'] = [];
   const differs: HostDifferences['differs'] = [];
   for (const record of instances) {
-    const { power = 'absent' } = observations.domain(host.id, record.id) ?? {};
+    const power = observations.domain(host.id, record.id)?.power;
+    // Nobody knows: that is not gone.
+    if (power === undefined) continue;
     const { state } = record;
     if (power === 'absent' && state !== 'pending') missing.push({ ...named(record), state });
     else if (power !== 'absent' && POWER[state]?.includes(power) === false)
@@ -75,4 +77,10 @@ function hostDifferences(cloud: Cloud, host: HostRecord, instances: readonly Ins
     return { name, power: seen?.power ?? 'unknown', ...(seen?.uuid === undefined ? {} : { uuid: seen.uuid }) };
   });
   return { ...base, missing, unknown, differs };
+}
+
+/** Before a report of all of its domains none of them can be missed. */
+function notAllSeen({ observations }: Cloud, hostId: string): string | undefined {
+  const isWhole = observations.host(hostId)?.whole === true && !observations.isDoubted(hostId);
+  return isWhole ? undefined : 'the host has not reported all of its domains yet';
 }
