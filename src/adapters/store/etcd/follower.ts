@@ -104,7 +104,7 @@ export class Follower {
 
   /** A change that was asked for at `askedMs` (monotonic) and came to `rev` has been applied here: so has all that was committed before it. */
   proven(askedMs: number, rev: number): void {
-    if (this.#stream === undefined || this.#options.replica.rev < rev) return;
+    if (this.#stream?.isLive !== true || this.#options.replica.rev < rev) return;
     this.#provenMs = Math.max(this.#provenMs, askedMs);
     this.#current = true;
   }
@@ -129,7 +129,13 @@ export class Follower {
   async #prove(): Promise<boolean> {
     const { api, clock, keys, replica, touch } = this.#options;
     const askedMs = clock.monotonicMs();
+    const knownRev = replica.rev;
     const { header } = await api.range({ key: keys.nothing }, { timeoutMs: CALL_MS });
+    if (header.revision < knownRev) {
+      // Another history: what is here is not what was committed. Who looks at it closely is the next stream.
+      if (this.#stream?.isLive === true) this.#lost(this.#stream, 'etcd has gone back to an earlier revision');
+      return false;
+    }
     let applied = await this.#arrives(header.revision);
     if (!applied && this.#stream?.isLive === true) {
       // It may be of another program's key, which is not followed: one of our own settles it.
@@ -225,10 +231,11 @@ export class Follower {
     for (const applied of applyEvents(answer.events, { keys, logger, replica })) this.#note(applied, disk);
     // etcd 3.4 may leave out a deletion at the very revision that it compacted to: where a number is missing, the whole is compared.
     const first = answer.events[0]?.kv.modRevision;
-    if (first !== undefined && first > startRev + 1 && this.#recently() && !this.#comparing) void this.#compare();
+    if (first !== undefined && first > startRev + 1 && this.#mayCompare() && !this.#comparing) void this.#compare();
   }
 
-  #recently(): boolean {
+  /** Other programs' keys leave numbers out all the time. */
+  #mayCompare(): boolean {
     return this.#options.clock.monotonicMs() - this.#comparedMs > 60_000;
   }
 
@@ -281,6 +288,9 @@ export class Follower {
     const askedMs = clock.monotonicMs();
     const listing = await listRecords({ ...this.#options, signal: this.#over.signal });
     if (this.#over.signal.aborted) return;
+    if (listing.rev < replica.rev && !this.#isNew) {
+      throw new CloudError('Unavailable', 'etcd has gone back to an earlier revision while its records were read');
+    }
     const backwards = this.#isOther(listing);
     const change = replica.replace(listing.entries, listing.rev);
     this.#touchAll(change);

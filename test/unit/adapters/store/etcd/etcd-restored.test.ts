@@ -44,6 +44,17 @@ describe('another history behind etcd', () => {
     expect(store.health().restored).toBeUndefined();
   });
 
+  it('nobody who asks for what is committed is answered from the old one', async () => {
+    const store = await bench.open('a');
+    const copy = bench.model.copy();
+    for (let n = 0; n < 5; n += 1) bench.write('lost', n);
+    await bench.through(store.barrier());
+    expect(store.get('lost')).toBeDefined();
+    bench.model.restore(copy);
+    await bench.through(store.barrier());
+    expect([store.get('lost'), store.health().restored?.rev]).toEqual([undefined, store.rev]);
+  });
+
   it('a cut, a compaction and a new leader are not taken for it', async () => {
     const store = await bench.open('a');
     bench.write('a', 1);
