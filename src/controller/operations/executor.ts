@@ -123,6 +123,8 @@ export class Executor {
     idempotency: { token: string | undefined; digest: string },
   ): Promise<{ output: unknown; rev: number }> {
     const { store, random, logger } = this.#context;
+    // What it reads no guard looks at again.
+    if (handler.prepare !== undefined) await store.barrier();
     const prepared = await handler.prepare?.(this.#readContext(meta), input as never);
     const base = this.#readContext(meta);
     const { token, digest } = idempotency;
