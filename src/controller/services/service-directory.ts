@@ -34,8 +34,10 @@ export class ServiceDirectory {
     const arrivedAtMs = this.#monotonicMs();
     const before = this.#heard.get(hello.serviceId);
     const anew = before === undefined || before.hello.session === hello.session;
-    // A late word of the session before is no second process, unless there are more of them than one.
-    const isOlder = !anew && hello.startedAtMs < before.hello.startedAtMs;
+    // A late word of the session before is no second process, unless there are more of them than one. After a silence it is the next process, begun by
+    // a clock that is behind.
+    const isSilent = before !== undefined && arrivedAtMs - before.arrivedAtMs > SERVICE_SILENT_MS;
+    const isOlder = !anew && !isSilent && hello.startedAtMs < before.hello.startedAtMs;
     if (isOlder) {
       this.#heard.set(hello.serviceId, { ...before, rivalAtMs: arrivedAtMs });
       return;

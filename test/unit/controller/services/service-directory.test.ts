@@ -50,4 +50,14 @@ describe('the processes that were heard', () => {
     services.hello(hello('c1', { session: 'new', startedAtMs: 9000, owns: 4 }));
     expect(services.get('c1')).toMatchObject({ doubled: false });
   });
+
+  it('are what the next session says after a silence, also when its clock is behind', () => {
+    const { time, services } = directory();
+    services.hello(hello('c1', { session: 'first', startedAtMs: 9000 }));
+    services.hello(hello('c1', { session: 'next', startedAtMs: 1000 }));
+    expect(services.get('c1')).toMatchObject({ hello: { session: 'first' } });
+    time.nowMs += 15_001;
+    services.hello(hello('c1', { session: 'next', startedAtMs: 1000 }));
+    expect(services.get('c1')).toMatchObject({ hello: { session: 'next' }, lost: false, doubled: false });
+  });
 });
