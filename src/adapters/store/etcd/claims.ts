@@ -47,6 +47,8 @@ export class Claims {
   #inUse = 0;
   #waiting: (() => void)[] = [];
   #slotLease: Promise<EtcdLease> | undefined;
+  /** What `#slotLease` came to. */
+  #granted: EtcdLease | undefined;
   #session = '';
   #slots = 0;
   #uses = 0;
@@ -120,7 +122,9 @@ export class Claims {
       this.#slotLease = EtcdLease.grant({ ...this.#time, api: this.#api, ttlMs: SLOT_TTL_MS });
       this.#slotLease.catch(() => (this.#slotLease = undefined));
     }
-    const lease = await this.#slotLease;
+    const asked = this.#slotLease;
+    const lease = await asked;
+    if (this.#slotLease === asked) this.#granted = lease;
     if (lease.lost.aborted) {
       this.#dropSlots(lease);
       return this.#newSlot();
@@ -129,10 +133,12 @@ export class Claims {
     return { key: this.#keys.token(`p/${this.#session}/${this.#slots}`), lease, rev: 0 };
   }
 
+  /** Told once by each transaction that had a slot of it, by the last of them when another lease is long in use. */
   #dropSlots(lease: EtcdLease): void {
-    if (lease.lost.aborted && this.#slotLease === undefined) return;
     lease.isGone();
     this.#free = this.#free.filter((slot) => slot.lease !== lease);
+    if (this.#granted !== lease) return;
+    this.#granted = undefined;
     this.#slotLease = undefined;
   }
 

@@ -106,8 +106,7 @@ export class TxnRunner {
       if (!ended.result.ok) this.counts.conflicts += 1;
       return ended;
     } catch (error) {
-      // Nothing of it was sent, or all was refused: the key is as it was.
-      if (run.unknown === 0 && isCode(error, 'InvalidParameterValue')) claimRev = run.claim?.expected;
+      if (hadNoEffect(run, error)) claimRev = run.claim?.expected;
       throw error;
     } finally {
       run.claim?.done(claimRev);
@@ -118,6 +117,8 @@ export class TxnRunner {
     const { api, clock, random } = this.#options;
     for (;;) {
       const askedMs = clock.monotonicMs();
+      // Its time went by in the queue: nothing of it was sent, which a hasty attempt would make unknown.
+      if (run.attempts === 0 && askedMs >= run.endMs) throw this.#givenUp(run);
       run.attempts += 1;
       try {
         const timeoutMs = Math.max(1, Math.min(CALL_MS, run.endMs - askedMs));
@@ -234,6 +235,8 @@ export class TxnRunner {
     }
     const kv = answer.ranges[0]?.[0];
     if (!answer.succeeded && kv?.value === claim.value) return this.#applied(run, kv);
+    // A slot holds what this process wrote there; without it its lease is over, and with it what it could tell.
+    if (!answer.succeeded && !claim.shared && kv?.value !== VOID) throw this.#givenUp(run);
     claim.expected = answer.succeeded ? answer.header.revision : (kv?.modRevision ?? 0);
     return 'conflict';
   }
@@ -303,7 +306,7 @@ export class TxnRunner {
   #givenUp(run: Run): CloudError {
     const known = run.unknown === 0;
     if (!known) this.counts.leftUnknown += 1;
-    const said = errorText(run.lastError);
+    const said = run.lastError === undefined ? 'others are before it' : errorText(run.lastError);
     return new CloudError(
       'Unavailable',
       known
@@ -315,6 +318,11 @@ export class TxnRunner {
       },
     );
   }
+}
+
+/** Nothing of it was sent, or all was refused: the claim's key is as it was. */
+function hadNoEffect({ attempts, unknown }: Run, error: unknown): boolean {
+  return unknown === 0 && (attempts === 0 || isCode(error, 'InvalidParameterValue'));
 }
 
 function isGivenUp(error: CloudError): boolean {

@@ -1,6 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { EtcdStore } from '../../../../../src/adapters/store/etcd/etcd-store.ts';
 import type { EtcdTxn } from '../../../../../src/adapters/store/etcd/etcd-api.ts';
+import type { CloudError } from '../../../../../src/base/errors.ts';
 import type { CallFault, ModelCall } from '../../../../support/etcd-model.ts';
 import { ModelBench } from './model-bench.ts';
 
@@ -105,6 +106,25 @@ describe('a transaction on etcd', () => {
     expect((await bench.through(store.txn({ puts: [{ key: 'c', value: 1 }] }))).ok).toBe(true);
     expect((await bench.through(store.txn({ token: 'v', puts: [{ key: 'd', value: 1 }] }))).ok).toBe(true);
     expect(store.counts.conflicts).toBe(0);
+  });
+
+  it('of many at once that find their lease over, all take the same new one', async () => {
+    const three = (): Promise<unknown> =>
+      bench.through(Promise.all(['a', 'b', 'c'].map((key) => store.txn({ puts: [{ key, value: 1 }] }))));
+    await three();
+    for (const { id } of bench.model.state.leases()) bench.model.endLease(id);
+    await three();
+    expect(bench.model.state.leases()).toHaveLength(1);
+  });
+
+  it('that waited for others until its time was over is known to have changed nothing', async () => {
+    await bench.through(store.txn({ puts: [{ key: 'first', value: 1 }] }));
+    bench.model.quorum = false;
+    const all = Array.from({ length: 65 }, (_, n) => store.txn({ puts: [{ key: `k${n}`, value: n }] }));
+    const ends = (await bench.through(Promise.allSettled(all))).map((end) =>
+      end.status === 'rejected' ? (end.reason as CloudError).details?.['outcome'] : 'made',
+    );
+    expect([ends[0], ends.at(-1)]).toEqual(['unknown', 'none']);
   });
 
   it('leaves no heap of tokens: what names transactions is used again, or goes after its time', async () => {
