@@ -1,7 +1,7 @@
 import { isoTime } from '../../base/clock.ts';
 import { CloudError } from '../../base/errors.ts';
 import { KEYS } from '../../domain/keys.ts';
-import type { HeldRecord } from '../../domain/records.ts';
+import type { AdoptedRecord, AssignRecord, HeldRecord } from '../../domain/records.ts';
 import type { Store } from '../../ports/store.ts';
 
 type Seen = Pick<Store, 'get' | 'health'>;
@@ -15,6 +15,11 @@ export function heldRecord(store: Seen): HeldRecord | undefined {
   if (record !== undefined) return record;
   const { restored } = store.health();
   return restored && { v: 1, ...restored };
+}
+
+/** The host was opened since the store was last adopted: before that its worker may know of later intent and epochs than the records do. */
+export function isOpenedSince(store: Pick<Store, 'get'>, assign: AssignRecord): boolean {
+  return assign.adoption === store.get<AdoptedRecord>(KEYS.adopted)?.value.id;
 }
 
 export function isHeld(store: Seen): boolean {

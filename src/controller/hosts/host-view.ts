@@ -79,10 +79,13 @@ export function orphansOf(
   hostId: string,
 ): string[] {
   const orphans: string[] = [];
-  for (const [name, { power }] of observations.host(hostId)?.domains ?? []) {
+  for (const [name, { power, atMs }] of observations.host(hostId)?.domains ?? []) {
     const record = store.get<InstanceRecord>(KEYS.instance(name))?.value;
-    const wanted = record !== undefined && record.hostId === hostId && record.state !== 'terminated';
-    if (power !== 'absent' && !wanted) orphans.push(name);
+    const isHere = record?.hostId === hostId;
+    const wanted = isHere && record.state !== 'terminated';
+    // Its removal was told to the host's owner alone: others hear of it by the next whole report.
+    const justRemoved = isHere && record.state === 'terminated' && atMs <= record.stateChangedAtMs;
+    if (power !== 'absent' && !wanted && !justRemoved) orphans.push(name);
   }
   return orphans;
 }

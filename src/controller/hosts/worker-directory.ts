@@ -3,13 +3,12 @@ import { CloudError, errorText, isCode } from '../../base/errors.ts';
 import { KeyedQueue } from '../../base/keyed-queue.ts';
 import type { Logger } from '../../base/logger.ts';
 import { KEYS } from '../../domain/keys.ts';
-import type { AdoptedRecord } from '../../domain/records.ts';
 import type { WorkerHello } from '../../messages/worker.ts';
 import { TOPIC } from '../../messages/worker.ts';
 import type { Bus } from '../../ports/bus.ts';
 import type { Store } from '../../ports/store.ts';
 import { Assignments } from './assignments.ts';
-import { isHeld } from './held.ts';
+import { isHeld, isOpenedSince } from './held.ts';
 import { HostOpener } from './host-opener.ts';
 import { LiveWorkers } from './live-workers.ts';
 import type { ReportMark } from './observations.ts';
@@ -124,8 +123,9 @@ export class WorkerDirectory {
   /** It was assigned by what somebody knew who had not heard of this session yet, or in a history that is no more. */
   #isOfAnother(hostId: string, session: string): boolean {
     const assigned = this.#assignments.of(hostId);
-    if (assigned?.adoption !== this.#parts.store.get<AdoptedRecord>(KEYS.adopted)?.value.id) return true;
-    return assigned?.session !== undefined && assigned.session !== session;
+    if (assigned === undefined) return false;
+    if (!isOpenedSince(this.#parts.store, assigned)) return true;
+    return assigned.session !== undefined && assigned.session !== session;
   }
 
   /** If it is ours, and wanted; without waiting for it. */
