@@ -25,6 +25,17 @@ const DOING: Doing = {
     sim.daysSkipped ||= Math.abs(byMs) >= DAY_MS;
   },
   partition,
+  'late-commands': ({ faults, scheduler, plan }, { forMs }) => {
+    Object.assign(faults, {
+      ...{ delay: 1, maxDelayMs: 20_000 },
+      applies: ({ type }: Hop): boolean => type === 'instance-command',
+    });
+    scheduler.after(forMs, () => {
+      const { delay, maxDelayMs } = plan.profile.bus;
+      Object.assign(faults, { delay: faults.delay === 0 ? 0 : delay, maxDelayMs });
+      delete faults.applies;
+    });
+  },
   'disk-slow': onState,
   'disk-error': onState,
   backup: onState,

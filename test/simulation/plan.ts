@@ -2,7 +2,7 @@ import type { Random } from '../../src/base/random.ts';
 import { randomBelow, SeededRandom } from '../../src/base/random.ts';
 import type { SimCall } from '../../src/workers/drivers/simulated/sim-calls.ts';
 
-/** What users do. `pick` chooses among the instances that they know by then. */
+/** What users do. `pick` chooses among the instances that they know by then; -1: the newest. */
 export type UserStep =
   | { readonly kind: 'run'; readonly count: number; readonly token: boolean; readonly project: string }
   | {
@@ -33,6 +33,8 @@ export type FaultStep =
   | { readonly kind: 'foreign'; readonly host: string }
   | { readonly kind: 'wall'; readonly byMs: number }
   | { readonly kind: 'partition'; readonly side: 'commands' | 'reports' | 'both'; readonly forMs: number }
+  /** Commands to workers are late, each by its own time, so that the newer may come before the older. */
+  | { readonly kind: 'late-commands'; readonly forMs: number }
   | { readonly kind: 'disk-slow'; readonly latencyMs: number; readonly forMs: number }
   | { readonly kind: 'disk-error' }
   | { readonly kind: 'backup' }
@@ -236,5 +238,34 @@ export function planOf(seed: number): Plan {
     const atMs = randomBelow(random, horizonMs);
     steps.push({ atMs, kind: 'backup' }, { atMs: horizonMs, kind: 'restore', empty: random.unit() < 0.3 });
   }
+  steps.push(...halfMade(chanceFor(seed, 'half made'), horizonMs), ...hasty(chanceFor(seed, 'hasty'), horizonMs));
   return { seed, profile, steps: steps.sort((a, b) => a.atMs - b.atMs) };
+}
+
+/** A reservation of several transactions, whose maker dies among them and whose client does not ask again: rare, and by a stream of its own. */
+function halfMade(random: Random, horizonMs: number): Step[] {
+  if (random.unit() >= 0.15) return [];
+  const atMs = randomBelow(random, horizonMs);
+  const count = between(random, 11, 35);
+  return [
+    { atMs, kind: 'run', count, token: false, project: 'admin' },
+    {
+      atMs: atMs + oneOf(random, [0, 0, 3, 40]),
+      kind: 'die',
+      afterSteps: randomBelow(random, 8),
+      power: random.unit() < 0.3,
+      downMs: oneOf(random, [10, 3000]),
+    },
+  ];
+}
+
+/** Ended while it is begun, and the older command comes last. */
+function hasty(random: Random, horizonMs: number): Step[] {
+  if (random.unit() >= 0.1) return [];
+  const atMs = randomBelow(random, horizonMs);
+  return [
+    { atMs, kind: 'late-commands', forMs: 5000 },
+    { atMs: atMs + 10, kind: 'run', count: 1, token: true, project: 'admin' },
+    { atMs: atMs + 2000, kind: 'change', call: 'TerminateInstances', pick: -1, force: false },
+  ];
 }

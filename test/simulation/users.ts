@@ -108,7 +108,7 @@ export class Users {
   }
 
   async #change({ call, pick, force }: Extract<UserStep, { kind: 'change' }>): Promise<void> {
-    const id = this.instances[pick % this.instances.length];
+    const id = this.instances.at(pick % Math.max(1, this.instances.length));
     if (id === undefined) return;
     const input = {
       InstanceIds: [id],

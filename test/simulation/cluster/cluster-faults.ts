@@ -1,3 +1,4 @@
+import type { BusFaults, Hop } from '../../../src/adapters/bus/bus-faults.ts';
 import { randomBelow } from '../../../src/base/random.ts';
 import type { CallFault, EtcdModel } from '../../support/etcd-model.ts';
 import { doHostFault } from '../faults.ts';
@@ -43,12 +44,22 @@ const DOING: Doing = {
     const lease = etcd.state.leases().find(({ keys }) => keys.has(key));
     if (lease !== undefined && etcd.quorum) etcd.endLease(lease.id);
   },
+  unheard: ({ faults, scheduler, plan }, { forMs }) => {
+    Object.assign(faults, { drop: 1, applies: ({ type }: Hop): boolean => type === 'host-report' });
+    scheduler.after(forMs, () => healed(faults, plan));
+  },
   'process-wall': (sim, { who, byMs }) => {
     const process = sim.cluster.process(who);
     process.wallOffsetMs += byMs;
     sim.skewMs = Math.max(sim.skewMs, 2 * Math.abs(process.wallOffsetMs));
   },
 };
+
+/** Unless all is well already. */
+function healed(faults: BusFaults, { profile }: ClusterPlan): void {
+  if (faults.drop !== 0) faults.drop = profile.bus.drop;
+  delete faults.applies;
+}
 
 /** Makes something go wrong. What can't be now (a dead process does not die) is left out. */
 export function doClusterFault(sim: ClusterSimulation, step: ClusterStep | HostFaultStep): void {

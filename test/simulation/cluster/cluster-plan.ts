@@ -22,6 +22,8 @@ export type ClusterStep =
   | { readonly kind: 'compact' }
   /** The lease of a controller is over although it lives. */
   | { readonly kind: 'lease-over'; readonly who: string }
+  /** What workers report of their hosts is lost: reports are told to all, and confirmed by none. Outcomes are heard. */
+  | { readonly kind: 'unheard'; readonly forMs: number }
   | { readonly kind: 'process-wall'; readonly who: string; readonly byMs: number };
 
 export interface ClusterProfile extends Profile {
@@ -129,5 +131,35 @@ export function clusterPlanOf(seed: number): ClusterPlan {
           : chooseStep(random, CLUSTER_STEPS, who);
     steps.push({ atMs: randomBelow(random, horizonMs), ...step } as AnyStep);
   }
+  steps.push(...halfMade(chanceFor(seed, 'half made'), horizonMs), ...unheard(chanceFor(seed, 'unheard'), horizonMs));
   return { seed, profile, steps: steps.sort((a, b) => a.atMs - b.atMs) };
+}
+
+/** As in the world of one process; whichever controller takes the call dies soon. */
+function halfMade(random: Random, horizonMs: number): AnyStep[] {
+  if (random.unit() >= 0.15) return [];
+  const atMs = randomBelow(random, horizonMs);
+  const count = between(random, 11, 35);
+  return [
+    { atMs, kind: 'run', count, token: false, project: 'admin' },
+    ...CONTROLLERS.map((who) => ({
+      ...{ atMs, kind: 'die-soon' as const, who, afterSteps: between(random, 1, 12) },
+      downMs: oneOf(random, [10, 3000, 20_000]),
+    })),
+  ];
+}
+
+/** Hosts are taken over by a controller that has not heard what was made there since. */
+function unheard(random: Random, horizonMs: number): AnyStep[] {
+  if (random.unit() >= 0.15) return [];
+  const atMs = randomBelow(random, horizonMs);
+  const heir = oneOf(random, CONTROLLERS);
+  const killedMs = atMs + between(random, 3000, 9000);
+  return [
+    { atMs, kind: 'unheard', forMs: between(random, 20_000, 30_000) },
+    { atMs: atMs + 10, kind: 'run', count: between(random, 1, 3), token: true, project: 'admin' },
+    ...CONTROLLERS.filter((who) => who !== heir).map((who) => ({
+      ...{ atMs: killedMs, kind: 'kill' as const, who, downMs: 20_000 },
+    })),
+  ];
 }
