@@ -146,6 +146,7 @@ export class ComputeWorker {
         await this.#closeHost(CloseHost.parse(body));
         return undefined;
       },
+      ping: () => Promise.resolve(undefined),
       'report-hosts': () => {
         this.#reportHosts();
         return Promise.resolve(undefined);

@@ -7,6 +7,8 @@ import type { Replica } from '../../ports/store.ts';
 
 /** A worker says hello every 2 s; one that has not for this long is gone. */
 export const WORKER_SILENT_MS = 10_000;
+/** After two hellos that did not come it is asked. */
+const WORKER_QUIET_MS = 4500;
 
 interface Seen {
   readonly hello: WorkerHello;
@@ -23,6 +25,8 @@ export interface LiveWorkersParts {
 export class LiveWorkers {
   readonly #parts: LiveWorkersParts;
   readonly #seen = new Map<string, Seen>();
+  /** Nobody took what was sent to them, and nothing was heard of them since. */
+  readonly #unserved = new Set<string>();
   readonly #sinceMs: number;
 
   constructor(parts: LiveWorkersParts) {
@@ -33,6 +37,7 @@ export class LiveWorkers {
   /** True: nothing was heard of this session before. */
   note(hello: WorkerHello): boolean {
     const before = this.#seen.get(hello.workerId);
+    this.#unserved.delete(hello.workerId);
     this.#seen.set(hello.workerId, { hello, atMs: this.#parts.clock.monotonicMs() });
     return before?.hello.session !== hello.session;
   }
@@ -47,11 +52,26 @@ export class LiveWorkers {
 
   /** It would have said something by now; undefined: we could not have heard it. */
   isGone(workerId: string): boolean | undefined {
+    const silentMs = this.#silentMs(workerId);
+    return silentMs === undefined ? undefined : silentMs >= WORKER_SILENT_MS || this.#unserved.has(workerId);
+  }
+
+  /** It is late with its hello, and may be asked whether it is there. */
+  isQuiet(workerId: string): boolean {
+    return (this.#silentMs(workerId) ?? 0) >= WORKER_QUIET_MS && this.isGone(workerId) !== true;
+  }
+
+  /** Nobody takes its messages any more: a process that has died leaves none, one that sleeps or hangs does. */
+  noteUnserved(workerId: string): void {
+    if (this.isQuiet(workerId)) this.#unserved.add(workerId);
+  }
+
+  #silentMs(workerId: string): number | undefined {
     const { bus, clock } = this.#parts;
     const { ok, listeningSinceMs } = bus.health();
     if (!ok) return undefined;
     const heardMs = this.#seen.get(workerId)?.atMs ?? this.#sinceMs;
-    return clock.monotonicMs() - Math.max(heardMs, listeningSinceMs) >= WORKER_SILENT_MS;
+    return clock.monotonicMs() - Math.max(heardMs, listeningSinceMs);
   }
 
   isLive(workerId: string): boolean {

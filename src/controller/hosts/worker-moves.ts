@@ -13,11 +13,12 @@ import { isHeld } from './held.ts';
 import type { LiveWorkers } from './live-workers.ts';
 import type { Ownership } from './ownership.ts';
 
-const LOOK_MS = 2000;
+const LOOK_MS = 1000;
 /** A host is moved for evenness alone so seldom. */
 const SPREAD_MS = 10_000;
 const CONCURRENCY = 8;
 const CLOSE_TIMEOUT_MS = 15_000;
+const ASK_TIMEOUT_MS = 1500;
 
 export interface WorkerMovesParts {
   readonly store: Store;
@@ -81,7 +82,21 @@ export class WorkerMoves {
 
   #look(): void {
     if (isHeld(this.#parts.store)) return;
-    for (const workerId of this.#parts.assignments.workers()) this.look(workerId);
+    for (const workerId of this.#parts.assignments.workers()) {
+      if (this.#parts.live.isQuiet(workerId)) void this.#ask(workerId);
+      this.look(workerId);
+    }
+  }
+
+  /** A worker that was killed need not be waited for as long as one that may only be slow. */
+  async #ask(workerId: string): Promise<void> {
+    const { live, tell } = this.#parts;
+    try {
+      await tell(workerId, 'ping', { v: 1 }, ASK_TIMEOUT_MS);
+    } catch (error) {
+      if (isCode(error, 'Unavailable')) live.noteUnserved(workerId);
+    }
+    this.look(workerId);
   }
 
   async #moveAway(hostId: string): Promise<void> {
