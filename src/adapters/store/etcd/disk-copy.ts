@@ -45,6 +45,8 @@ export class DiskCopy {
   #journaled: number;
   /** A whole copy is to be made: 'anew' when nothing of the old one may stay. */
   #whole: 'beside' | 'anew' | undefined;
+  /** What is in the folder is of another history, until a whole copy has taken its place. */
+  #isForeign = false;
   #working: Promise<void> | undefined;
   #retry: Timer | undefined;
   #closed = false;
@@ -86,7 +88,8 @@ export class DiskCopy {
   restart(how: 'beside' | 'anew'): void {
     this.#retry?.cancel();
     this.#retry = undefined;
-    this.#whole = how;
+    this.#isForeign ||= how === 'anew';
+    this.#whole = this.#isForeign ? 'anew' : how;
     this.#work();
   }
 
@@ -162,6 +165,7 @@ export class DiskCopy {
     const file = await files.open(path.join(dir, segment), { truncate: true });
     await this.#remove((name) => name !== SNAPSHOT.current && name !== segment);
     await files.syncDir(dir);
+    if (this.#whole === undefined) this.#isForeign = false;
     const tokens = new TokenBook(clock, STORE_LIMITS.tokenKeepMs);
     const fresh = { segments: [rev + 1], file, sizeBytes: 0, snapshotRev: rev, hasCurrent: true };
     this.#parts = makeParts(this.#options, tokens, { ...fresh, replayedOps: 0, replayedBytes: 0 });
