@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { createPromMetrics } from '../adapters/metrics/prom-metrics.ts';
 import { acquireStateLock } from '../adapters/store/state-lock.ts';
 import { isoTime, SystemClock } from '../base/clock.ts';
+import { type Closer, closeAll } from '../base/close-all.ts';
 import type { CloudError } from '../base/errors.ts';
 import { jsonLogger } from '../base/logger.ts';
 import { SystemRandom } from '../base/random.ts';
@@ -52,7 +53,7 @@ interface Parts extends StoreParts {
   readonly status: ProcessStatus;
   readonly metrics: Metrics | undefined;
   /** What is to be ended, in this order reversed. */
-  readonly closers: (() => Promise<void> | void)[];
+  readonly closers: Closer[];
 }
 
 /**
@@ -91,7 +92,7 @@ export async function serve(options: ServeOptions): Promise<void> {
     // Whoever is told to end while it still waits for something ends well.
     if (!signal.aborted || error !== signal.reason) throw error;
   } finally {
-    for (const close of parts.closers.toReversed()) await close();
+    await closeAll(parts.closers);
   }
 }
 

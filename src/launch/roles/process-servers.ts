@@ -1,5 +1,6 @@
 import { join } from 'node:path';
 import type { Clock } from '../../base/clock.ts';
+import { type Closer, closeAll } from '../../base/close-all.ts';
 import { CloudError } from '../../base/errors.ts';
 import type { Logger } from '../../base/logger.ts';
 import type { Random } from '../../base/random.ts';
@@ -43,23 +44,19 @@ export interface ProcessServers {
  * What was started is closed when the rest fails.
  */
 export async function startServers(parts: ProcessServersParts, door: MetadataDoor): Promise<ProcessServers> {
-  const closers: (() => Promise<void> | void)[] = [];
-  const close = async (): Promise<void> => {
-    for (const end of closers.splice(0).toReversed()) await end();
-  };
+  const closers: Closer[] = [];
+  const close = (): Promise<void> => closeAll(closers);
   try {
     await startMetadata(parts, door, closers);
     const socketPath = await startAdmin(parts, closers);
     return { socketPath, close };
   } catch (error) {
-    await close();
+    await close().catch(() => undefined);
     throw error;
   }
 }
 
-type Closers = (() => Promise<void> | void)[];
-
-async function startMetadata(parts: ProcessServersParts, door: MetadataDoor, closers: Closers): Promise<void> {
+async function startMetadata(parts: ProcessServersParts, door: MetadataDoor, closers: Closer[]): Promise<void> {
   const { roles, bus, config, clock, random, logger } = parts;
   const { gateway, context, worker } = roles;
   const directory = gateway === undefined || context === undefined ? undefined : new MetadataDirectory(context);
@@ -83,7 +80,7 @@ async function startMetadata(parts: ProcessServersParts, door: MetadataDoor, clo
   door.accept = (socket, address, hostId) => metadata.accept(socket, address, hostId);
 }
 
-async function startAdmin(parts: ProcessServersParts, closers: Closers): Promise<string | undefined> {
+async function startAdmin(parts: ProcessServersParts, closers: Closer[]): Promise<string | undefined> {
   const { roles, config, clock, random, logger } = parts;
   const { gateway, context, blobs } = roles;
   if (gateway === undefined || context === undefined) return undefined;

@@ -1,3 +1,4 @@
+import { type Closer, closeAll } from '../../base/close-all.ts';
 import { CloudError } from '../../base/errors.ts';
 import type { Clock } from '../../base/clock.ts';
 import type { Logger } from '../../base/logger.ts';
@@ -81,10 +82,8 @@ const FIRST_REPORTS_MS = 5000;
 /** Starts the roles of the plan; when that fails, those that were started are closed. */
 export async function startRoles(options: RolesOptions): Promise<RunningRoles> {
   const made = await makeRoles(options);
-  const started: (() => Promise<void>)[] = [];
-  const end = async (): Promise<void> => {
-    for (const close of started.splice(0).toReversed()) await close();
-  };
+  const started: Closer[] = [];
+  const end = (): Promise<void> => closeAll(started);
   try {
     for (const part of [made.held, made.intake, made.controller, made.worker]) {
       if (part === undefined) continue;
