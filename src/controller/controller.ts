@@ -39,6 +39,7 @@ export class Controller {
     this.#intake = new ReportIntake(context, {
       wake: (instanceId) => this.instances.wake(instanceId),
       wakeHost: (hostId) => this.instances.wakeHost(hostId),
+      isOfAnother: (hostId) => ![undefined, context.ownership.controllerId].includes(context.ownership.ownerOf(hostId)),
     });
     context.maintenance.attach(this.instances);
   }
@@ -159,8 +160,11 @@ export class Controller {
     const owner = ownership.ownerOf(hostId);
     if (owner === ownership.controllerId) return this.instances.outcome(outcome);
     if (owner === undefined) {
+      const isHost = (): boolean => store.get(KEYS.host(hostId)) !== undefined;
+      // What this replica has not heard of may be newer than it.
+      if (!isHost()) await store.barrier();
       // Of a host that is no more nobody wants to know anything.
-      if (store.get(KEYS.host(hostId)) === undefined) return;
+      if (!isHost()) return;
       throw new CloudError('Unavailable', `no controller has host ${hostId} at the moment; tell it again`);
     }
     await bus.call(TOPIC.controllerOf(owner), 'outcome', toJson(outcome), { timeoutMs: HAND_ON_MS });

@@ -193,6 +193,11 @@ export class Observations {
     if (this.#doubted.has(hostId)) this.#doubted.set(hostId, mark);
   }
 
+  /** The host is another controller's: here its reports are only shown, and whoever has it doubts for himself. */
+  trust(hostId: string): void {
+    this.#doubted.delete(hostId);
+  }
+
   isDoubted(hostId: string): boolean {
     if (!this.#doubted.has(hostId)) return false;
     const mark = this.#doubted.get(hostId);

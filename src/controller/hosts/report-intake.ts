@@ -18,6 +18,8 @@ export interface ReportIntakeOptions {
   readonly wake?: (instanceId: string) => void;
   /** The host went down, or came up. */
   readonly wakeHost?: (hostId: string) => void;
+  /** Another controller has the host. */
+  readonly isOfAnother?: (hostId: string) => boolean;
 }
 
 /**
@@ -100,6 +102,8 @@ export class ReportIntake {
       return;
     }
     const before = hostProblem(this.#context, host, hostId);
+    // One that was ours for a moment would be doubted for ever: only its owner is told which reports count.
+    if (this.#options.isOfAnother?.(hostId) === true) observations.trust(hostId);
     const doubted = observations.isDoubted(hostId);
     const changed = observations.report(report);
     const problem = hostProblem(this.#context, host, hostId);

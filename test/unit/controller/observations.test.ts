@@ -165,16 +165,29 @@ describe('outcomes', () => {
   });
 });
 
+describe('a host that has just become ours', () => {
+  it('is doubted until a report that counts, or until it is another controller’s', () => {
+    seen.report(report(1, { [INSTANCE_ID]: 'running' }));
+    seen.doubt(HOST_ID);
+    seen.report(report(2, { [INSTANCE_ID]: 'running' }));
+    expect([seen.isDoubted(HOST_ID), power(INSTANCE_ID)]).toEqual([true, undefined]);
+    seen.trust(HOST_ID);
+    expect([seen.isDoubted(HOST_ID), power(INSTANCE_ID)]).toEqual([false, 'running']);
+  });
+});
+
 describe('orphans', () => {
   it('are the domains that no live record puts on this host', async () => {
     const store = createMemoryStore({ clock: new SystemClock(), random: new SeededRandom(1) });
     const records = [
       sampleRecord('running', { id: 'i-mine' }),
       sampleRecord('running', { id: 'i-elsewhere', hostId: 'h-other' }),
-      sampleRecord('terminated', { id: 'i-ended' }),
+      sampleRecord('terminated', { id: 'i-ended', stateChangedAtMs: 1000 }),
+      // Of its removal this process was not told; what it last heard of the domain is older.
+      sampleRecord('terminated', { id: 'i-just-ended', stateChangedAtMs: 1500 }),
     ];
     await store.txn({ puts: records.map((record) => ({ key: KEYS.instance(record.id), value: toJson(record) })) });
-    const names = ['i-mine', 'i-elsewhere', 'i-ended', 'debian'];
+    const names = ['i-mine', 'i-elsewhere', 'i-ended', 'i-just-ended', 'debian'];
     seen.report(report(1, Object.fromEntries(names.map((name) => [name, 'running']))));
     expect(orphansOf({ store, observations: seen }, HOST_ID)).toEqual(['i-elsewhere', 'i-ended', 'debian']);
     seen.report(report(2, { 'i-mine': 'running' }));
