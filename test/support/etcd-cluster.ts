@@ -9,6 +9,8 @@ import { TestAuthority, type TestCertificate } from './test-authority.ts';
 import { until } from './until.ts';
 
 const START_MS = 45_000;
+/** All records of a long run. */
+const MOST_PRINTED_BYTES = 256 * 1024 * 1024;
 
 export interface EtcdClusterOptions {
   /** Default 3. */
@@ -222,7 +224,11 @@ export class EtcdCluster {
 
   async #run(words: readonly string[]): Promise<string> {
     const env = { ...etcdEnv(), ETCDCTL_API: '3' };
-    const { stdout } = await promisify(execFile)('/usr/bin/etcdctl', words, { env, timeout: 30_000 });
+    const { stdout } = await promisify(execFile)('/usr/bin/etcdctl', words, {
+      env,
+      timeout: 30_000,
+      maxBuffer: MOST_PRINTED_BYTES,
+    });
     return stdout;
   }
 

@@ -70,7 +70,9 @@ async function comeToRest(cluster: LabCluster): Promise<string[]> {
     }
     return left.length === 0;
   };
-  await until(look, { what: 'all is at rest', timeoutMs: REST_MS, everyMs: 500 }).catch(() => undefined);
+  await until(look, { what: 'all is at rest', timeoutMs: REST_MS, everyMs: 500 }).catch((error: unknown) => {
+    if (left.length === 0) left = [`stuck: what is at rest can't be seen: ${String(error).slice(0, 500)}`];
+  });
   return left;
 }
 
