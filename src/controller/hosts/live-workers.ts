@@ -63,7 +63,9 @@ export class LiveWorkers {
 
   /** Nobody takes its messages any more: a process that has died leaves none, one that sleeps or hangs does. */
   noteUnserved(workerId: string): void {
-    if (this.isQuiet(workerId)) this.#unserved.add(workerId);
+    // After an outage of the broker it may be on its way back, later than we were.
+    const heardMs = this.#seen.get(workerId)?.atMs ?? -Infinity;
+    if (this.isQuiet(workerId) && heardMs >= this.#parts.bus.health().listeningSinceMs) this.#unserved.add(workerId);
   }
 
   #silentMs(workerId: string): number | undefined {

@@ -161,12 +161,14 @@ export class WorkerDirectory {
   /** The host is none any more. */
   async close(hostId: string): Promise<void> {
     this.#opener.forget(hostId);
-    for (const workerId of this.#live.all()) {
-      const message = { v: 1, hostId, epoch: FOR_EVER, release: true };
-      await this.#opener.tell(workerId, 'host-close', message, CLOSE_TIMEOUT_MS).catch((error: unknown) => {
-        if (!isCode(error, 'Unavailable', 'Timeout')) throw error;
-      });
-    }
+    const message = { v: 1, hostId, epoch: FOR_EVER, release: true };
+    await Promise.all(
+      this.#live.all().map((workerId) =>
+        this.#opener.tell(workerId, 'host-close', message, CLOSE_TIMEOUT_MS).catch((error: unknown) => {
+          if (!isCode(error, 'Unavailable', 'Timeout')) throw error;
+        }),
+      ),
+    );
   }
 
   async #openQueued(hostId: string): Promise<void> {

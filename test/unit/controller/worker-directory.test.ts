@@ -154,7 +154,7 @@ describe('a worker that is gone', () => {
     await clock.advance(30_000);
     expect(assign('h-1')?.workerId).toBe('w1');
     health = { ok: true, listeningSinceMs: clock.monotonicMs() };
-    await clock.advance(4000);
+    await clock.advance(8000);
     expect(assign('h-1')?.workerId).toBe('w1');
     await clock.advance(4000);
     expect(assign('h-1')?.workerId).toBe('w2');
