@@ -49,7 +49,7 @@ const FANOUT_PREFETCH = 128;
 const ECHO_LIFE_MS = 5000;
 const DRAIN_MS = 5000;
 /** A queue of a broker that was just started may need some seconds until it can be consumed. */
-const ATTACH_MS = 20_000;
+const ATTACH_MS = 60_000;
 const ATTACH_WAIT_MS = 250;
 
 /**
