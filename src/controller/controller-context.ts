@@ -31,7 +31,7 @@ export interface ControllerPolicy {
   readonly operationsKeepMs: number;
   /** Bytes that were sent and became no image are kept so long. */
   readonly uploadKeepMs: number;
-  /** Image files on hosts that no image has any more are kept so long. */
+  /** Image files on hosts whose image is gone are kept so long. */
   readonly imageCacheKeepMs: number;
   /** Backups that are kept. */
   readonly backupKeep: number;

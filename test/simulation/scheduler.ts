@@ -1,4 +1,5 @@
-import type { Clock, Timer } from '../../src/base/clock.ts';
+import type { Timer } from '../../src/base/clock.ts';
+import { AfterClock } from '../support/after-clock.ts';
 import { Violation } from './history.ts';
 
 interface Event {
@@ -100,12 +101,13 @@ export class Scheduler {
 const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
 
 /** A machine's or a process's view of the time: its wall clock may be wrong, and its timers die with it. */
-export class SimClock implements Clock {
+export class SimClock extends AfterClock {
   readonly #scheduler: Scheduler;
   readonly #wallMs: () => number;
   readonly #alive: () => boolean;
 
   constructor(scheduler: Scheduler, wallMs: () => number, alive: () => boolean = () => true) {
+    super();
     this.#scheduler = scheduler;
     this.#wallMs = wallMs;
     this.#alive = alive;
@@ -123,37 +125,5 @@ export class SimClock implements Clock {
     return this.#scheduler.after(delayMs, () => {
       if (this.#alive()) run();
     });
-  }
-
-  every(periodMs: number, run: () => void): Timer {
-    let timer: Timer;
-    const again = (): void => {
-      timer = this.after(periodMs, again);
-      run();
-    };
-    timer = this.after(periodMs, again);
-    return { cancel: () => timer.cancel() };
-  }
-
-  sleep(delayMs: number, signal?: AbortSignal): Promise<void> {
-    return new Promise((resolve, reject) => {
-      if (signal?.aborted === true) {
-        reject(signal.reason as Error);
-        return;
-      }
-      const onAbort = (): void => {
-        timer.cancel();
-        reject(signal?.reason as Error);
-      };
-      const timer = this.after(delayMs, () => {
-        signal?.removeEventListener('abort', onAbort);
-        resolve();
-      });
-      signal?.addEventListener('abort', onAbort, { once: true });
-    });
-  }
-
-  defer(run: () => void): void {
-    this.after(0, run);
   }
 }

@@ -1,4 +1,5 @@
-import type { Clock, Timer } from '../../src/base/clock.ts';
+import type { Timer } from '../../src/base/clock.ts';
+import { AfterClock } from './after-clock.ts';
 
 interface Due {
   readonly atMs: number;
@@ -10,12 +11,13 @@ interface Due {
  * A clock that stands still until it is told to go on. `defer` is the real event loop's next turn, so that promises and real I/O go on;
  * timers fire in `advance`, each at its own moment, with turns in between.
  */
-export class ManualClock implements Clock {
+export class ManualClock extends AfterClock {
   #nowMs: number;
   #due: Due[] = [];
   #order = 0;
 
   constructor(startMs = 1_700_000_000_000) {
+    super();
     this.#nowMs = startMs;
   }
 
@@ -34,17 +36,7 @@ export class ManualClock implements Clock {
     return { cancel: () => (this.#due = this.#due.filter((other) => other !== due)) };
   }
 
-  every(periodMs: number, run: () => void): Timer {
-    let timer: Timer;
-    const again = (): void => {
-      timer = this.after(periodMs, again);
-      run();
-    };
-    timer = this.after(periodMs, again);
-    return { cancel: () => timer.cancel() };
-  }
-
-  sleep(delayMs: number, signal?: AbortSignal): Promise<void> {
+  override sleep(delayMs: number, signal?: AbortSignal): Promise<void> {
     return new Promise((resolve, reject) => {
       const timer = this.after(delayMs, resolve);
       signal?.addEventListener('abort', () => {
@@ -54,7 +46,7 @@ export class ManualClock implements Clock {
     });
   }
 
-  defer(run: () => void): void {
+  override defer(run: () => void): void {
     setImmediate(run);
   }
 

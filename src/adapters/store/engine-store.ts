@@ -1,10 +1,8 @@
 import { CloudError } from '../../base/errors.ts';
 import type { Json } from '../../base/json.ts';
 import {
-  type Change,
   type Entry,
   type Lease,
-  type RangeOptions,
   type Store,
   STORE_LIMITS,
   type StoreHealth,
@@ -14,6 +12,7 @@ import {
 import type { CommitLine } from './commit-line.ts';
 import { LocalLeases } from './local-leases.ts';
 import type { ReplicaMap } from './replica-map.ts';
+import { ReplicaReads } from './replica-reads.ts';
 
 export interface EngineParts {
   readonly engine: StoreHealth['engine'];
@@ -31,7 +30,7 @@ function touchesLeased({ puts = [], dels = [] }: Txn): boolean {
 }
 
 /** A Store over a commit line: reads from its replica, writes through the line. The file and the memory engine are this. */
-export class EngineStore implements Store {
+export class EngineStore extends ReplicaReads implements Store {
   readonly #parts: EngineParts;
   readonly #replica: ReplicaMap;
   readonly #line: CommitLine;
@@ -39,38 +38,15 @@ export class EngineStore implements Store {
   #closing: Promise<void> | undefined;
 
   constructor(parts: EngineParts) {
+    super(parts.replica);
     this.#parts = parts;
     this.#replica = parts.replica;
     this.#line = parts.line;
     this.#leases = new LocalLeases((txn) => this.txn(txn));
   }
 
-  get rev(): number {
-    return this.#replica.rev;
-  }
-
-  get<T = Json>(key: string): Entry<T> | undefined {
-    return this.#replica.get<T>(key);
-  }
-
-  latest<T = Json>(key: string): Entry<T> | undefined {
+  override latest<T = Json>(key: string): Entry<T> | undefined {
     return this.#line.latest(key) as Entry<T> | undefined;
-  }
-
-  range<T = Json>(prefix: string, options?: RangeOptions): Entry<T>[] {
-    return this.#replica.range<T>(prefix, options);
-  }
-
-  count(prefix: string): number {
-    return this.#replica.count(prefix);
-  }
-
-  watch(prefix: string, from: number, listener: (change: Change) => void): { close(): void } {
-    return this.#replica.watch(prefix, from, listener);
-  }
-
-  waitApplied(rev: number, timeoutMs: number): Promise<void> {
-    return this.#replica.waitApplied(rev, timeoutMs);
   }
 
   txn(txn: Txn): Promise<TxnResult> {

@@ -1,13 +1,13 @@
 import { watch as watchFolder, type FSWatcher } from 'node:fs';
 import type { Clock } from '../../base/clock.ts';
 import { CloudError, errorText } from '../../base/errors.ts';
-import type { Json } from '../../base/json.ts';
 import type { Logger } from '../../base/logger.ts';
-import type { Change, Entry, Lease, RangeOptions, Store, StoreHealth, TxnResult } from '../../ports/store.ts';
+import type { Change, Lease, Store, StoreHealth, TxnResult } from '../../ports/store.ts';
 import { systemFiles } from './file-port.ts';
 import { FolderReader } from './folder-reader.ts';
 import { segmentRevs } from './journal.ts';
 import { ReplicaMap } from './replica-map.ts';
+import { ReplicaReads } from './replica-reads.ts';
 import { SNAPSHOT } from './snapshot.ts';
 
 /** A change of the folder that no event told of is seen after this time at the latest. */
@@ -50,7 +50,7 @@ async function namesIn(dir: string): Promise<string[]> {
   }
 }
 
-class ReadOnlyStore implements Store {
+class ReadOnlyStore extends ReplicaReads implements Store {
   readonly #options: ReadOnlyStoreOptions;
   readonly #replica: ReplicaMap;
   readonly #reader: FolderReader;
@@ -64,39 +64,21 @@ class ReadOnlyStore implements Store {
 
   constructor(options: ReadOnlyStoreOptions) {
     const { dir, clock, logger } = options;
+    const replica = new ReplicaMap({ clock, logger });
+    super(replica);
     this.#options = options;
-    this.#replica = new ReplicaMap({ clock, logger });
+    this.#replica = replica;
     this.#reader = new FolderReader({ dir, files: systemFiles, newReplica: () => new ReplicaMap({ clock, logger }) });
   }
 
-  get rev(): number {
-    return this.#replica.rev;
-  }
-
-  get<T = Json>(key: string): Entry<T> | undefined {
-    return this.#replica.get<T>(key);
-  }
-
-  latest<T = Json>(key: string): Entry<T> | undefined {
-    return this.#replica.get<T>(key);
-  }
-
-  range<T = Json>(prefix: string, options?: RangeOptions): Entry<T>[] {
-    return this.#replica.range<T>(prefix, options);
-  }
-
-  count(prefix: string): number {
-    return this.#replica.count(prefix);
-  }
-
-  watch(prefix: string, from: number, listener: (change: Change) => void): { close(): void } {
+  override watch(prefix: string, from: number, listener: (change: Change) => void): { close(): void } {
     this.#follow();
-    return this.#replica.watch(prefix, from, listener);
+    return super.watch(prefix, from, listener);
   }
 
-  waitApplied(rev: number, timeoutMs: number): Promise<void> {
+  override waitApplied(rev: number, timeoutMs: number): Promise<void> {
     this.#follow();
-    return this.#replica.waitApplied(rev, timeoutMs);
+    return super.waitApplied(rev, timeoutMs);
   }
 
   txn(): Promise<TxnResult> {

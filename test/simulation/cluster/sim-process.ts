@@ -1,5 +1,6 @@
 import type { Clock, Timer } from '../../../src/base/clock.ts';
 import type { Random } from '../../../src/base/random.ts';
+import { AfterClock } from '../../support/after-clock.ts';
 import { SimDisk } from '../../support/sim-disk.ts';
 import type { History } from '../history.ts';
 import type { Scheduler } from '../scheduler.ts';
@@ -196,13 +197,14 @@ export class SimProcess {
 }
 
 /** A process's view of the time: its wall clock may be wrong, its timers die with it and are late when it slept. */
-class ProcessClock implements Clock {
+class ProcessClock extends AfterClock {
   readonly #scheduler: Scheduler;
   readonly #process: SimProcess;
   readonly #life: Life;
   readonly #from: Source;
 
   constructor(scheduler: Scheduler, process: SimProcess, life: Life, from: Source) {
+    super();
     this.#scheduler = scheduler;
     this.#process = process;
     this.#life = life;
@@ -231,37 +233,5 @@ class ProcessClock implements Clock {
         timer.cancel();
       },
     };
-  }
-
-  every(periodMs: number, run: () => void): Timer {
-    let timer: Timer;
-    const again = (): void => {
-      timer = this.after(periodMs, again);
-      run();
-    };
-    timer = this.after(periodMs, again);
-    return { cancel: () => timer.cancel() };
-  }
-
-  sleep(delayMs: number, signal?: AbortSignal): Promise<void> {
-    return new Promise((resolve, reject) => {
-      if (signal?.aborted === true) {
-        reject(signal.reason as Error);
-        return;
-      }
-      const onAbort = (): void => {
-        timer.cancel();
-        reject(signal?.reason as Error);
-      };
-      const timer = this.after(delayMs, () => {
-        signal?.removeEventListener('abort', onAbort);
-        resolve();
-      });
-      signal?.addEventListener('abort', onAbort, { once: true });
-    });
-  }
-
-  defer(run: () => void): void {
-    this.after(0, run);
   }
 }

@@ -59,7 +59,7 @@ function capacityFindings(records: Records): string[] {
   });
 }
 
-/** Each thing that an instance has is its own, is claimed by it, and nobody who is gone has any. */
+/** Each thing that an instance has is its own, is claimed by it, and is claimed by nobody who is gone. */
 function claimFindings(records: Records): string[] {
   const live = liveIn(records);
   const kinds: readonly (readonly [prefix: string, of: (record: KnownInstance) => string])[] = [

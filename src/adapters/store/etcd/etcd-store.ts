@@ -1,20 +1,11 @@
 import { isoTime } from '../../../base/clock.ts';
 import { CloudError, errorText, isCode } from '../../../base/errors.ts';
-import type { Json } from '../../../base/json.ts';
 import type { Logger } from '../../../base/logger.ts';
-import type {
-  Change,
-  Entry,
-  Lease,
-  RangeOptions,
-  RestorableStore,
-  StoreHealth,
-  Txn,
-  TxnResult,
-} from '../../../ports/store.ts';
+import type { Lease, RestorableStore, StoreHealth, Txn, TxnResult } from '../../../ports/store.ts';
 import type { CheckpointTunables } from '../checkpoint.ts';
 import { type FilePort, systemFiles } from '../file-port.ts';
 import { ReplicaMap } from '../replica-map.ts';
+import { ReplicaReads } from '../replica-reads.ts';
 import type { LockHolder, StateLock } from '../state-lock.ts';
 import { Alarms } from './alarms.ts';
 import { DiskCopy } from './disk-copy.ts';
@@ -87,7 +78,7 @@ interface Parts {
   readonly lock?: StateLock;
 }
 
-export class EtcdStore implements RestorableStore {
+export class EtcdStore extends ReplicaReads implements RestorableStore {
   readonly #options: EtcdStoreOptions;
   readonly #parts: Parts;
   readonly #replica: ReplicaMap;
@@ -99,6 +90,7 @@ export class EtcdStore implements RestorableStore {
   #closing: Promise<void> | undefined;
 
   constructor(options: EtcdStoreOptions, parts: Parts) {
+    super(parts.replica);
     this.#options = options;
     this.#parts = parts;
     this.#replica = parts.replica;
@@ -111,10 +103,6 @@ export class EtcdStore implements RestorableStore {
   /** What has happened to transactions since the start. */
   get counts(): Readonly<TxnCounts> {
     return this.#runner.counts;
-  }
-
-  get rev(): number {
-    return this.#replica.rev;
   }
 
   /** Once, by openEtcdStore. */
@@ -135,31 +123,6 @@ export class EtcdStore implements RestorableStore {
       if (!warm) throw error;
       logger.warn('etcd can not be reached; reads answer from the copy on disk', { error: errorText(error) });
     }
-  }
-
-  get<T = Json>(key: string): Entry<T> | undefined {
-    return this.#replica.get<T>(key);
-  }
-
-  /** What is under way is known to etcd alone: this is what the replica has. */
-  latest<T = Json>(key: string): Entry<T> | undefined {
-    return this.#replica.get<T>(key);
-  }
-
-  range<T = Json>(prefix: string, options?: RangeOptions): Entry<T>[] {
-    return this.#replica.range<T>(prefix, options);
-  }
-
-  count(prefix: string): number {
-    return this.#replica.count(prefix);
-  }
-
-  watch(prefix: string, from: number, listener: (change: Change) => void): { close(): void } {
-    return this.#replica.watch(prefix, from, listener);
-  }
-
-  waitApplied(rev: number, timeoutMs: number): Promise<void> {
-    return this.#replica.waitApplied(rev, timeoutMs);
   }
 
   txn(txn: Txn): Promise<TxnResult> {
