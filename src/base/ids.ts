@@ -16,6 +16,20 @@ export const ID_PREFIX = {
   operation: 'op',
   cloud: 'cloud',
   blob: 'blob',
+  snapshot: 'snap',
+  securityGroup: 'sg',
+  securityGroupRule: 'sgr',
+  allocation: 'eipalloc',
+  association: 'eipassoc',
+  vpc: 'vpc',
+  subnet: 'subnet',
+  networkInterface: 'eni',
+  routeTable: 'rtb',
+  routeTableAssociation: 'rtbassoc',
+  internetGateway: 'igw',
+  dhcpOptions: 'dopt',
+  networkAcl: 'acl',
+  networkAclAssociation: 'aclassoc',
 } as const;
 
 export type IdKind = keyof typeof ID_PREFIX;

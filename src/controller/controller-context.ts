@@ -1,6 +1,7 @@
 import type { Clock } from '../base/clock.ts';
 import type { Logger } from '../base/logger.ts';
 import type { Random } from '../base/random.ts';
+import type { Capability } from '../domain/capabilities.ts';
 import type { PlacementPolicy } from '../domain/placement.ts';
 import type { Blobs } from '../ports/blobs.ts';
 import type { Bus } from '../ports/bus.ts';
@@ -35,6 +36,8 @@ export interface ControllerPolicy {
   readonly imageCacheKeepMs: number;
   /** Backups that are kept. */
   readonly backupKeep: number;
+  /** What this cloud's backends can do beside the needful. */
+  readonly capabilities: readonly Capability[];
   /** Hosts are simulated: AddHost takes the transport of that name. */
   readonly simulatedHosts: boolean;
 }

@@ -13,6 +13,9 @@ export const KEYS = {
   sharedSecrets: 'shared-secrets',
   project: (id: string) => `project/${id}`,
   user: (id: string) => `user/${id}`,
+  quota: (projectId: string, user?: string) => `quota/${projectId}/${user ?? ''}`,
+  usage: (projectId: string, user?: string) => `usage/${projectId}/${user ?? ''}`,
+  tags: (resourceId: string) => `tags/${resourceId}`,
   accessKey: (id: string) => `access-key/${id}`,
   host: (id: string) => `host/${id}`,
   hostName: (name: string) => `host-name/${name}`,
@@ -70,7 +73,11 @@ export const PREFIX = {
   instance: 'instance/',
   operation: 'operation/',
   token: 'token/',
+  quota: 'quota/',
   reservation: 'reservation/',
+  tags: 'tags/',
+  usage: 'usage/',
+  user: 'user/',
 } as const;
 
 function machineOf(transport: HostTransport): string {

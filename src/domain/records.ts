@@ -228,6 +228,16 @@ export interface KeyPairRecord {
   readonly createdAtMs: number;
 }
 
+/** Tags of one resource, whatever it is. */
+export interface TagsRecord {
+  readonly v: 1;
+  readonly resourceId: string;
+  /** EC2's word for what it is: instance, volume, image, key-pair, vpc… */
+  readonly kind: string;
+  readonly projectId: string;
+  readonly tags: Readonly<Record<string, string>>;
+}
+
 /** A project's network: one subnet, one bridge on each host that has an instance in it. */
 export interface NetworkRecord {
   readonly v: 1;

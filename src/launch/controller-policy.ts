@@ -1,4 +1,5 @@
 import type { ControllerPolicy } from '../controller/controller-context.ts';
+import { CAPABILITIES } from '../domain/capabilities.ts';
 import type { Config } from './config/schema.ts';
 
 /** The configuration as the controller's parts want it. */
@@ -27,6 +28,8 @@ export function controllerPolicy(config: Config): ControllerPolicy {
     uploadKeepMs: config.collect.uploadKeepMs,
     imageCacheKeepMs: config.collect.imageCacheKeepMs,
     backupKeep: config.backup.keep,
+    // Real drivers have none of them yet: each comes with its own driver.
+    capabilities: config.drivers === 'simulated' ? CAPABILITIES : [],
     simulatedHosts: config.drivers === 'simulated',
   });
 }

@@ -4,6 +4,7 @@ import { sha256Hex } from '../../base/ids.ts';
 import { canonicalJson } from '../../base/json.ts';
 import type { Random } from '../../base/random.ts';
 import { randomHex } from '../../base/random.ts';
+import { ACCESS_RULES, passesRule } from '../../domain/access-rules.ts';
 import { KEYS, operationIdAt } from '../../domain/keys.ts';
 import type { OperationRecord, TokenRecord } from '../../domain/records.ts';
 import type { OperationDefinition } from '../../messages/operations/definition.ts';
@@ -25,7 +26,6 @@ import type {
   ReadHandler,
   StreamHandler,
 } from './handler.ts';
-import { isAdmin } from './handler.ts';
 import { CHANGES, DUPLEXES, READS, STREAMS } from './registry.ts';
 
 type AnyChange = ChangeHandler<never, unknown>;
@@ -199,10 +199,13 @@ export class Executor {
 
   #admit(definition: OperationDefinition, rawInput: unknown, meta: CallMeta): unknown {
     const input = parseInput(definition, rawInput);
-    if (definition.access === 'cloudadmin' && !isAdmin(meta.principal)) {
+    const { name, projectId, roles } = meta.principal;
+    if (!passesRule(definition.access, roles)) {
+      const allowed = ['cloudadmin', ...ACCESS_RULES[definition.access]].join(', ');
       throw new CloudError(
         'UnauthorizedOperation',
-        `${definition.name} needs the role cloudadmin; ${meta.principal.name} has ${meta.principal.roles.join(', ') || 'no role'}`,
+        `${definition.name} is for ${allowed} (rule "${definition.access}"); ${name} is ${roles.join(', ') || 'nothing'} in project ${projectId}; see "novactl why denied ${definition.name}"`,
+        { details: { rule: definition.access } },
       );
     }
     return input;

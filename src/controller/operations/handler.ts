@@ -15,8 +15,11 @@ import type { Draft } from '../state/draft.ts';
 export interface Principal {
   readonly name: string;
   readonly projectId: string;
+  /** Standings in the project: roles (global and its own), `manager`, `member`. */
   readonly roles: readonly string[];
   readonly from: string;
+  /** Only what the project has is seen and used, whatever the roles (the EC2 API). */
+  readonly ownProjectOnly?: boolean;
 }
 
 /** All that comes with a request beside its input. JSON, since it crosses the bus. */
@@ -86,7 +89,7 @@ export function isAdmin(principal: Principal): boolean {
 
 /** A resource of another project does not exist, for who may not see it. */
 export function mayUse(principal: Principal, projectId: string): boolean {
-  return principal.projectId === projectId || isAdmin(principal);
+  return principal.projectId === projectId || (isAdmin(principal) && principal.ownProjectOnly !== true);
 }
 
 /** InvalidParameterValue that names the parameter; the CLI puts its flag in the name's place. */

@@ -1,7 +1,5 @@
 import type { z } from 'zod';
-
-/** Who may call an operation: a member of the project, or the cloud's administrator. */
-export type Access = 'member' | 'cloudadmin';
+import type { AccessRule } from '../../domain/access-rules.ts';
 
 /**
  * One operation as every edge and the client see it. `name` is EC2's action name where EC2 has one, and so are the input's parameter names;
@@ -14,7 +12,8 @@ export interface OperationDefinition<I extends z.ZodType = z.ZodType, O extends 
   readonly kind: 'unary' | 'stream' | 'duplex';
   /** True when it changes state: it then runs in the controller, is recorded, and takes a ClientToken. */
   readonly changes: boolean;
-  readonly access: Access;
+  /** Which row of the table of rules says who may call it. */
+  readonly access: AccessRule;
   /** A change that is also taken while the cloud waits for its restored store to be adopted. */
   readonly whileHeld?: boolean;
   readonly input: I;

@@ -54,15 +54,13 @@ describe('keys', () => {
       operation: KEYS.operation(operationIdAt(1, 'abcde')),
       token: KEYS.token('p', 'RunInstances', 't'),
       reservation: KEYS.reservation('r-1'),
+      quota: KEYS.quota('p', 'u'),
+      tags: KEYS.tags('i-1'),
+      usage: KEYS.usage('p'),
+      user: KEYS.user('u'),
     };
     const others = [
-      ...[
-        KEYS.cloud,
-        KEYS.user('u'),
-        KEYS.hostName('h'),
-        KEYS.hostTransport({ kind: 'local' }),
-        KEYS.imageName('p', 'i'),
-      ],
+      ...[KEYS.cloud, KEYS.hostName('h'), KEYS.hostTransport({ kind: 'local' }), KEYS.imageName('p', 'i')],
       ...[
         KEYS.imageUse('ami-1'),
         KEYS.subnet('10.0.0.0/24'),

@@ -1,0 +1,3 @@
+import type { Ec2Actions } from '../ec2-action.ts';
+
+export const securityGroupsActions: Ec2Actions = {};
