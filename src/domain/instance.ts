@@ -60,6 +60,8 @@ export interface InstanceRecord {
   readonly reservationId: string;
   readonly launchIndex: number;
   readonly projectId: string;
+  /** Who started it, when that is a user: whose own quota it counts in. */
+  readonly user?: string;
   readonly name?: string;
   readonly imageId: string;
   readonly kernelId?: string;
@@ -74,9 +76,25 @@ export interface InstanceRecord {
   /** OpenSSH public key line, as it was when the instance was started. */
   readonly publicKey?: string;
   readonly hasUserData?: boolean;
+  /** What its image said when it was started; absent in records of before that was kept. */
+  readonly architecture?: 'x86_64' | 'arm64';
+  readonly platform?: string;
+  readonly rootDeviceName?: string;
+  readonly virtualizationType?: 'hvm' | 'paravirtual';
+  /** The ClientToken of its reservation. */
+  readonly clientToken?: string;
+  /** Absent: its network's default group, where there are groups. */
+  readonly securityGroupIds?: readonly string[];
+  /** TerminateInstances, StopInstances refuse it. */
+  readonly disableApiTermination?: boolean;
+  readonly disableApiStop?: boolean;
+  /** What becomes of it when its guest switches itself off; absent: it is stopped. */
+  readonly shutdownBehavior?: 'stop' | 'terminate';
   readonly hostId: string;
   readonly zone: string;
   readonly nic: InstanceNic;
+  /** Its security groups; absent: it was started without any being named, so it has the default one where there are groups. */
+  readonly groupIds?: readonly string[];
   readonly state: InstanceState;
   readonly desired: DesiredState;
   /** Raised by every change of intent; a worker drops commands of an older one. */

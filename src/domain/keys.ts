@@ -12,7 +12,13 @@ export const KEYS = {
   /** Which SSH key and authority the processes of the cloud share. */
   sharedSecrets: 'shared-secrets',
   project: (id: string) => `project/${id}`,
+  /** The project that has an account id. */
+  account: (accountId: string) => `account/${accountId}`,
   user: (id: string) => `user/${id}`,
+  /** Written by whatever begins to name the user, so that its removal, decided meanwhile, is decided again. */
+  userUse: (id: string) => `user-use/${id}`,
+  /** Written by each change of users, projects and roles: what was remembered of them is asked for again. */
+  directoryChange: 'directory-change',
   quota: (projectId: string, user?: string) => `quota/${projectId}/${user ?? ''}`,
   usage: (projectId: string, user?: string) => `usage/${projectId}/${user ?? ''}`,
   tags: (resourceId: string) => `tags/${resourceId}`,
@@ -35,15 +41,31 @@ export const KEYS = {
   imageUse: (id: string) => `image-use/${id}`,
   imageName: (projectId: string, name: string) => `image-name/${projectId}/${name}`,
   keyPair: (projectId: string, name: string) => `keypair/${projectId}/${name}`,
+  /** A project's first network. */
   network: (projectId: string) => `network/${projectId}`,
+  /** A network that was made as a subnet of a VPC. */
+  subnetNetwork: (projectId: string, networkId: string) => `network/${projectId}/${networkId}`,
+  vpc: (projectId: string, id: string) => `vpc/${projectId}/${id}`,
+  internetGateway: (projectId: string, id: string) => `internet-gateway/${projectId}/${id}`,
+  securityGroup: (projectId: string, id: string) => `security-group/${projectId}/${id}`,
+  securityGroupName: (vpcId: string, name: string) => `security-group-name/${vpcId}/${name}`,
+  /** Written by whatever begins to use a group or a subnet of the project, so that a removal, decided meanwhile, is decided again. */
+  networkUse: (projectId: string) => `network-use/${projectId}`,
   subnet: (cidr: string) => `subnet/${cidr}`,
   address: (networkId: string, address: string) => `address/${networkId}/${address}`,
   mac: (mac: string) => `mac/${mac}`,
   interfaceName: (name: string) => `ifname/${name}`,
   reservation: (id: string) => `reservation/${id}`,
   instance: (id: string) => `instance/${id}`,
+  /** The public address that an instance has. */
+  instanceAddress: (instanceId: string) => `instance-address/${instanceId}`,
+  /** Which volumes an instance has, by device. */
+  instanceVolumes: (instanceId: string) => `instance-volumes/${instanceId}`,
   userData: (instanceId: string) => `userdata/${instanceId}`,
   operation: (id: string) => `operation/${newestFirst(id)}`,
+  publicAddress: (address: string) => `public-address/${address}`,
+  snapshot: (id: string) => `snapshot/${id}`,
+  volume: (id: string) => `volume/${id}`,
   maintenance: (job: string) => `maintain/job/${job}`,
   maintenancePause: 'maintain/pause',
   restored: 'restored',
@@ -69,9 +91,15 @@ export const PREFIX = {
   image: 'image/',
   keyPair: 'keypair/',
   network: 'network/',
+  vpc: 'vpc/',
+  internetGateway: 'internet-gateway/',
+  securityGroup: 'security-group/',
   address: 'address/',
   instance: 'instance/',
   operation: 'operation/',
+  publicAddress: 'public-address/',
+  snapshot: 'snapshot/',
+  volume: 'volume/',
   token: 'token/',
   quota: 'quota/',
   reservation: 'reservation/',

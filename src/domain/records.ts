@@ -1,3 +1,5 @@
+import type { PasswordHash } from '../base/password-hash.ts';
+import type { RoleName } from './access-rules.ts';
 import type { InstanceRecord } from './instance.ts';
 
 /** Records other than the instance. Each carries `v`; unknown fields are kept, since changes copy the whole record. */
@@ -8,19 +10,37 @@ export interface CloudRecord {
   readonly createdAtMs: number;
 }
 
+/** What a state of before has not (all but id and account) is as for the first project: the user admin manages it and is its only member. */
 export interface ProjectRecord {
   readonly v: 1;
   readonly id: string;
-  /** 12 digits, as EC2 shows owners. */
+  /** 12 digits, as EC2 shows owners; one project alone has them (AccountRecord). */
   readonly accountId: string;
   readonly createdAtMs: number;
+  readonly description?: string;
+  readonly manager?: string;
+  /** User names, the manager among them. */
+  readonly members?: readonly string[];
+  /** User name -> roles in this project. */
+  readonly roles?: Readonly<Record<string, readonly RoleName[]>>;
+}
+
+/** Which project has an account id. */
+export interface AccountRecord {
+  readonly v: 1;
+  readonly projectId: string;
 }
 
 export interface UserRecord {
   readonly v: 1;
   readonly id: string;
-  readonly roles: readonly string[];
+  readonly roles: readonly RoleName[];
   readonly createdAtMs: number;
+  readonly displayName?: string;
+  readonly email?: string;
+  /** Absent: true. */
+  readonly enabled?: boolean;
+  readonly password?: PasswordHash;
 }
 
 /** What signs requests in a user's name. */
@@ -203,6 +223,8 @@ export interface ImageRecord {
   readonly name: string;
   readonly kind: 'machine' | 'kernel' | 'ramdisk';
   readonly projectId: string;
+  /** Who registered it, when that is a user: whose own quota it counts in. */
+  readonly user?: string;
   readonly public: boolean;
   readonly architecture: 'x86_64' | 'arm64';
   readonly format: 'raw' | 'qcow2' | 'kernel' | 'ramdisk';
@@ -213,6 +235,15 @@ export interface ImageRecord {
   readonly kernelId?: string;
   readonly ramdiskId?: string;
   readonly kernelArgs?: string;
+  readonly description?: string;
+  /** What runs in it, where it is not Linux: `windows`. */
+  readonly platform?: string;
+  readonly rootDeviceName?: string;
+  readonly virtualizationType?: 'hvm' | 'paravirtual';
+  /** Other projects that may start it, beside all when it is public. */
+  readonly launchProjects?: readonly string[];
+  /** The instance or image that it was made of. */
+  readonly sourceId?: string;
   readonly createdAtMs: number;
 }
 
@@ -248,6 +279,9 @@ export interface NetworkRecord {
   readonly bridge: string;
   readonly bridgeMac: string;
   readonly createdAtMs: number;
+  /** Of a subnet that was made in a VPC: the VPC, and the zone that it was made for. Absent: the project's first network. */
+  readonly vpcId?: string;
+  readonly zone?: string;
 }
 
 /** Who holds an address, MAC, interface name or subnet. With releasedAtMs it is in quarantine until it may be given again. */
@@ -280,6 +314,7 @@ export interface InstanceTemplate extends Pick<
   InstanceRecord,
   | 'reservationId'
   | 'projectId'
+  | 'user'
   | 'name'
   | 'imageId'
   | 'kernelId'
@@ -291,8 +326,21 @@ export interface InstanceTemplate extends Pick<
   | 'diskGib'
   | 'keyName'
   | 'publicKey'
+  | 'architecture'
+  | 'platform'
+  | 'rootDeviceName'
+  | 'virtualizationType'
+  | 'clientToken'
+  | 'securityGroupIds'
+  | 'disableApiTermination'
+  | 'disableApiStop'
+  | 'shutdownBehavior'
 > {
   readonly operationId: string;
+  /** Of each instance; kept under a key of their own. */
+  readonly tags?: Readonly<Record<string, string>>;
+  /** The address that was asked for, of the only instance. */
+  readonly privateIpAddress?: string;
   /** Base64; kept beside the record, under a key of its own. */
   readonly userData?: string;
 }

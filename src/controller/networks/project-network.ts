@@ -1,7 +1,6 @@
 import { CloudError } from '../../base/errors.ts';
 import type { Random } from '../../base/random.ts';
 import { randomBelow, randomHex } from '../../base/random.ts';
-import { newId } from '../../base/ids.ts';
 import { humanDuration } from '../../base/units.ts';
 import type { Cidr } from '../../domain/addressing.ts';
 import {
@@ -16,6 +15,7 @@ import {
 } from '../../domain/addressing.ts';
 import { KEYS, PREFIX } from '../../domain/keys.ts';
 import type { ClaimRecord, HostRecord, NetworkRecord } from '../../domain/records.ts';
+import { type FirstNetwork, firstNetworkId } from '../../domain/vpcs.ts';
 import type { ControllerPolicy } from '../controller-context.ts';
 import { QUARANTINE_MS } from '../controller-context.ts';
 import type { Draft } from '../state/draft.ts';
@@ -23,6 +23,7 @@ import type { Draft } from '../state/draft.ts';
 interface Source {
   readonly random: Random;
   readonly nowMs: number;
+  readonly cloudId: string;
   readonly policy: Pick<ControllerPolicy, 'fixedRange' | 'subnetPrefix'>;
 }
 
@@ -31,41 +32,70 @@ export function ensureProjectNetwork(draft: Draft, projectId: string, source: So
   const key = KEYS.network(projectId);
   const known = draft.get<NetworkRecord>(key);
   if (known !== undefined) return known;
-  const cidr = claimSubnet(draft, projectId, source);
-  const network = parseCidr(cidr);
-  const bridge = freeBridgeName(draft, projectId, source.random);
+  const planned = plannedNetwork(draft, projectId, source);
+  if (planned === undefined) throw noSubnets(source);
+  const subnet = KEYS.subnet(planned.cidr);
+  draft.get(subnet);
+  draft.put(subnet, { v: 1, owner: projectId } satisfies ClaimRecord);
   const record: NetworkRecord = {
     v: 1,
-    id: newId('network', source.random),
-    projectId,
-    cidr,
-    gateway: gatewayOf(network),
-    bridge,
-    bridgeMac: claimMac(draft, projectId, source.random),
+    ...planned,
+    ...newBridge(draft, projectId, source.random),
     createdAtMs: source.nowMs,
   };
   draft.put(key, record);
   return record;
 }
 
-function claimSubnet(draft: Draft, projectId: string, { random, policy }: Source): string {
-  const range = parseCidr(policy.fixedRange);
-  const count = subnetCount(range, policy.subnetPrefix);
+/** The project's network, or what it would be made as now; undefined when no subnet is left for it. Changes nothing. */
+export function firstNetwork(
+  draft: Draft,
+  projectId: string,
+  source: Omit<Source, 'random' | 'nowMs'>,
+): FirstNetwork | undefined {
+  return draft.get<NetworkRecord>(KEYS.network(projectId)) ?? plannedNetwork(draft, projectId, source);
+}
+
+/**
+ * What a project's first network will be: its id for certain, its subnet unless another project or host takes that before. So clients that want to be
+ * shown a default VPC before they make anything are shown one, and nothing is written for their asking.
+ */
+function plannedNetwork(
+  draft: Draft,
+  projectId: string,
+  { cloudId, policy }: Omit<Source, 'random' | 'nowMs'>,
+): FirstNetwork | undefined {
+  const id = firstNetworkId(cloudId, projectId);
+  const cidr = freeSubnet(draft, policy, Number.parseInt(id.slice(-8), 16));
+  return cidr === undefined ? undefined : { id, projectId, cidr, gateway: gatewayOf(parseCidr(cidr)), createdAtMs: 0 };
+}
+
+/** A bridge and its MAC that nobody has, claimed. */
+export function newBridge(
+  draft: Draft,
+  projectId: string,
+  random: Random,
+): Pick<NetworkRecord, 'bridge' | 'bridgeMac'> {
+  return { bridge: freeBridgeName(draft, projectId, random), bridgeMac: claimMac(draft, projectId, random) };
+}
+
+function freeSubnet(draft: Draft, { fixedRange, subnetPrefix }: Source['policy'], from: number): string | undefined {
+  const range = parseCidr(fixedRange);
+  const count = subnetCount(range, subnetPrefix);
   const routes = draft.replica
     .range<HostRecord>(PREFIX.host)
     .flatMap((entry) => entry.value.facts.routes)
     .map((route) => parseCidr(route));
-  const start = randomBelow(random, Math.max(1, count));
   for (let i = 0; i < count; i += 1) {
-    const cidr = subnetAt(range, policy.subnetPrefix, (start + i) % count);
+    const cidr = subnetAt(range, subnetPrefix, (from + i) % count);
     if (routes.some((route) => overlaps(route, parseCidr(cidr)))) continue;
-    const key = KEYS.subnet(cidr);
-    if (draft.peek(key) !== undefined) continue;
-    draft.get(key);
-    draft.put(key, { v: 1, owner: projectId } satisfies ClaimRecord);
-    return cidr;
+    if (draft.peek(KEYS.subnet(cidr)) === undefined) return cidr;
   }
-  throw new CloudError(
+  return undefined;
+}
+
+function noSubnets({ policy }: Source): CloudError {
+  return new CloudError(
     'InsufficientFreeAddresses',
     `no free /${policy.subnetPrefix} subnet is left in ${policy.fixedRange}; set network.fixedRange to a larger or another range`,
   );

@@ -49,9 +49,15 @@ describe('keys', () => {
       image: KEYS.image('ami-1'),
       keyPair: KEYS.keyPair('p', 'k'),
       network: KEYS.network('p'),
+      vpc: KEYS.vpc('p', 'vpc-1'),
+      internetGateway: KEYS.internetGateway('p', 'igw-1'),
+      securityGroup: KEYS.securityGroup('p', 'sg-1'),
       address: KEYS.address('net-1', '10.0.0.2'),
       instance: KEYS.instance('i-1'),
       operation: KEYS.operation(operationIdAt(1, 'abcde')),
+      publicAddress: KEYS.publicAddress('198.51.100.1'),
+      snapshot: KEYS.snapshot('snap-1'),
+      volume: KEYS.volume('vol-1'),
       token: KEYS.token('p', 'RunInstances', 't'),
       reservation: KEYS.reservation('r-1'),
       quota: KEYS.quota('p', 'u'),
@@ -60,13 +66,18 @@ describe('keys', () => {
       user: KEYS.user('u'),
     };
     const others = [
+      ...[KEYS.account('012345678901'), KEYS.userUse('u'), KEYS.directoryChange],
       ...[KEYS.cloud, KEYS.hostName('h'), KEYS.hostTransport({ kind: 'local' }), KEYS.imageName('p', 'i')],
       ...[
         KEYS.imageUse('ami-1'),
         KEYS.subnet('10.0.0.0/24'),
+        KEYS.securityGroupName('vpc-1', 'web'),
+        KEYS.networkUse('p'),
         KEYS.mac('02'),
         KEYS.interfaceName('nvt'),
         KEYS.userData('i-1'),
+        KEYS.instanceAddress('i-1'),
+        KEYS.instanceVolumes('i-1'),
       ],
     ];
     const all = [...Object.values(samples), ...others];
