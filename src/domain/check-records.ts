@@ -9,6 +9,7 @@ import type {
   ReservationRecord,
 } from './records.ts';
 import { NO_CAPACITY } from './records.ts';
+import { usageDifferences, usageDifferenceText } from './usage.ts';
 
 /** A record under its key, whatever it is. */
 export interface StoredRecord {
@@ -45,6 +46,7 @@ export function checkRecords(records: readonly StoredRecord[]): string[] {
   );
   checkImages(valuesOf<ImageRecord>(sound, PREFIX.image), all, found);
   checkNetworks(valuesOf<NetworkRecord>(sound, PREFIX.network), all, found);
+  for (const one of usageDifferences(sound)) found(`${one.key} ${usageDifferenceText(one)}`);
   return problems;
 }
 
@@ -76,6 +78,7 @@ const NEEDED: Readonly<Record<string, readonly string[]>> = {
   'subnet/': ['owner'],
   [PREFIX.operation]: ['id', 'name', 'status', 'startedAtMs'],
   [PREFIX.reservation]: ['id', 'instanceIds'],
+  [PREFIX.usage]: ['used'],
 };
 
 function isRecord({ key, value }: StoredRecord, found: Found): boolean {

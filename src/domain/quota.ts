@@ -25,6 +25,10 @@ export const DEFAULT_QUOTA: Readonly<Record<QuotaKind, number>> = {
   images: 200,
 };
 
+/** The administrator's own project: without limits until some are set, as all clouds were before there were quotas. */
+export const UNLIMITED_PROJECT = 'admin';
+export const UNLIMITED = Number.MAX_SAFE_INTEGER;
+
 /** Limits that were set for a project, or for a user in it; -1 is never stored: unlimited is the largest safe integer. */
 export interface QuotaRecord {
   readonly v: 1;

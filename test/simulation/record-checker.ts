@@ -2,10 +2,12 @@ import type { InstanceRecord, InstanceState } from '../../src/domain/instance.ts
 import type {
   CapacityRecord,
   ClaimRecord,
+  ImageRecord,
   OperationRecord,
   ReservationRecord,
   TokenRecord,
 } from '../../src/domain/records.ts';
+import type { UsageRecord } from '../../src/domain/quota.ts';
 import { Violation } from './history.ts';
 import type { Committed, Records } from './store-model.ts';
 
@@ -23,6 +25,7 @@ const QUARANTINE_MS = 120_000;
 const TOKEN_KEEP_MS = 24 * 3_600_000;
 const OWN = '4 nothing is owned twice, and nothing without an owner';
 const SUM = '4 capacity is the sum of the instances';
+const USAGE = '4 what is used of a quota is the sum of what there is';
 
 /** What was ever true of an instance. */
 export interface Past {
@@ -68,14 +71,17 @@ export class RecordChecker {
       const before = this.#texts.get(key);
       if (text === undefined) this.#gone(key, before);
       else this.#put(key, before, text, change);
-      sums ||= /^(instance|capacity|reservation)\//.test(key);
+      sums ||= /^(instance|capacity|reservation|usage|image)\//.test(key);
       if (text === undefined) this.#texts.delete(key);
       else this.#texts.set(key, text);
     }
     for (const [key, text] of change.ops) {
       if (key.startsWith('instance/') && text !== undefined) checkHoldings(JSON.parse(text) as InstanceRecord, model);
     }
-    if (sums) checkSums(model);
+    if (sums) {
+      checkSums(model);
+      checkUsage(model);
+    }
   }
 
   #put(key: string, before: string | undefined, text: string, change: Committed): void {
@@ -215,5 +221,30 @@ function checkSums(model: Records): void {
     const right = [mine.length, sum('vcpus'), sum('memoryMib'), sum('diskGib')].join(' ');
     const said = [value.instances, value.vcpus, value.memoryMib, value.diskGib].join(' ');
     if (said !== right) throw new Violation(SUM, `${key} says ${said}, and its instances have ${right}`);
+  }
+}
+
+/** Of each project: instances that live or are to come, what they take, and images. */
+function checkUsage(model: Records): void {
+  for (const { key, value } of model.range<UsageRecord>('usage/')) {
+    const [, projectId, user] = key.split('/');
+    const isMine = (one: { projectId: string; user?: string }): boolean =>
+      one.projectId === projectId && (user === '' || one.user === user);
+    const live = model.range<InstanceRecord>('instance/').map((entry) => entry.value);
+    const coming = model.range<ReservationRecord>('reservation/').flatMap(({ value: { remaining } }) => {
+      const { template, placements } = remaining ?? {};
+      return template === undefined ? [] : (placements ?? []).map(() => template);
+    });
+    const takers = [...live.filter(({ state }) => state !== 'terminated'), ...coming].filter(isMine);
+    const right = {
+      instances: takers.length,
+      vcpus: takers.reduce((sum, one) => sum + one.vcpus, 0),
+      memoryMib: takers.reduce((sum, one) => sum + one.memoryMib, 0),
+      images: model.range<ImageRecord>('image/').filter((entry) => isMine(entry.value)).length,
+    };
+    for (const [kind, count] of Object.entries(right)) {
+      const said = value.used[kind as keyof typeof right] ?? 0;
+      if (said !== count) throw new Violation(USAGE, `${key} says ${said} ${kind}, and there are ${count}`);
+    }
   }
 }

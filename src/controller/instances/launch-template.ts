@@ -7,6 +7,7 @@ import { findImage } from '../images/find-image.ts';
 import type { Principal } from '../operations/handler.ts';
 import { badParameter } from '../operations/handler.ts';
 import type { Draft } from '../state/draft.ts';
+import { quotaOwner } from '../users/quota.ts';
 
 type LaunchInput = Omit<OperationParsed<'RunInstances'>, 'ClientToken'>;
 
@@ -34,7 +35,7 @@ export function launchTemplate(draft: Draft, principal: Principal, input: Launch
   return {
     image,
     template: {
-      projectId: principal.projectId,
+      ...quotaOwner(principal),
       ...(input.Name === undefined ? {} : { name: input.Name }),
       imageId: image.id,
       ...(image.kernelId === undefined ? {} : { kernelId: image.kernelId }),

@@ -17,8 +17,8 @@ import { claimAddress, claimMac } from '../networks/project-network.ts';
 import type { Draft } from '../state/draft.ts';
 
 /**
- * So many instances are written in one transaction: each takes five of its 100 writes, the hosts of the call up to 40 (HOSTS_PER_CALL), the
- * project's first network four, operation, token, reservation and image one each.
+ * So many instances are written in one transaction: each takes five of its 100 writes, the hosts of the call up to 30 (HOSTS_PER_CALL), the
+ * project's first network four, usage two, operation, token, reservation and image one each.
  */
 export const INSTANCES_PER_TXN = 10;
 

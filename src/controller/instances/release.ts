@@ -3,10 +3,13 @@ import { NO_CAPACITY } from '../../domain/records.ts';
 import type { InstanceRecord } from '../../domain/instance.ts';
 import { KEYS } from '../../domain/keys.ts';
 import { unclaim } from '../../domain/placement.ts';
+import { instanceAmounts } from '../../domain/usage.ts';
 import type { Draft } from '../state/draft.ts';
+import { releaseQuota } from '../users/quota.ts';
 
 /** Gives back all that the instance held, in the transaction that says that it is gone. The address stays in quarantine. */
 export function releaseClaims(draft: Draft, record: InstanceRecord, nowMs: number): void {
+  releaseQuota(draft, record, instanceAmounts(record));
   const addressKey = KEYS.address(record.nic.networkId, record.nic.address);
   const address = draft.get<ClaimRecord>(addressKey);
   if (address?.owner === record.id) {

@@ -1,12 +1,14 @@
 import { isCode } from '../../base/errors.ts';
 import { KEYS, PREFIX } from '../../domain/keys.ts';
 import { unclaim } from '../../domain/placement.ts';
+import { instanceAmounts } from '../../domain/usage.ts';
 import type { CapacityRecord, ReservationRecord } from '../../domain/records.ts';
 import { NO_CAPACITY } from '../../domain/records.ts';
 import type { ControllerContext } from '../controller-context.ts';
 import { finishTarget } from '../operations/operation-record.ts';
 import type { Draft } from '../state/draft.ts';
 import { transact } from '../state/draft.ts';
+import { releaseQuota } from '../users/quota.ts';
 import { draftRemaining } from './launch.ts';
 
 type Context = Pick<ControllerContext, 'store' | 'clock' | 'random' | 'logger'>;
@@ -44,6 +46,8 @@ function giveUpRemaining(
     draft.put(KEYS.capacity(hostId), unclaim(used, remaining.template));
     finishTarget(draft, remaining.template.operationId, instanceId, nowMs, { error });
   }
+  const { template, placements } = remaining;
+  releaseQuota(draft, template, instanceAmounts(template, placements.length));
   draft.put(key, { ...rest, instanceIds: rest.instanceIds.filter((id) => !dropped.has(id)) });
 }
 

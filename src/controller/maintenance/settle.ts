@@ -10,6 +10,7 @@ import { reconcileInstance } from '../instances/reconcile.ts';
 import type { ControllerContext } from '../controller-context.ts';
 import type { Job, JobTools } from './job.ts';
 import type { JobReport } from './report.ts';
+import { mendUsage } from './mend-usage.ts';
 import { emptyReport } from './report.ts';
 
 const POLL_MS = 100;
@@ -21,6 +22,7 @@ export const reconcileJob: Job = async (tools) => {
   const report = emptyReport();
   await refreshHosts(tools.cloud);
   await pass(tools, report, RECONCILE_MS);
+  await mendUsage(tools, report);
   for (const host of hostsOf(tools.cloud)) {
     const problem = hostProblem(tools.cloud, host, host.id);
     if (problem !== undefined) report.findings.push(`host ${host.name} is down: ${problem}`);

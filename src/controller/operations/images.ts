@@ -9,6 +9,7 @@ import type { OperationOutput, OperationParsed } from '../../messages/operations
 import type { BlobInfo, Blobs } from '../../ports/blobs.ts';
 import { findImage } from '../images/find-image.ts';
 import { Draft } from '../state/draft.ts';
+import { claimQuota, quotaOwner, releaseQuota } from '../users/quota.ts';
 import type { ChangeContext, ChangeHandler, ReadHandler } from './handler.ts';
 import { badParameter, mayUse } from './handler.ts';
 
@@ -45,6 +46,7 @@ export const registerImage: ChangeHandler<'RegisterImage', Inspected> = {
       );
     }
     const record = imageRecord(draft, input, context, blob, facts);
+    claimQuota(draft, record, { images: 1 });
     draft.put(KEYS.image(record.id), record);
     draft.put(nameKey, { v: 1, imageId: record.id });
     return { output: { image: view(record), operationId: context.operationId }, targets: [record.id] };
@@ -83,7 +85,7 @@ function imageRecord(
     id: newId(ID_KIND[input.Kind], context.cloud.random),
     name: input.Name,
     kind: input.Kind,
-    projectId: context.principal.projectId,
+    ...quotaOwner(context.principal),
     public: false,
     architecture: input.Architecture ?? facts.architecture ?? 'x86_64',
     format: facts.format,
@@ -121,6 +123,7 @@ export const deregisterImage: ChangeHandler<'DeregisterImage', ImageRecord> = {
         },
       );
     }
+    releaseQuota(draft, record, { images: 1 });
     draft.del(KEYS.image(record.id));
     draft.del(KEYS.imageName(record.projectId, record.name));
     draft.del(KEYS.imageUse(record.id));
@@ -161,6 +164,6 @@ export const describeImages: ReadHandler<'DescribeImages'> = ({ cloud, principal
 };
 
 function view(record: ImageRecord): View {
-  const { v: _v, id, blobKey: _blobKey, kernelArgs: _kernelArgs, ...shown } = record;
+  const { v: _v, id, blobKey: _blobKey, user: _user, kernelArgs: _kernelArgs, ...shown } = record;
   return { ...shown, imageId: id, state: 'available' };
 }

@@ -20,6 +20,7 @@ import {
 } from './maintenance.ts';
 import { openConsole } from './open-console.ts';
 import { describeOperations, watchOperation } from './operations.ts';
+import { describeQuotas, setQuota } from './quotas.ts';
 import { removeHost } from './remove-host.ts';
 import { planInstances, runInstances } from './run-instances.ts';
 import { describeServices, disableService, drainService, enableService } from './services.ts';
@@ -44,6 +45,7 @@ export const READS: { readonly [N in ReadName]: ReadHandler<N> } = {
   DescribeKeyPairs: describeKeyPairs,
   DescribeMaintenance: describeMaintenance,
   DescribeOperations: describeOperations,
+  DescribeQuotas: describeQuotas,
   DescribeServices: describeServices,
   DescribeStateDifferences: describeStateDifferences,
   ExplainInstance: explainInstance,
@@ -75,6 +77,7 @@ export const CHANGES: { readonly [N in ChangeName]: ChangeHandler<N, unknown> } 
   RunInstances: runInstances,
   SetHostKey: setHostKey,
   SetHostState: setHostState,
+  SetQuota: setQuota,
   StartInstances: startInstances,
   StartMaintenance: startMaintenance,
   StopInstances: stopInstances,

@@ -8,8 +8,10 @@ import { launchTemplate } from '../instances/launch-template.ts';
 import { completeReservation } from '../instances/reservations.ts';
 import { ensureProjectNetwork, freeAddresses, noAddresses } from '../networks/project-network.ts';
 import { schedule, verdicts } from '../scheduler/schedule.ts';
+import { instanceAmounts } from '../../domain/usage.ts';
 import { Draft } from '../state/draft.ts';
 import { isCode } from '../../base/errors.ts';
+import { claimQuota, quotaRoom } from '../users/quota.ts';
 import type { ChangeHandler, ReadContext, ReadHandler } from './handler.ts';
 
 /** Intent first: reservation, capacity, and the first instances' records, addresses and work are one transaction. */
@@ -20,12 +22,15 @@ export const runInstances: ChangeHandler<'RunInstances'> = {
     const network = ensureProjectNetwork(draft, template.projectId, { ...cloud, nowMs });
     const free = freeAddresses(draft, network, nowMs, input.MaxCount);
     if (free < input.MinCount) throw noAddresses(network, free, input.MinCount);
+    const room = quotaRoom(draft, template, instanceAmounts(template), Math.min(input.MaxCount, free));
     const hosts = schedule(
       draft,
       cloud,
       { ...template, architecture: image.architecture },
-      { min: input.MinCount, max: Math.min(input.MaxCount, free) },
+      // What the quota has no room for is claimed all the same, to be refused by name.
+      { min: input.MinCount, max: Math.max(room, input.MinCount) },
     );
+    claimQuota(draft, template, instanceAmounts(template, hosts.length));
     draft.put(KEYS.imageUse(image.id), { v: 1, atMs: nowMs });
     const reservationId = newId('reservation', cloud.random);
     const whole = { ...template, reservationId, operationId };

@@ -1,33 +1,80 @@
 import { CloudError } from '../../base/errors.ts';
 import { KEYS } from '../../domain/keys.ts';
-import { DEFAULT_QUOTA, QUOTA_KINDS, type QuotaKind, type QuotaRecord, type UsageRecord } from '../../domain/quota.ts';
+import {
+  DEFAULT_QUOTA,
+  QUOTA_KINDS,
+  type QuotaKind,
+  type QuotaRecord,
+  UNLIMITED,
+  UNLIMITED_PROJECT,
+  type UsageRecord,
+} from '../../domain/quota.ts';
+import {
+  type Amounts,
+  COUNTED_PREFIXES,
+  NOTHING_USED,
+  plus,
+  type QuotaOwner,
+  usageInRecords,
+  type Used,
+  wholeUsage,
+} from '../../domain/usage.ts';
+import type { Replica } from '../../ports/store.ts';
+import type { Principal } from '../operations/handler.ts';
 import type { Draft } from '../state/draft.ts';
 
-export type Amounts = Readonly<Partial<Record<QuotaKind, number>>>;
-
-/** Whose the claim is: a project, and the user in it whose own limits count beside the project's. */
-export interface QuotaOwner {
-  readonly projectId: string;
-  readonly user?: string;
-}
+export type { Amounts, QuotaOwner } from '../../domain/usage.ts';
 
 type Get = <T>(key: string) => T | undefined;
 
-/** The limits of a project, or of a user in it (for whom what is not set is unlimited). */
+const USER = /^[a-z0-9][a-z0-9._-]{0,63}$/;
+
+/** Whose what a caller makes is. The administrator at the socket is no user: only the project's limits count. */
+export function quotaOwner({ projectId, name }: Pick<Principal, 'projectId' | 'name'>): QuotaOwner {
+  const [user = ''] = name.split('/');
+  return USER.test(user) ? { projectId, user } : { projectId };
+}
+
+/** The limits of a project, or of a user in it (for whom what is not set is unlimited, as it is for the administrator's own project). */
 export function limitsOf(get: Get, { projectId, user }: QuotaOwner): Readonly<Record<QuotaKind, number>> {
   const set = get<QuotaRecord>(KEYS.quota(projectId, user))?.limits ?? {};
-  const rest = user === undefined ? DEFAULT_QUOTA : undefined;
-  const row = (kind: QuotaKind): number => set[kind] ?? rest?.[kind] ?? Number.MAX_SAFE_INTEGER;
+  const rest = user === undefined && projectId !== UNLIMITED_PROJECT ? DEFAULT_QUOTA : undefined;
+  const row = (kind: QuotaKind): number => set[kind] ?? rest?.[kind] ?? UNLIMITED;
   return Object.fromEntries(QUOTA_KINDS.map((kind) => [kind, row(kind)])) as Record<QuotaKind, number>;
 }
 
-export function usageOf(get: Get, { projectId, user }: QuotaOwner): Readonly<Record<QuotaKind, number>> {
-  const used = get<UsageRecord>(KEYS.usage(projectId, user))?.used ?? {};
-  return Object.fromEntries(QUOTA_KINDS.map((kind) => [kind, used[kind] ?? 0])) as Record<QuotaKind, number>;
+/** What is in use, by the usage record; where there is none yet (a state of before), by what the records say. */
+export function usageOf(
+  get: Get,
+  replica: Pick<Replica, 'range'>,
+  owner: QuotaOwner,
+): Readonly<Record<QuotaKind, number>> {
+  const known = get<UsageRecord>(KEYS.usage(owner.projectId, owner.user));
+  return known === undefined ? countUsage(replica, owner) : wholeUsage(known.used);
+}
+
+/** What the records say that the owner has in use. Right for a transaction that guards the usage record, since all that counts is written with it. */
+export function countUsage(replica: Pick<Replica, 'range'>, { projectId, user }: QuotaOwner): Used {
+  const records = COUNTED_PREFIXES.flatMap((prefix) => replica.range<unknown>(prefix));
+  return usageInRecords(records).get(KEYS.usage(projectId, user)) ?? NOTHING_USED;
 }
 
 function ownersOf(owner: QuotaOwner): QuotaOwner[] {
   return owner.user === undefined ? [owner] : [{ projectId: owner.projectId }, owner];
+}
+
+/** How many, `most` at most, of what takes `each` fit into the owner's quotas. */
+export function quotaRoom(draft: Draft, owner: QuotaOwner, each: Amounts, most: number): number {
+  const get: Get = (key) => draft.get(key);
+  const rooms = ownersOf(owner).flatMap((one) => {
+    const used = usageOf(get, draft.replica, one);
+    const limits = limitsOf(get, one);
+    return QUOTA_KINDS.map((kind) => {
+      const amount = each[kind] ?? 0;
+      return amount === 0 ? most : Math.floor(Math.max(0, limits[kind] - used[kind]) / amount);
+    });
+  });
+  return Math.min(most, ...rooms);
 }
 
 /** In the transaction of what uses it: guarded, so that no two overshoot together. Errors: 'InstanceLimitExceeded' and its sisters (details.quota). */
@@ -43,17 +90,18 @@ export function releaseQuota(draft: Draft, owner: QuotaOwner, amounts: Amounts):
 function change(draft: Draft, owner: QuotaOwner, amounts: Amounts, sign: 1 | -1): void {
   const get: Get = (key) => draft.get(key);
   for (const one of ownersOf(owner)) {
-    const used = usageOf(get, one);
-    const limits = limitsOf(get, one);
-    const next: Partial<Record<QuotaKind, number>> = { ...used };
-    for (const kind of QUOTA_KINDS) {
-      const amount = amounts[kind] ?? 0;
-      if (amount === 0) continue;
-      next[kind] = Math.max(0, used[kind] + sign * amount);
-      if (sign === 1 && next[kind] > limits[kind])
-        throw exceeded(kind, one, { amount, used: used[kind], limit: limits[kind] });
-    }
+    const used = usageOf(get, draft.replica, one);
+    const next = plus(used, amounts, sign);
+    if (sign === 1) refuseExcess(limitsOf(get, one), one, used, amounts);
     draft.put(KEYS.usage(one.projectId, one.user), { v: 1, used: next } satisfies UsageRecord);
+  }
+}
+
+function refuseExcess(limits: Used, owner: QuotaOwner, used: Used, amounts: Amounts): void {
+  for (const kind of QUOTA_KINDS) {
+    const amount = amounts[kind] ?? 0;
+    const limit = limits[kind];
+    if (amount > 0 && used[kind] + amount > limit) throw exceeded(kind, owner, { amount, used: used[kind], limit });
   }
 }
 

@@ -1,5 +1,6 @@
 import type { z } from 'zod';
 import { CreateAccessKey, DeleteAccessKey, DescribeAccessKeys } from './access-keys.ts';
+import { DescribeAccountAttributes } from './account.ts';
 import { DescribeCloud, DescribeInstanceTypes, DescribeOperations, WatchCloud, WatchOperation } from './cloud.ts';
 import {
   AddHost,
@@ -12,12 +13,22 @@ import {
   SetHostState,
 } from './hosts.ts';
 import { OpenConsole, WatchConsole } from './consoles.ts';
-import { DeregisterImage, DescribeImages, RegisterImage } from './images.ts';
 import {
+  CopyImage,
+  CreateImage,
+  DeregisterImage,
+  DescribeImages,
+  ModifyImageAttribute,
+  RegisterImage,
+} from './images.ts';
+import {
+  DescribeInstanceAttribute,
   DescribeInstances,
+  DescribeInstanceStatus,
   ExplainInstance,
   ExplainPlacement,
   GetConsoleOutput,
+  ModifyInstanceAttribute,
   PlanInstances,
   RebootInstances,
   RunInstances,
@@ -34,7 +45,9 @@ import {
   ResumeMaintenance,
   StartMaintenance,
 } from './maintenance.ts';
+import { DescribeQuotas, SetQuota } from './quotas.ts';
 import { AdoptState, DescribeStateDifferences } from './state.ts';
+import { CreateTags, DeleteTags, DescribeTags } from './tags.ts';
 import { DescribeServices, DisableService, DrainService, EnableService } from './services.ts';
 
 /** Every operation there is. An action that is not here is answered with InvalidAction. */
@@ -42,22 +55,31 @@ export const OPERATIONS = {
   AddHost,
   AdoptState,
   CheckHost,
+  CopyImage,
   CreateAccessKey,
+  CreateImage,
   CreateKeyPair,
+  CreateTags,
   DeleteAccessKey,
   DeleteKeyPair,
+  DeleteTags,
   DeregisterImage,
   DescribeAccessKeys,
+  DescribeAccountAttributes,
   DescribeCloud,
   DescribeHosts,
   DescribeImages,
+  DescribeInstanceAttribute,
+  DescribeInstanceStatus,
   DescribeInstanceTypes,
   DescribeInstances,
   DescribeKeyPairs,
   DescribeMaintenance,
   DescribeOperations,
+  DescribeQuotas,
   DescribeServices,
   DescribeStateDifferences,
+  DescribeTags,
   DisableService,
   DrainService,
   EnableService,
@@ -67,6 +89,8 @@ export const OPERATIONS = {
   GetConsoleOutput,
   GetHostKey,
   ImportKeyPair,
+  ModifyImageAttribute,
+  ModifyInstanceAttribute,
   OpenConsole,
   PauseMaintenance,
   PlanInstances,
@@ -78,6 +102,7 @@ export const OPERATIONS = {
   RunInstances,
   SetHostKey,
   SetHostState,
+  SetQuota,
   StartInstances,
   StartMaintenance,
   StopInstances,
