@@ -5,10 +5,12 @@ import type { Capability } from '../domain/capabilities.ts';
 import type { PlacementPolicy } from '../domain/placement.ts';
 import type { Blobs } from '../ports/blobs.ts';
 import type { Bus } from '../ports/bus.ts';
+import type { Directory } from '../ports/directory.ts';
 import type { Metrics } from '../ports/metrics.ts';
 import type { Sealer } from '../ports/sealer.ts';
 import type { StateArchives } from '../ports/state-archive.ts';
 import type { Store } from '../ports/store.ts';
+import type { VolumeBackend } from '../ports/volume-backend.ts';
 import type { Observations } from './hosts/observations.ts';
 import type { Ownership } from './hosts/ownership.ts';
 import type { WorkerDirectory } from './hosts/worker-directory.ts';
@@ -21,6 +23,8 @@ export interface ControllerPolicy {
   readonly zone: string;
   readonly fixedRange: string;
   readonly subnetPrefix: number;
+  /** Where public addresses come from; empty: there are none. */
+  readonly publicRange: string;
   readonly dns: readonly string[];
   readonly domain: string;
   readonly mtu: number;
@@ -38,6 +42,8 @@ export interface ControllerPolicy {
   readonly backupKeep: number;
   /** What this cloud's backends can do beside the needful. */
   readonly capabilities: readonly Capability[];
+  /** What a directory elsewhere said of users and projects is asked again after this time. */
+  readonly directoryCacheMs: number;
   /** Hosts are simulated: AddHost takes the transport of that name. */
   readonly simulatedHosts: boolean;
 }
@@ -76,6 +82,7 @@ export interface ControllerContext {
   readonly bus: Bus;
   readonly blobs: Blobs;
   readonly sealer: Sealer;
+  readonly directory: Directory;
   readonly clock: Clock;
   readonly random: Random;
   readonly logger: Logger;
@@ -90,6 +97,8 @@ export interface ControllerContext {
   readonly ownership: Ownership;
   readonly archives: StateArchives;
   readonly maintenance: Maintenance;
+  /** Absent: there are no volumes. */
+  readonly volumes?: VolumeBackend;
   /** False: this process does not look at the host, so that its silence means nothing. Absent: it looks at all. */
   readonly looksAt?: (hostId: string) => boolean;
 }

@@ -1,4 +1,4 @@
-import { hostname, networkInterfaces } from 'node:os';
+import { hostname } from 'node:os';
 import { isIP, isIPv6 } from 'node:net';
 import type { Clock, Timer } from '../base/clock.ts';
 import { errorText } from '../base/errors.ts';
@@ -11,11 +11,10 @@ import type { AllInOne } from './all-in-one.ts';
 import type { Config } from './config/schema.ts';
 import { parseListen } from './config/listen.ts';
 import { secretsDir } from './config/places.ts';
+import { certificateNames } from './tls/certificate-names.ts';
 import { openAuthority, serverCertificate } from './tls/authority-files.ts';
 
 const LOOK_EVERY_MS = 12 * 3_600_000;
-/** Interfaces whose addresses come and go with instances, or reach nobody else. */
-const INNER_INTERFACE = /^(lo|nvb|nvt|virbr|vnet|docker|veth)/;
 
 /** Where the configuration says that the admin API listens. */
 const listenersOf = ({ api }: Config): { host: string; port: number }[] =>
@@ -23,24 +22,6 @@ const listenersOf = ({ api }: Config): { host: string; port: number }[] =>
     const { host, port } = parseListen(text);
     return { host, port: port ?? api.port };
   });
-
-function outerAddresses(): string[] {
-  return Object.entries(networkInterfaces()).flatMap(([name, addresses = []]) =>
-    INNER_INTERFACE.test(name)
-      ? []
-      : addresses.filter((one) => !one.address.startsWith('fe80')).map((one) => one.address),
-  );
-}
-
-/** What the certificate is for: every name by which clients may come. */
-function certificateNames(config: Config): string[] {
-  const hosts = listenersOf(config).map(({ host }) => host);
-  const everywhere = hosts.some((host) => host === '0.0.0.0' || host === '::');
-  const named = hosts.filter((host) => host !== '0.0.0.0' && host !== '::');
-  const own = /^[A-Za-z0-9]([A-Za-z0-9.-]{0,252})$/.test(hostname()) ? [hostname().toLowerCase()] : [];
-  const all = ['localhost', '127.0.0.1', '::1', ...own, ...named, ...config.api.names];
-  return [...new Set(everywhere ? [...all, ...outerAddresses()] : all)];
-}
 
 export interface AdminHttps {
   /** Makes the cloud's authority when there is none, then listens. Answers the addresses, `https://host:port`. */
@@ -56,6 +37,7 @@ export function createAdminHttps(
   const { config, clock, random, logger } = parts;
   const servers: AdminHttpsServer[] = [];
   let timer: Timer | undefined;
+  let current: string | undefined;
   const asked = () => ({
     ...{ stateDir: config.stateDir, cloudId: cloud.context.cloudId, random },
     nowMs: clock.nowMs(),
@@ -70,7 +52,9 @@ export function createAdminHttps(
   const renew = (): void => {
     certify().then(
       ({ certificate }) => {
-        if (!certificate.isNew) return;
+        // Another server of this process may have renewed it.
+        if (certificate.certificates === current) return;
+        current = certificate.certificates;
         for (const server of servers) server.renew(certificate);
         logger.info('the certificate of the admin API was renewed');
       },
@@ -85,8 +69,8 @@ export function createAdminHttps(
         return [];
       }
       const { certificate, fingerprint } = await certify();
-      const { store, sealer } = cloud.context;
-      const authenticator = adminAuthenticator({ store, sealer, clock, region: config.region });
+      current = certificate.certificates;
+      const authenticator = adminAuthenticator(cloud.context);
       const urls: string[] = [];
       for (const listen of listeners) {
         const { gateway, blobs } = cloud;

@@ -62,11 +62,10 @@ export class HttpsCloud {
     const dir = mkdtempSync(join(tmpdir(), 'novactl-https-'));
     const sim = await startSimCloud({ stateDir: dir });
     const { gateway, blobs, context } = sim.cloud;
-    const { store, sealer } = context;
     const { ca, server } = issuePair(['localhost', '127.0.0.1']);
     const admin = new AdminHttpsServer({
       ...{ gateway, blobs, clock: sim.clock, random, logger: silentLogger },
-      authenticator: adminAuthenticator({ store, sealer, clock: sim.clock, region: 'nova' }),
+      authenticator: adminAuthenticator(context),
       certificate: { certificates: server.certificate + ca, privateKey: server.privateKey },
       listen: { host: '127.0.0.1', port: 0 },
       times,

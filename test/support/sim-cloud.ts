@@ -31,10 +31,10 @@ export const ADMIN: CallMeta = {
   principal: { name: 'admin', projectId: 'admin', roles: ['cloudadmin'], from: 'test' },
 };
 
-/** A member of another project, without any role. */
+/** The manager of another project. */
 export const STRANGER: CallMeta = {
   requestId: 'req-test',
-  principal: { name: 'eve', projectId: 'other', roles: [], from: 'test' },
+  principal: { name: 'eve', projectId: 'other', roles: ['manager', 'member'], from: 'test' },
 };
 
 export interface SimCloudOptions {
@@ -180,6 +180,7 @@ function allInOneOptions(
     ...{ clock, random, logger },
     roles: ['api', 'controller', 'worker'],
     openDrivers: (blobs) => world.openDrivers(blobs),
+    volumes: world.volumes,
     ...(options.reach === undefined ? {} : { reach: options.reach }),
     onPoison: (error) => logger.error('poisoned', { error: error.message }),
     store: options.store ?? createMemoryStore({ clock, random }),

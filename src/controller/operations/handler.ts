@@ -13,13 +13,20 @@ import type { Draft } from '../state/draft.ts';
 
 /** Who asks. `from` says over what: `socket`, an address, `cron`. */
 export interface Principal {
+  /** As records and lists show it. */
   readonly name: string;
+  /** In the directory; absent: the administrator of the machine. */
+  readonly userName?: string;
+  /** What the request was signed with. */
+  readonly accessKeyId?: string;
   readonly projectId: string;
   /** Standings in the project: roles (global and its own), `manager`, `member`. */
   readonly roles: readonly string[];
   readonly from: string;
   /** Only what the project has is seen and used, whatever the roles (the EC2 API). */
   readonly ownProjectOnly?: boolean;
+  /** Only instances of these zones are seen and made: a region of the EC2 API. Absent: of all. */
+  readonly zones?: readonly string[];
 }
 
 /** All that comes with a request beside its input. JSON, since it crosses the bus. */
@@ -90,6 +97,14 @@ export function isAdmin(principal: Principal): boolean {
 /** A resource of another project does not exist, for who may not see it. */
 export function mayUse(principal: Principal, projectId: string): boolean {
   return principal.projectId === projectId || (isAdmin(principal) && principal.ownProjectOnly !== true);
+}
+
+/** The same for an instance, which is in a zone. */
+export function mayUseInstance(
+  principal: Principal,
+  { projectId, zone }: { readonly projectId: string; readonly zone: string },
+): boolean {
+  return mayUse(principal, projectId) && (principal.zones?.includes(zone) ?? true);
 }
 
 /** InvalidParameterValue that names the parameter; the CLI puts its flag in the name's place. */

@@ -1,5 +1,6 @@
 import { join } from 'node:path';
 import { createFileArchives } from '../../adapters/archive/file-archives.ts';
+import { createStoreDirectory } from '../../adapters/directory/store-directory.ts';
 import type { Clock } from '../../base/clock.ts';
 import type { Logger } from '../../base/logger.ts';
 import type { Random } from '../../base/random.ts';
@@ -13,8 +14,10 @@ import { WorkerDirectory } from '../../controller/hosts/worker-directory.ts';
 import { MaintenanceRuns } from '../../controller/maintenance/maintenance-runs.ts';
 import { ServiceDirectory } from '../../controller/services/service-directory.ts';
 import { PREFIX } from '../../domain/keys.ts';
+import type { Directory } from '../../ports/directory.ts';
 import type { Metrics } from '../../ports/metrics.ts';
 import { NO_METRICS } from '../../ports/metrics.ts';
+import type { VolumeBackend } from '../../ports/volume-backend.ts';
 import { secretsDir } from '../config/places.ts';
 import type { Config } from '../config/schema.ts';
 import { controllerPolicy } from '../controller-policy.ts';
@@ -33,9 +36,13 @@ export interface ContextOptions {
   readonly shownRoles?: readonly string[];
   readonly metrics?: Metrics;
   readonly wanted?: (hostId: string) => boolean;
+  readonly volumes?: VolumeBackend;
 }
 
-type Parts = Pick<ControllerContext, 'store' | 'bus' | 'blobs' | 'sealer' | 'cloudId'>;
+type Parts = Pick<ControllerContext, 'store' | 'bus' | 'blobs' | 'sealer' | 'cloudId'> & {
+  /** Default: in the store. */
+  readonly directory?: Directory;
+};
 
 /** What the parts of the api and controller roles share, made of what is open already. Nothing is started. */
 export function controllerContext(options: ContextOptions, parts: Parts): ControllerContext {
@@ -46,6 +53,7 @@ export function controllerContext(options: ContextOptions, parts: Parts): Contro
   const ownership = isController ? ownershipOf(options, parts) : new NoOwnership(plan.name, store);
   return {
     ...parts,
+    directory: parts.directory ?? createStoreDirectory({ store, random }),
     clock,
     random,
     logger,
@@ -77,6 +85,7 @@ export function controllerContext(options: ContextOptions, parts: Parts): Contro
     workers: new WorkerDirectory({ store, bus, clock, logger, cloudId, ownership, ...(wanted && { wanted }) }),
     ownership,
     ...(wanted && { looksAt: wanted }),
+    ...(options.volumes && { volumes: options.volumes }),
   };
 }
 

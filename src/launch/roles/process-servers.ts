@@ -14,6 +14,7 @@ import { TOPIC } from '../../messages/worker.ts';
 import type { Bus } from '../../ports/bus.ts';
 import { createAdminHttps } from '../admin-https.ts';
 import type { Config } from '../config/schema.ts';
+import { createEc2Api } from '../ec2.ts';
 import type { AcceptMetadata } from '../metadata-forward.ts';
 import type { RunningRoles } from './start-roles.ts';
 
@@ -95,7 +96,11 @@ async function startAdmin(parts: ProcessServersParts, closers: Closer[]): Promis
   const https = createAdminHttps({ gateway, context, blobs }, { config, clock, random, logger });
   closers.push(() => https.close());
   await https.start();
-  const admin = new AdminServer({ gateway, blobs, clock, random, logger, socketPath });
+  const ec2 = createEc2Api({ gateway, context }, { config, clock, random, logger });
+  closers.push(() => ec2.close());
+  await ec2.start();
+  const { directory } = context;
+  const admin = new AdminServer({ gateway, blobs, clock, random, logger, socketPath, directory });
   closers.push(() => admin.close());
   await admin.start();
   return socketPath;

@@ -36,7 +36,7 @@ export interface AdminRoutesOptions {
   readonly random: Random;
   readonly logger: Logger;
   /** From the head of a request alone, before a byte of its body is read. Throws what the caller is to be told. */
-  readonly authenticate: (request: IncomingMessage) => Authenticated;
+  readonly authenticate: (request: IncomingMessage) => Promise<Authenticated>;
   /** A JSON body that takes longer to arrive ends the connection. */
   readonly bodyTimeoutMs?: number;
 }
@@ -65,10 +65,9 @@ export class AdminRoutes {
 
   register(app: FastifyInstance): void {
     this.#parsers(app);
-    app.addHook('onRequest', (request, reply, done) => {
-      this.#callers.set(request.raw, this.#options.authenticate(request.raw));
+    app.addHook('onRequest', async (request, reply) => {
+      this.#callers.set(request.raw, await this.#options.authenticate(request.raw));
       this.#limitBody(request, reply);
-      done();
     });
     // What fails at taking a connection (no descriptor is free) is that connection's, not the cloud's.
     app.addHook('onListen', (done) => {
@@ -119,8 +118,8 @@ export class AdminRoutes {
   }
 
   /** Of a request that becomes a connection of bytes: it has no body. */
-  #upgrading(request: IncomingMessage): CallMeta {
-    const caller = this.#options.authenticate(request);
+  async #upgrading(request: IncomingMessage): Promise<CallMeta> {
+    const caller = await this.#options.authenticate(request);
     const { payloadHash } = caller;
     if (payloadHash !== undefined && payloadHash !== sha256Hex('')) throw wrongBody();
     this.#callers.set(request, caller);

@@ -2,11 +2,16 @@ import { chmod, mkdir, rm } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import fastify from 'fastify';
 import type { FastifyInstance } from 'fastify';
+import { CloudError } from '../../../base/errors.ts';
 import type { Principal } from '../../operations/handler.ts';
+import type { Directory } from '../../../ports/directory.ts';
+import { askedProject } from './asked-project.ts';
 import { AdminRoutes, BODY_MAX_BYTES, type AdminRoutesOptions } from './admin-routes.ts';
 
 export interface AdminServerOptions extends Omit<AdminRoutesOptions, 'authenticate' | 'bodyTimeoutMs'> {
   readonly socketPath: string;
+  /** Absent: nobody works in another project than the first. */
+  readonly directory?: Pick<Directory, 'project'>;
 }
 
 /**
@@ -22,12 +27,22 @@ export class AdminServer {
     this.#app = fastify({ logger: false, bodyLimit: BODY_MAX_BYTES, forceCloseConnections: true, requestTimeout: 0 });
     this.#routes = new AdminRoutes({
       ...options,
-      authenticate: ({ headers }) => {
-        const claim = headers['x-novactl-sudo-user'];
-        return { principal: socketPrincipal(Array.isArray(claim) ? claim[0] : claim) };
+      authenticate: async (request) => {
+        const claim = request.headers['x-novactl-sudo-user'];
+        const principal = socketPrincipal(Array.isArray(claim) ? claim[0] : claim);
+        const projectId = askedProject(request);
+        return { principal: projectId === undefined ? principal : await this.#inProject(principal, projectId) };
       },
     });
     this.#routes.register(this.#app);
+  }
+
+  /** Root of the cloud works in every project that there is. */
+  async #inProject(principal: Principal, projectId: string): Promise<Principal> {
+    if ((await this.#options.directory?.project(projectId)) !== undefined) return { ...principal, projectId };
+    throw new CloudError('InvalidProject.NotFound', `there is no project ${projectId}; see "novactl project list"`, {
+      details: { project: projectId },
+    });
   }
 
   async start(): Promise<void> {

@@ -24,7 +24,7 @@ export interface ConsoleEdgeOptions {
   readonly clock: Clock;
   readonly logger: Logger;
   /** Who asks; throws what the caller is to be told. */
-  readonly meta: (request: IncomingMessage) => CallMeta;
+  readonly meta: (request: IncomingMessage) => CallMeta | Promise<CallMeta>;
 }
 
 /**
@@ -63,7 +63,7 @@ export class ConsoleEdge {
 
   async #connect(request: IncomingMessage, socket: Duplex, head: Buffer): Promise<void> {
     const { operation, input } = askedFor(request);
-    const meta = this.#options.meta(request);
+    const meta = await this.#options.meta(request);
     const gone = new Promise<void>((resolve) => socket.once('close', resolve));
     const channel = await this.#options.gateway.duplex(operation, input, meta);
     if (socket.destroyed) {
