@@ -43,6 +43,16 @@ const fixedRange = z.string().refine(
   { message: 'must be an IPv4 network with a prefix of 8 to 28 and no host bits, like 10.200.0.0/13' },
 );
 
+const publicRange = z.string().refine(
+  (text) => {
+    if (text === '') return true;
+    const cidr = cidrBits(text);
+    if (cidr === undefined || cidr.prefix < 16 || cidr.prefix > 30) return false;
+    return (cidr.address & (2 ** (32 - cidr.prefix) - 1)) === 0;
+  },
+  { message: 'must be an IPv4 network with a prefix of 16 to 30 and no host bits, like 198.51.100.0/24, or empty' },
+);
+
 const network = z
   .strictObject({
     fixedRange: fixedRange.default('10.200.0.0/13').describe('IPv4 network that all project networks are cut from'),
@@ -60,6 +70,11 @@ const network = z
       )
       .default('novalocal')
       .describe("domain of the guests' private host names"),
+    publicRange: publicRange
+      .default('')
+      .describe(
+        'IPv4 network that public addresses are taken from; empty: there are none, and of simulated hosts 198.51.100.0/24',
+      ),
     mtu: whole(576, 9216).default(1500).describe('largest packet of project networks, in bytes'),
   })
   .superRefine((value, context) => {
@@ -71,6 +86,14 @@ const network = z
       message: `must be larger than the prefix of network.fixedRange (${range.prefix})`,
     });
   });
+
+const region = z.strictObject(
+  {
+    name,
+    zones: z.array(name).min(1, 'must name at least one zone').max(64, 'must be at most 64 zones'),
+  },
+  'must be a mapping with name and zones',
+);
 
 const api = z.strictObject({
   listen: z
@@ -92,6 +115,26 @@ const api = z.strictObject({
     .max(32, 'must be at most 32 names')
     .default([])
     .describe("more names and addresses that the admin API's certificate is for"),
+});
+
+const ec2 = z.strictObject({
+  listen: z
+    .array(
+      z.string().refine((text) => readListen(text) !== undefined, {
+        message: 'must be addresses like 10.0.0.1, 10.0.0.1:8773 or [fd00::1]:8773',
+      }),
+    )
+    .max(16, 'must be at most 16 addresses')
+    .default([])
+    .describe('addresses, each with or without a port, where the EC2 API listens; empty: nowhere'),
+  port: whole(0, 65_535).default(8773).describe('TCP port of the EC2 API where ec2.listen names none'),
+  protocol: oneOf('https', 'http')
+    .default('https')
+    .describe('https: by TLS, with the certificate that the admin API has; http: on loopback addresses only'),
+  allowPlaintext: oneOf('off', 'on').default('off').describe('on: http on other addresses than loopback too'),
+  signatureV2: oneOf('off', 'on')
+    .default('off')
+    .describe('on: requests signed by signature version 2 are taken too, for old clients'),
 });
 
 const scheduler = z.strictObject({
@@ -171,6 +214,13 @@ const rabbitmq = z.strictObject({
 export const ConfigSchema = z.strictObject({
   region: name.default('nova').describe('name of the region'),
   zone: name.default('nova').describe('availability zone of hosts that are added without one'),
+  regions: z
+    .array(region)
+    .max(64, 'must be at most 64 regions')
+    .default([])
+    .describe(
+      'regions that the EC2 API serves, each with its zones, like {name: west, zones: [west-a, west-b]}; region is one of them. Empty: region alone, with the zones of its hosts',
+    ),
   stateDir: path.default(system.stateDir).describe("folder of the cloud's state (mode 0700)"),
   runDir: path.default(system.runDir).describe('folder of the admin socket (mode 0700)'),
   hostDir: path.default('/var/lib/novactl-host').describe('folder on each host for disks, images and ledgers'),
@@ -180,6 +230,7 @@ export const ConfigSchema = z.strictObject({
     })
     .prefault({}),
   api: api.prefault({}),
+  ec2: ec2.prefault({}),
   network: network.prefault({}),
   metadata: z
     .strictObject({

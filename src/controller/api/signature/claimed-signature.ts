@@ -6,6 +6,8 @@ import { ALGORITHM, type Scope } from '../../../base/signature/signature-v4.ts';
 export interface ClaimedSignature {
   readonly form: 'header' | 'query';
   readonly accessKeyId: string;
+  /** Of an access key written `KEY:project`. */
+  readonly projectId?: string;
   readonly scope: Scope;
   readonly signedHeaders: readonly string[];
   readonly signature: string;
@@ -39,13 +41,22 @@ function parameterOf(request: SignableRequest, name: string): string | undefined
   return values[0];
 }
 
-function credentialOf(text: string): { accessKeyId: string; scope: Scope } {
-  const [accessKeyId = '', date = '', region = '', service = '', end = '', ...more] = text.split('/');
-  const whole = /^[A-Za-z0-9]{1,128}$/.test(accessKeyId) && /^\d{8}$/.test(date) && end === 'aws4_request';
-  if (!whole || region === '' || service === '' || more.length > 0) {
-    throw incomplete('Credential must be KEYID/YYYYMMDD/region/service/aws4_request');
+/** `KEY` or `KEY:project`; undefined when it is neither. */
+export function namedKey(text: string): { accessKeyId: string; projectId?: string } | undefined {
+  const match = /^([A-Za-z0-9]{1,128})(?::([A-Za-z0-9][A-Za-z0-9._-]{0,127}))?$/.exec(text);
+  const [, accessKeyId, projectId] = match ?? [];
+  if (accessKeyId === undefined) return undefined;
+  return { accessKeyId, ...(projectId === undefined ? {} : { projectId }) };
+}
+
+function credentialOf(text: string): { accessKeyId: string; projectId?: string; scope: Scope } {
+  const [keyText = '', date = '', region = '', service = '', end = '', ...more] = text.split('/');
+  const key = namedKey(keyText);
+  const whole = /^\d{8}$/.test(date) && end === 'aws4_request';
+  if (key === undefined || !whole || region === '' || service === '' || more.length > 0) {
+    throw incomplete('Credential must be KEYID/YYYYMMDD/region/service/aws4_request, or begin with KEYID:project');
   }
-  return { accessKeyId, scope: { date, region, service } };
+  return { ...key, scope: { date, region, service } };
 }
 
 function signedHeadersOf(text: string): readonly string[] {

@@ -1,8 +1,14 @@
-import type { IncomingMessage } from 'node:http';
 import type { SignableRequest } from '../../../base/signature/canonical-request.ts';
 
+/** As node's IncomingMessage has it. */
+interface RequestHead {
+  readonly method?: string | undefined;
+  readonly url?: string | undefined;
+  readonly rawHeaders: readonly string[];
+}
+
 /** A request as its signature covers it. From the raw headers: node joins or drops doubled ones in the others. */
-export function signableRequest({ method, url, rawHeaders }: IncomingMessage): SignableRequest {
+export function signableRequest({ method, url, rawHeaders }: RequestHead): SignableRequest {
   const headers = new Map<string, string[]>();
   for (let at = 0; at + 1 < rawHeaders.length; at += 2) {
     const name = (rawHeaders[at] ?? '').toLowerCase();

@@ -21,10 +21,14 @@ export interface VerifyOptions {
   readonly mustSign?: (headerName: string) => boolean;
   /** Only requests that are signed in their header. */
   readonly headerOnly?: boolean;
+  /** Whether the caller heeds the project of an access key written `KEY:project`; where nobody does, it is refused. */
+  readonly namesProject?: boolean;
 }
 
 export interface VerifiedSignature {
   readonly accessKeyId: string;
+  /** Of an access key written `KEY:project`. */
+  readonly projectId?: string;
   readonly payloadHash: string;
 }
 
@@ -91,6 +95,12 @@ export function verifySignature(request: SignableRequest, options: VerifyOptions
   if (claimed.form === 'query' && options.headerOnly === true) {
     throw new CloudError('AuthFailure', 'presigned addresses are not taken here; sign in the Authorization header');
   }
+  if (claimed.projectId !== undefined && options.namesProject !== true) {
+    throw new CloudError(
+      'IncompleteSignature',
+      'Credential must begin with the access key alone; KEY:project is for the EC2 API',
+    );
+  }
   checkScope(claimed, options);
   checkHeaders(claimed, request, options);
   const time = checkTime(claimed, options.nowMs);
@@ -109,7 +119,7 @@ export function verifySignature(request: SignableRequest, options: VerifyOptions
   if (secret === undefined) {
     throw new CloudError(
       'InvalidClientTokenId',
-      `there is no active access key ${claimed.accessKeyId.slice(0, 64)} here; see "novactl access-key list"`,
+      `there is no active access key ${claimed.accessKeyId.slice(0, 64)} here; see "novactl key list"`,
     );
   }
   if (!same) {
@@ -118,5 +128,6 @@ export function verifySignature(request: SignableRequest, options: VerifyOptions
       'the signature is not what the secret of this access key gives for the request; check the secret, and that nothing on the way changes requests',
     );
   }
-  return { accessKeyId: claimed.accessKeyId, payloadHash };
+  const { accessKeyId, projectId } = claimed;
+  return { accessKeyId, payloadHash, ...(projectId === undefined ? {} : { projectId }) };
 }

@@ -1,0 +1,145 @@
+import type { Clock } from '../../../base/clock.ts';
+import { asCloudError, CloudError } from '../../../base/errors.ts';
+import type { Logger } from '../../../base/logger.ts';
+import type { Random } from '../../../base/random.ts';
+import { randomHex } from '../../../base/random.ts';
+import { projectInRegion } from '../../../domain/project-region.ts';
+import type { Replica } from '../../../ports/store.ts';
+import type { Gateway } from '../gateway.ts';
+import { EC2_ACTIONS } from './actions/index.ts';
+import { faultAnswer, successAnswer, type Ec2Answer } from './ec2-answer.ts';
+import { ec2Call, refuseUnread } from './ec2-call.ts';
+import { ec2Fault } from './ec2-error.ts';
+import type { Ec2Callers } from './ec2-principal.ts';
+import { regionsOf, type Regions } from './ec2-regions.ts';
+import { readEc2Request, type Ec2Request, type RawEc2Request } from './ec2-request.ts';
+import { verifyEc2Signature } from './ec2-signature.ts';
+import { Params } from './params.ts';
+import type { RegionZones } from '../../../domain/project-region.ts';
+
+export interface Ec2EdgeOptions {
+  readonly gateway: Pick<Gateway, 'unary'>;
+  readonly store: Pick<Replica, 'get' | 'range'>;
+  readonly callers: Ec2Callers;
+  /** At least one; the first is that of requests which name none. */
+  readonly regions: () => readonly RegionZones[];
+  readonly clock: Pick<Clock, 'nowMs' | 'monotonicMs'>;
+  readonly random: Random;
+  readonly logger: Logger;
+  /** Whether signature version 2 is taken. */
+  readonly signatureV2: boolean;
+}
+
+const FIRST_VERSION = '2009-11-30';
+const LAST_VERSION = '2016-11-15';
+
+/** What the log says of a request, filled as far as it came. */
+interface Trace {
+  action?: string;
+  version?: string;
+  region?: string;
+  principal?: string;
+}
+
+/** EC2's Query API, without the sockets: a request in, an answer out, whatever the request is. */
+export class Ec2Edge {
+  readonly #options: Ec2EdgeOptions;
+
+  constructor(options: Ec2EdgeOptions) {
+    this.#options = options;
+  }
+
+  /** Never rejects. */
+  async answer(raw: RawEc2Request): Promise<Ec2Answer> {
+    const { clock } = this.#options;
+    const requestId = this.newRequestId();
+    const startedMs = clock.monotonicMs();
+    const trace: Trace = {};
+    try {
+      const done = await this.#carryOut(raw, requestId, trace);
+      this.#log(requestId, trace, raw, { code: 'ok', tookMs: clock.monotonicMs() - startedMs });
+      return done;
+    } catch (thrown) {
+      return this.#refuse(thrown, requestId, trace, raw, startedMs);
+    }
+  }
+
+  /** The answer to what is no request at all, or one too many. */
+  refusal(error: CloudError): Ec2Answer {
+    const requestId = this.newRequestId();
+    this.#options.logger.debug('EC2 request refused', { requestId, code: error.code, error: error.message });
+    return faultAnswer(ec2Fault(error, requestId), requestId);
+  }
+
+  newRequestId(): string {
+    return `req-${randomHex(this.#options.random, 17)}`;
+  }
+
+  async #carryOut(raw: RawEc2Request, requestId: string, trace: Trace): Promise<Ec2Answer> {
+    const { callers, clock, gateway, store, signatureV2 } = this.#options;
+    const request = readEc2Request(raw);
+    const nowMs = clock.nowMs();
+    const regions = regionsOf(this.#options.regions());
+    const { secretOf } = callers;
+    const signer = verifyEc2Signature(request, { regions, secretOf, nowMs, signatureV2 });
+    const known = await callers.principal(signer, `ec2 ${raw.remoteAddress}`);
+    trace.principal = known.name;
+    trace.region = signer.region;
+    const { action, version } = this.#asked(request, trace);
+    const perform = Object.hasOwn(EC2_ACTIONS, action) ? EC2_ACTIONS[action] : undefined;
+    if (perform === undefined) {
+      throw new CloudError('InvalidAction', `the action ${JSON.stringify(action)} is not known here`);
+    }
+    const params = Params.of(request.parameters);
+    const dryRun = params.bool('DryRun') ?? false;
+    const call = ec2Call({
+      ...{ params, version, nowMs, requestId, dryRun, gateway, store },
+      region: regions.find(signer.region),
+      regions: endpoints(regions, request),
+      principal: { ...known, projectId: projectInRegion(known.projectId, signer.region, regions.first) },
+    });
+    const content = await perform(call);
+    refuseUnread(params);
+    // A change has said so itself; an action that only looks has looked, and was allowed to.
+    if (dryRun) throw new CloudError('DryRunOperation', `${action} would have been allowed; DryRun was set`);
+    return successAnswer(action, version, requestId, content);
+  }
+
+  #asked({ parameters }: Ec2Request, trace: Trace): { action: string; version: string } {
+    const take = (name: string): string => {
+      const value = parameters.get(name) ?? '';
+      if (value === '')
+        throw new CloudError('MissingParameter', `${name}: is needed`, { details: { parameter: name } });
+      parameters.delete(name);
+      return value;
+    };
+    const action = take('Action').slice(0, 128);
+    trace.action = action;
+    const version = take('Version');
+    if (!/^\d{4}-\d{2}-\d{2}$/.test(version) || version < FIRST_VERSION || version > LAST_VERSION) {
+      const given = JSON.stringify(version.slice(0, 32));
+      throw new CloudError('NoSuchVersion', `Version: must be ${FIRST_VERSION} to ${LAST_VERSION}, not ${given}`);
+    }
+    trace.version = version;
+    return { action, version };
+  }
+
+  #refuse(thrown: unknown, requestId: string, trace: Trace, raw: RawEc2Request, startedMs: number): Ec2Answer {
+    const error = asCloudError(thrown);
+    const fault = ec2Fault(error, requestId);
+    const tookMs = this.#options.clock.monotonicMs() - startedMs;
+    const line = { code: error.code, error: error.message, tookMs };
+    if (fault.status === 500) {
+      const stack = thrown instanceof Error ? thrown.stack : undefined;
+      this.#options.logger.error('EC2 request failed', { requestId, ...trace, ...line, stack });
+    } else this.#log(requestId, trace, raw, line);
+    return faultAnswer(fault, requestId);
+  }
+
+  #log(requestId: string, trace: Trace, raw: RawEc2Request, more: Record<string, unknown>): void {
+    this.#options.logger.debug('EC2 request', { requestId, ...trace, from: raw.remoteAddress, ...more });
+  }
+}
+
+const endpoints = ({ names }: Regions, { host }: Ec2Request): { name: string; endpoint: string }[] =>
+  names.map((name) => ({ name, endpoint: host }));

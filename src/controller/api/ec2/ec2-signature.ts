@@ -1,0 +1,96 @@
+import { CloudError, isCode } from '../../../base/errors.ts';
+import { sha256Hex } from '../../../base/ids.ts';
+import { claimedSignature } from '../signature/claimed-signature.ts';
+import { verifySignature } from '../signature/verify-signature.ts';
+import type { NamedKey } from './ec2-principal.ts';
+import type { Regions } from './ec2-regions.ts';
+import type { Ec2Request } from './ec2-request.ts';
+
+/** The service that requests to this API are signed for. */
+export const EC2_SERVICE = 'ec2';
+
+export interface Ec2SignatureOptions {
+  readonly regions: Regions;
+  readonly secretOf: (accessKeyId: string) => string | undefined;
+  readonly nowMs: number;
+  /** Whether version 2 is taken. */
+  readonly signatureV2: boolean;
+}
+
+/** Who says that they signed, rightly, and for which region. */
+export interface Ec2Signer extends NamedKey {
+  readonly region: string;
+}
+
+const IN_QUERY = ['Algorithm', 'Credential', 'Date', 'Expires', 'SignedHeaders', 'Signature'].map(
+  (name) => `X-Amz-${name}`,
+);
+
+/** The Host header as the client may have signed it: clients differ on whether the port belongs to it. */
+export function hostForms(host: string): string[] {
+  const bare = host.replace(/:\d+$/, '');
+  return bare === host ? [host, `${host}:443`] : [host, bare];
+}
+
+/** By another host in the same request; the first refusal is the one that counts. */
+function withHosts<T>(host: string, verify: (host: string) => T): T {
+  const [first = host, ...others] = hostForms(host);
+  try {
+    return verify(first);
+  } catch (refusal) {
+    if (!isCode(refusal, 'SignatureDoesNotMatch')) throw refusal;
+    for (const other of others) {
+      try {
+        return verify(other);
+      } catch (again) {
+        if (!isCode(again, 'SignatureDoesNotMatch')) throw again;
+      }
+    }
+    throw refusal;
+  }
+}
+
+function checkBodyHash({ signable }: Ec2Request, hash: string): void {
+  const values = signable.headers.get('x-amz-content-sha256') ?? [];
+  if (values.every((value) => value.trim() === hash) && values.length < 2) return;
+  throw new CloudError('SignatureDoesNotMatch', 'x-amz-content-sha256 must be the SHA-256 of the body that came');
+}
+
+function refuseSessions({ signable, parameters }: Ec2Request): void {
+  const has = signable.headers.has('x-amz-security-token');
+  if (!has && !parameters.has('X-Amz-Security-Token') && !parameters.has('SecurityToken')) return;
+  throw new CloudError(
+    'InvalidClientTokenId',
+    'the request carries a session token, and there are no temporary credentials here; use an access key without one (unset AWS_SESSION_TOKEN)',
+  );
+}
+
+function byVersion4(request: Ec2Request, options: Ec2SignatureOptions): Ec2Signer {
+  const { signable, body, parameters } = request;
+  const claimed = claimedSignature(signable);
+  const { name: region } = options.regions.find(claimed.scope.region);
+  const hash = sha256Hex(body);
+  checkBodyHash(request, hash);
+  const { accessKeyId, projectId } = withHosts(signable.headers.get('host')?.[0]?.trim() ?? '', (hostForm) =>
+    verifySignature(
+      { ...signable, headers: new Map([...signable.headers, ['host', [hostForm]]]) },
+      {
+        ...{ service: EC2_SERVICE, region, nowMs: options.nowMs, pathStyle: 'encoded' },
+        secretOf: options.secretOf,
+        payloadHash: () => hash,
+        namesProject: true,
+      },
+    ),
+  );
+  if (claimed.form === 'query') for (const name of IN_QUERY) parameters.delete(name);
+  return { accessKeyId, projectId, region };
+}
+
+/**
+ * Checks the request's signature, and takes the parameters that carried it away. Errors: 'MissingAuthenticationToken', 'IncompleteSignature', 'RequestExpired',
+ * 'InvalidClientTokenId', 'SignatureDoesNotMatch', 'AuthFailure' (a version that is not taken).
+ */
+export function verifyEc2Signature(request: Ec2Request, options: Ec2SignatureOptions): Ec2Signer {
+  refuseSessions(request);
+  return byVersion4(request, options);
+}
