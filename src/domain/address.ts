@@ -25,7 +25,8 @@ export interface PublicAddressRecord {
   readonly projectId: string;
   /** Who took it, when that is a user: whose own quota it counts in. */
   readonly user?: string;
-  readonly region: string;
+  /** One of the region that it is of. */
+  readonly zone: string;
   readonly domain: 'vpc' | 'standard';
   readonly association?: AddressAssociation;
   readonly createdAtMs: number;

@@ -30,8 +30,10 @@ export const VOLUME_MAX_GIB = 16_384;
 /** So many volumes an instance may have: what its end writes must fit one transaction. */
 export const VOLUMES_PER_INSTANCE = 20;
 
-/** Why the next step is not done yet: it failed so often, and is tried again at a time. */
+/** Why the next step is not done yet: it failed so often, and is tried again at a time. Of an earlier step it means nothing. */
 export interface Retry {
+  /** Which step. */
+  readonly step: string;
   readonly attempt: number;
   readonly notBeforeMs: number;
   readonly lastError: string;
@@ -50,8 +52,8 @@ export interface Attachment {
   readonly deleteOnTermination: boolean;
   /** Detaching: without asking the guest, or because there is none any more. */
   readonly force?: boolean;
-  /** The operation that waits for its state. */
-  readonly operationId?: string;
+  /** The operation that waits for it, and for what. */
+  readonly operation?: { readonly id: string; readonly for: 'attach' | 'detach' };
 }
 
 /** The last change of size. */

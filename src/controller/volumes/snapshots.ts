@@ -1,0 +1,191 @@
+import { CloudError } from '../../base/errors.ts';
+import { newId } from '../../base/ids.ts';
+import { KEYS, PREFIX } from '../../domain/keys.ts';
+import type { SnapshotRecord } from '../../domain/snapshot.ts';
+import { snapshotTransition } from '../../domain/snapshot.ts';
+import { snapshotAmounts } from '../../domain/usage.ts';
+import { withoutFields } from '../../domain/volume.ts';
+import type { ChangeContext, ChangeHandler, Plan, Principal, ReadHandler } from '../operations/handler.ts';
+import { mayUse } from '../operations/handler.ts';
+import type { Listing } from '../operations/listing.ts';
+import { listed } from '../operations/listing.ts';
+import type { Draft } from '../state/draft.ts';
+import { putTags, type Tags, tagsOf } from '../tags/resource-tags.ts';
+import { claimQuota, quotaOwner } from '../users/quota.ts';
+import { refuseEncryption, refuseUnlessIdle } from './create-volume.ts';
+import {
+  isInZones,
+  mayRestore,
+  snapshotOf,
+  sourceSnapshot,
+  volumeBackend,
+  volumeOf,
+  zoneFor,
+} from './volume-lookup.ts';
+import type { SnapshotView } from './volume-view.ts';
+import { snapshotView, snapshotViews } from './volume-view.ts';
+
+/** So many snapshots of one volume may be in the making: their ids are in its record. */
+const PENDING_MAX = 20;
+/** Other projects that may use one snapshot. */
+const SHARED_MAX = 200;
+
+export const createSnapshot: ChangeHandler<'CreateSnapshot'> = {
+  decide(draft, input, context) {
+    volumeBackend(context.cloud, 'CreateSnapshot', 'snapshots');
+    const volume = volumeOf((key) => draft.get(key), context.principal, input.VolumeId);
+    if (volume.modification?.state !== 'modifying') refuseUnlessIdle(volume, ['available', 'in-use'], 'copied');
+    const { sizeGib, zone } = volume;
+    const pending = volume.pendingSnapshots ?? [];
+    if (pending.length >= PENDING_MAX) throw tooMany('VolumeId', `snapshots of ${volume.id}`, PENDING_MAX);
+    const record = newSnapshot(draft, context, { volumeId: volume.id, sizeGib, zone }, input);
+    draft.put(KEYS.volume(volume.id), { ...volume, pendingSnapshots: [...pending, record.id] });
+    return planned(draft, record, input.Tags ?? {}, context);
+  },
+};
+
+export const copySnapshot: ChangeHandler<'CopySnapshot'> = {
+  decide(draft, input, context) {
+    volumeBackend(context.cloud, 'CopySnapshot', 'copy-snapshots');
+    refuseEncryption(input.Encrypted);
+    const source = sourceSnapshot(draft, anyZone(context), input.SourceSnapshotId);
+    const pending = source.pendingUses ?? [];
+    if (pending.length >= PENDING_MAX) throw tooMany('SourceSnapshotId', `copies of ${source.id}`, PENDING_MAX);
+    const { volumeId, sizeGib } = source;
+    const zone = zoneFor(
+      draft,
+      context,
+      input.AvailabilityZone ?? (isInZones(context.principal, source) ? source.zone : undefined),
+    );
+    const record = newSnapshot(draft, context, { volumeId, sizeGib, zone, copyOf: source.id }, input);
+    draft.put(KEYS.snapshot(source.id), { ...source, pendingUses: [...pending, record.id] });
+    return planned(draft, record, input.Tags ?? {}, context);
+  },
+};
+
+/** A copy may be of another region. */
+function anyZone(context: ChangeContext): ChangeContext {
+  return { ...context, principal: withoutFields(context.principal, 'zones') };
+}
+
+function tooMany(parameter: string, what: string, limit: number): CloudError {
+  return new CloudError('ResourceLimitExceeded', `${parameter}: ${limit} ${what} are being made; wait for some`);
+}
+
+function newSnapshot(
+  draft: Draft,
+  context: ChangeContext,
+  of: Pick<SnapshotRecord, 'volumeId' | 'sizeGib' | 'zone' | 'copyOf'>,
+  ask: { Description?: string | undefined; Tags?: Tags | undefined },
+): SnapshotRecord {
+  const { nowMs, operationId } = context;
+  const record: SnapshotRecord = {
+    ...{ v: 1, id: newId('snapshot', context.cloud.random), ...quotaOwner(context.principal), ...of },
+    ...{ description: ask.Description ?? '', state: 'pending', public: false, sharedWith: [] },
+    ...{ createdAtMs: nowMs, stateChangedAtMs: nowMs, operationId },
+  };
+  claimQuota(draft, record, snapshotAmounts);
+  draft.put(KEYS.snapshot(record.id), record);
+  putTags(draft, { projectId: record.projectId, resourceId: record.id, kind: 'snapshot' }, ask.Tags ?? {});
+  return record;
+}
+
+function planned(
+  draft: Draft,
+  record: SnapshotRecord,
+  tags: Tags,
+  { operationId }: ChangeContext,
+): Plan<'CreateSnapshot'> & Plan<'CopySnapshot'> {
+  const snapshot = viewNow(draft, record, tags);
+  return { output: { snapshot, operationId }, targets: [record.id], pending: [record.id] };
+}
+
+function viewNow(draft: Draft, record: SnapshotRecord, tags: Tags): SnapshotView {
+  const view = snapshotView(record, tags, draft.replica.rev);
+  if (view === undefined) throw new CloudError('InternalError', `${record.id} is being deleted`);
+  return view;
+}
+
+export const deleteSnapshot: ChangeHandler<'DeleteSnapshot'> = {
+  decide(draft, { SnapshotId: id }, context) {
+    volumeBackend(context.cloud, 'DeleteSnapshot', 'snapshots');
+    const { operationId, nowMs } = context;
+    const record = snapshotOf((key) => draft.get(key), context.principal, id);
+    const user = record.pendingUses?.[0];
+    if (user !== undefined) {
+      throw new CloudError('InvalidSnapshot.InUse', `SnapshotId: ${user} is being made of ${id}; wait for that`, {
+        details: { snapshotId: id, usedBy: user },
+      });
+    }
+    const rest = withoutFields(record, 'retry');
+    draft.put(KEYS.snapshot(id), snapshotTransition(rest, 'deleting', nowMs, { operationId }));
+    return { output: { snapshotId: id, operationId }, targets: [id], pending: [id] };
+  },
+};
+
+export const modifySnapshotAttribute: ChangeHandler<'ModifySnapshotAttribute'> = {
+  decide(draft, input, context) {
+    volumeBackend(context.cloud, 'ModifySnapshotAttribute', 'snapshots');
+    const { SnapshotId: id, Public, Add = [], Remove = [], Reset } = input;
+    const record = snapshotOf((key) => draft.get(key), context.principal, id);
+    const before = Reset === true ? [] : record.sharedWith;
+    const sharedWith = [...new Set([...before, ...Add])].filter((projectId) => !Remove.includes(projectId));
+    if (sharedWith.length > SHARED_MAX) {
+      throw new CloudError('ResourceLimitExceeded', `${id} would be shared with more than ${SHARED_MAX} projects`);
+    }
+    const next: SnapshotRecord = {
+      ...record,
+      public: Public ?? (Reset === true ? false : record.public),
+      sharedWith,
+    };
+    draft.put(KEYS.snapshot(id), next);
+    const { operationId } = context;
+    return { output: { snapshot: viewNow(draft, next, tagsOf(draft.replica, id)), operationId }, targets: [id] };
+  },
+};
+
+const SNAPSHOTS: Listing<SnapshotView> = {
+  parameter: 'SnapshotIds',
+  notFound: 'InvalidSnapshot.NotFound',
+  idOf: (row) => row.snapshotId,
+  tagsOf: (row) => row.tags,
+  fields: {
+    description: (row) => row.description,
+    encrypted: () => 'false',
+    'owner-id': (row) => row.projectId,
+    progress: (row) => `${row.progress}%`,
+    'snapshot-id': (row) => row.snapshotId,
+    'start-time': (row) => new Date(row.startTimeMs).toISOString(),
+    status: (row) => row.state,
+    'storage-tier': () => 'standard',
+    'volume-id': (row) => row.volumeId,
+    'volume-size': (row) => String(row.volumeSizeGib),
+  },
+};
+
+export const describeSnapshots: ReadHandler<'DescribeSnapshots'> = ({ cloud, principal }, input) => {
+  const { OwnerIds, RestorableByUserIds, SnapshotIds } = input;
+  const owners = OwnerIds?.map((id) => (id === 'self' ? principal.projectId : id));
+  const seen = snapshotViews(cloud.store, PREFIX.snapshot).filter(
+    (row) =>
+      isInZones(principal, { zone: row.availabilityZone }) &&
+      isSeen(principal, row) &&
+      (owners?.includes(row.projectId) ?? true) &&
+      (RestorableByUserIds?.some((id) => isRestorableBy(row, id, principal)) ?? true),
+  );
+  const { rows, ...rest } = listed(seen, { ...input, ids: SnapshotIds }, SNAPSHOTS);
+  // Tags are their owner's.
+  const snapshots = rows.map((row) => (mayUse(principal, row.projectId) ? row : { ...row, tags: {}, sharedWith: [] }));
+  return { snapshots, rev: cloud.store.rev, ...rest };
+};
+
+function isSeen(principal: Principal, row: SnapshotView): boolean {
+  return mayUse(principal, row.projectId) || isRestorableBy(row, 'self', principal);
+}
+
+/** `all`: everybody may. */
+function isRestorableBy(row: SnapshotView, id: string, principal: Principal): boolean {
+  if (id === 'all') return row.public;
+  const projectId = id === 'self' ? principal.projectId : id;
+  return mayRestore(projectId, row);
+}
