@@ -1,7 +1,11 @@
 import type { InstanceRecord } from './instance.ts';
 import { KEYS, PREFIX } from './keys.ts';
 import { QUOTA_KINDS, type QuotaKind, type UsageRecord } from './quota.ts';
+import type { PublicAddressRecord } from './address.ts';
 import type { ImageRecord, ReservationRecord } from './records.ts';
+import type { SecurityGroupRecord } from './security-groups.ts';
+import type { SnapshotRecord } from './snapshot.ts';
+import type { VolumeRecord } from './volume.ts';
 
 export type Used = Readonly<Record<QuotaKind, number>>;
 export type Amounts = Readonly<Partial<Record<QuotaKind, number>>>;
@@ -26,6 +30,13 @@ export const instanceAmounts = ({ vcpus, memoryMib }: Size, count = 1): Amounts 
   memoryMib: memoryMib * count,
 });
 
+export const volumeAmounts = ({ sizeGib }: Pick<VolumeRecord, 'sizeGib'>): Amounts => ({
+  volumes: 1,
+  gigabytes: sizeGib,
+});
+export const snapshotAmounts: Amounts = { snapshots: 1 };
+export const addressAmounts: Amounts = { addresses: 1 };
+
 const ownerIn = ({ projectId, user }: QuotaOwner): QuotaOwner => ({
   projectId,
   ...(user === undefined ? {} : { user }),
@@ -44,11 +55,23 @@ function countReservation({ remaining }: ReservationRecord): Counted | undefined
 
 const countImage = (record: ImageRecord): Counted => ({ ...ownerIn(record), amounts: { images: 1 } });
 
+/** A VPC's own group is there without anybody having asked for it. */
+function countGroup(record: SecurityGroupRecord): Counted | undefined {
+  return record.isDefault === true ? undefined : { ...ownerIn(record), amounts: { groups: 1 } };
+}
+
 /** What takes something of a quota, by the prefix of its key. Whatever claims quota has a row here. */
 const COUNTED: readonly { readonly prefix: string; readonly count: (value: never) => Counted | undefined }[] = [
   { prefix: PREFIX.image, count: countImage },
   { prefix: PREFIX.instance, count: countInstance },
+  {
+    prefix: PREFIX.publicAddress,
+    count: (record: PublicAddressRecord) => ({ ...ownerIn(record), amounts: addressAmounts }),
+  },
   { prefix: PREFIX.reservation, count: countReservation },
+  { prefix: PREFIX.securityGroup, count: countGroup },
+  { prefix: PREFIX.snapshot, count: (record: SnapshotRecord) => ({ ...ownerIn(record), amounts: snapshotAmounts }) },
+  { prefix: PREFIX.volume, count: (record: VolumeRecord) => ({ ...ownerIn(record), amounts: volumeAmounts(record) }) },
 ];
 
 /** The prefixes of all records that count. */

@@ -13,6 +13,7 @@ import type { Metrics } from '../ports/metrics.ts';
 import type { HostReach } from '../ports/host-reach.ts';
 import type { Sealer } from '../ports/sealer.ts';
 import type { Store } from '../ports/store.ts';
+import type { VolumeBackend } from '../ports/volume-backend.ts';
 import { ROLES, type Config } from './config/schema.ts';
 import { openStore } from './open-store.ts';
 import { WORKER_ID } from './roles/process-plan.ts';
@@ -41,6 +42,8 @@ export interface AllInOneOptions {
   readonly metrics?: Metrics;
   /** Default: by the key in the state folder. */
   readonly sealer?: Sealer;
+  /** Where volumes are; default: there are none. */
+  readonly volumes?: VolumeBackend;
   /** Which hosts are opened, and nobody waits for them here. Default: all, and each is waited for a moment. */
   readonly wanted?: (hostId: string) => boolean;
 }

@@ -5,6 +5,7 @@ import type { Blobs } from '../ports/blobs.ts';
 import type { OpenHostDrivers } from '../ports/host-drivers.ts';
 import type { HostReach } from '../ports/host-reach.ts';
 import type { Metrics } from '../ports/metrics.ts';
+import type { VolumeBackend } from '../ports/volume-backend.ts';
 import { createSimulatedHosts } from '../workers/drivers/simulated/create-simulated-hosts.ts';
 import { CloudKey } from './cloud-key.ts';
 import { cloudKeyPath } from './config/places.ts';
@@ -31,12 +32,15 @@ export interface WorkerDrivers {
   readonly openDrivers: (blobs: Blobs) => OpenHostDrivers;
   /** Absent where hosts are simulated. */
   readonly reach?: HostReach;
+  /** Where volumes are; absent where hosts are real, which have none yet. */
+  readonly volumes?: VolumeBackend;
 }
 
 export function workerDrivers(parts: WorkerDriversParts): WorkerDrivers {
   const { config, clock, random, logger, acceptMetadata } = parts;
   if (config.drivers === 'simulated') {
-    return { openDrivers: (blobs) => createSimulatedHosts({ clock }).openDrivers(blobs) };
+    const world = createSimulatedHosts({ clock });
+    return { openDrivers: (blobs) => world.openDrivers(blobs), volumes: world.volumes };
   }
   const cloudKey = new CloudKey(cloudKeyPath(config), random, { mayMake: parts.mayMakeKey !== false });
   const common = { clock, random, logger, cloudKey, hostDir: config.hostDir };

@@ -6,10 +6,14 @@ import { unclaim } from '../../domain/placement.ts';
 import { instanceAmounts } from '../../domain/usage.ts';
 import type { Draft } from '../state/draft.ts';
 import { releaseQuota } from '../users/quota.ts';
+import { dropInstanceAddress } from '../networks/public-addresses.ts';
+import { detachVolumes } from '../volumes/volume-uses.ts';
 
 /** Gives back all that the instance held, in the transaction that says that it is gone. The address stays in quarantine. */
 export function releaseClaims(draft: Draft, record: InstanceRecord, nowMs: number): void {
   releaseQuota(draft, record, instanceAmounts(record));
+  detachVolumes(draft, record.id, nowMs);
+  dropInstanceAddress(draft, record.id);
   const addressKey = KEYS.address(record.nic.networkId, record.nic.address);
   const address = draft.get<ClaimRecord>(addressKey);
   if (address?.owner === record.id) {

@@ -21,6 +21,7 @@ import type { HostReach } from '../../ports/host-reach.ts';
 import type { Metrics } from '../../ports/metrics.ts';
 import type { Sealer } from '../../ports/sealer.ts';
 import type { Store } from '../../ports/store.ts';
+import type { VolumeBackend } from '../../ports/volume-backend.ts';
 import { ComputeWorker } from '../../workers/compute-worker.ts';
 import type { Config } from '../config/schema.ts';
 import { blobsDir } from '../config/places.ts';
@@ -48,6 +49,8 @@ export interface RolesOptions {
   readonly blobs?: Blobs;
   /** Default: by the key in the folder of secrets. */
   readonly sealer?: Sealer;
+  /** Where volumes are. For the role controller; default: there are none. */
+  readonly volumes?: VolumeBackend;
   readonly metrics?: Metrics;
   /** What the process says that it is; default: its roles. */
   readonly shownRoles?: readonly string[];

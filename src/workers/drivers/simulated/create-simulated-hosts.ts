@@ -19,6 +19,7 @@ import { SimSession } from './sim-calls.ts';
 import { SimHost } from './sim-host.ts';
 import type { SimHostOptions } from './sim-options.ts';
 import { SIM_HOST_DEFAULTS } from './sim-options.ts';
+import { SimVolumes } from './sim-volumes.ts';
 
 /** QEMU's user on every simulated host. */
 const OWNER = { uid: 64_055, gid: 64_055 } as const;
@@ -30,6 +31,7 @@ export interface SimulatedHosts {
   /** The host of that name; made at its first use. Transport `local` is the one named `local`. */
   host(name: string): SimHost;
   hosts(): SimHost[];
+  readonly volumes: SimVolumes;
   /**
    * The process behind every open session dies: what it asked for and was not done yet never happens; or, `lingering`, happens in its time, as of a
    * command that goes on at the host without its SSH connection. With a name, those of that process alone.
@@ -72,6 +74,7 @@ export function createSimulatedHosts(parts: {
     },
     host: hostNamed,
     hosts: () => [...hosts.values()],
+    volumes: new SimVolumes(clock),
     severSessions(options = { lingering: false }) {
       for (const session of sessions) {
         if (options.processName !== undefined && session.processName !== options.processName) continue;
