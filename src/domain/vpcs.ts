@@ -87,12 +87,6 @@ export function defaultVpc(network: FirstNetwork, zone: string): VpcRecord {
   };
 }
 
-/** The route table that decides for a subnet. */
-export function tableOf(vpc: VpcRecord, subnetId: string): VpcRouteTable | undefined {
-  const own = vpc.routeTables.find(({ associations }) => associations.some((one) => one.subnetId === subnetId));
-  return own ?? vpc.routeTables.find(({ isMain }) => isMain === true);
-}
-
 /** The id of what ties a part of a VPC to another (`rtbassoc-`, `aclassoc-`, `vpc-cidr-assoc-`), where it is not stored. */
 export function tieId(prefix: string, ...ids: readonly string[]): string {
   return `${prefix}-${sha256Hex(ids.join('/')).slice(0, 17)}`;

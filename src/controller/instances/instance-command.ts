@@ -3,9 +3,10 @@ import { uuidFrom } from '../../base/ids.ts';
 import { hostnameOf } from '../../domain/addressing.ts';
 import type { InstanceRecord, InstanceWork } from '../../domain/instance.ts';
 import { KEYS } from '../../domain/keys.ts';
-import type { ImageRecord, NetworkRecord, UserDataRecord } from '../../domain/records.ts';
+import type { ImageRecord, UserDataRecord } from '../../domain/records.ts';
 import type { ImageRef, InstanceCommand, InstanceSeed, InstanceSpec } from '../../messages/worker.ts';
 import type { ControllerContext } from '../controller-context.ts';
+import { networkOf } from '../networks/vpcs.ts';
 
 type Context = Pick<ControllerContext, 'store' | 'policy' | 'cloudId'>;
 
@@ -49,7 +50,7 @@ function instanceSeed({ store }: Context, record: InstanceRecord): InstanceSeed 
 
 function instanceSpec(context: Context, record: InstanceRecord): InstanceSpec {
   const { store, policy, cloudId } = context;
-  const network = store.get<NetworkRecord>(KEYS.network(record.projectId))?.value;
+  const network = networkOf((key) => store.get<never>(key)?.value, record.projectId, record.nic.networkId);
   const image = store.get<ImageRecord>(KEYS.image(record.imageId))?.value;
   if (network === undefined || image === undefined) {
     throw new CloudError(

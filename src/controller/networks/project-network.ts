@@ -111,6 +111,12 @@ function freeBridgeName(draft: Draft, projectId: string, random: Random): string
   }
 }
 
+/** How many instances a network has addresses for. */
+export function addressRoom(cidr: string): number {
+  const { first, end } = guestOffsets(parseCidr(cidr));
+  return end - first;
+}
+
 /** How many addresses an instance could get now: those that nobody has or had, and those whose quarantine is over. */
 export function freeAddresses(draft: Draft, network: NetworkRecord, nowMs: number, enough: number): number {
   const { first, end } = guestOffsets(parseCidr(network.cidr));

@@ -105,12 +105,12 @@ export function resolveGroups(
       },
     );
   }
-  useGroups(draft, projectId, source.nowMs);
+  useNetworks(draft, projectId, source.nowMs);
   return found;
 }
 
-/** Tells whoever is about to delete a group of the project that some have new users. */
-export function useGroups(draft: Draft, projectId: string, nowMs: number): void {
+/** Tells whoever is about to delete a group, subnet or VPC of the project that it may have a new user. */
+export function useNetworks(draft: Draft, projectId: string, nowMs: number): void {
   draft.put(KEYS.networkUse(projectId), { v: 1, atMs: nowMs });
 }
 

@@ -2,7 +2,7 @@ import { CloudError } from '../../base/errors.ts';
 import { KEYS, PREFIX } from '../../domain/keys.ts';
 import type { NetworkRecord } from '../../domain/records.ts';
 import { networkIdOf, partId } from '../../domain/vpc-ids.ts';
-import { defaultVpc, type VpcRecord } from '../../domain/vpcs.ts';
+import { defaultVpc, type VpcRecord, type VpcRouteTable, type VpcSubnet } from '../../domain/vpcs.ts';
 import type { ControllerContext } from '../controller-context.ts';
 import type { Draft } from '../state/draft.ts';
 import { ensureProjectNetwork, firstNetwork } from './project-network.ts';
@@ -14,7 +14,7 @@ export type NetworkCloud = Pick<ControllerContext, 'cloudId' | 'policy' | 'rando
 export function vpcsOf(draft: Draft, cloud: NetworkCloud, projectId: string): VpcRecord[] {
   const stored = draft.replica
     .range<VpcRecord>(`${PREFIX.vpc}${projectId}/`)
-    .map(({ key, value }) => draft.peek<VpcRecord>(key) ?? value);
+    .flatMap(({ key }) => draft.peek<VpcRecord>(key) ?? []);
   const first = firstVpc(draft, cloud, projectId);
   return first === undefined ? stored : [first, ...stored.filter(({ id }) => id !== first.id)];
 }
@@ -96,4 +96,40 @@ export function networkOf(
 /** The VPC of the network that an instance's nic names: a network that is no subnet of another is a VPC of its own. */
 export function vpcIdOf(get: <T>(key: string) => T | undefined, projectId: string, networkId: string): string {
   return networkOf(get, projectId, networkId)?.vpcId ?? partId(networkId, 'vpc');
+}
+
+/** A subnet with the VPC that it is in. Errors: 'InvalidSubnetID.NotFound'. */
+export function subnetOf(
+  draft: Draft,
+  { cloud, projectId }: { readonly cloud: NetworkCloud; readonly projectId: string },
+  subnetId: string,
+): { vpc: VpcRecord; subnet: VpcSubnet } {
+  for (const vpc of vpcsOf(draft, cloud, projectId)) {
+    const subnet = vpc.subnets.find((one) => one.id === subnetId);
+    if (subnet === undefined) continue;
+    // With a guard: it is about to be changed.
+    draft.get(KEYS.vpc(projectId, vpc.id));
+    return { vpc, subnet };
+  }
+  throw noSubnet(projectId, subnetId);
+}
+
+/** A route table with its VPC. Errors: 'InvalidRouteTableID.NotFound'. */
+export function routeTableOf(
+  draft: Draft,
+  { cloud, projectId }: { readonly cloud: NetworkCloud; readonly projectId: string },
+  routeTableId: string,
+): { vpc: VpcRecord; table: VpcRouteTable } {
+  for (const vpc of vpcsOf(draft, cloud, projectId)) {
+    const table = vpc.routeTables.find((one) => one.id === routeTableId);
+    if (table === undefined) continue;
+    // With a guard: it is about to be changed.
+    draft.get(KEYS.vpc(projectId, vpc.id));
+    return { vpc, table };
+  }
+  throw new CloudError(
+    'InvalidRouteTableID.NotFound',
+    `RouteTableId: there is no route table ${routeTableId} in project ${projectId}`,
+    { details: { parameter: 'RouteTableId' } },
+  );
 }

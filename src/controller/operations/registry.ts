@@ -1,14 +1,43 @@
 import type { DuplexName, OPERATIONS, OperationName, StreamName, UnaryName } from '../../messages/operations/index.ts';
-import { createAccessKey, deleteAccessKey, describeAccessKeys } from './access-keys.ts';
+import {
+  allocateAddress,
+  associateAddress,
+  describeAddresses,
+  disassociateAddress,
+  releaseAddress,
+} from '../networks/address-operations.ts';
+import { attachVolume, detachVolume } from '../volumes/attach-volume.ts';
+import { createVolume, deleteVolume } from '../volumes/create-volume.ts';
+import { describeVolumes, describeVolumesModifications } from '../volumes/describe-volumes.ts';
+import { modifyVolume, modifyVolumeAttribute } from '../volumes/modify-volume.ts';
+import {
+  copySnapshot,
+  createSnapshot,
+  deleteSnapshot,
+  describeSnapshots,
+  modifySnapshotAttribute,
+} from '../volumes/snapshots.ts';
+import {
+  createAccessKey,
+  deleteAccessKey,
+  describeAccessKeys,
+  rotateAccessKey,
+  updateAccessKey,
+} from './access-keys.ts';
+import { describeAccountAttributes } from './account.ts';
+import { copyImage, createImage, modifyImageAttribute } from './change-images.ts';
 import { rebootInstances, startInstances, stopInstances, terminateInstances } from './change-instances.ts';
 import { describeCloud, describeInstanceTypes } from './cloud.ts';
 import { getConsoleOutput } from './console.ts';
+import { describeImages } from './describe-images.ts';
 import { describeInstances } from './describe-instances.ts';
 import { explainInstance, explainPlacement } from './explain.ts';
 import type { ChangeHandler, DuplexHandler, ReadHandler, StreamHandler } from './handler.ts';
 import { setHostKey, setHostState } from './host-settings.ts';
 import { addHost, describeHosts } from './hosts.ts';
-import { deregisterImage, describeImages, registerImage } from './images.ts';
+import { deregisterImage, registerImage } from './images.ts';
+import { describeInstanceAttribute, modifyInstanceAttribute } from './instance-attributes.ts';
+import { describeInstanceStatus } from './instance-status.ts';
 import { createKeyPair, deleteKeyPair, describeKeyPairs, importKeyPair } from './keys.ts';
 import { checkHost, getCloudKey, getHostKey } from './look-at-host.ts';
 import {
@@ -25,9 +54,53 @@ import { removeHost } from './remove-host.ts';
 import { planInstances, runInstances } from './run-instances.ts';
 import { describeServices, disableService, drainService, enableService } from './services.ts';
 import { adoptState, describeStateDifferences } from './state.ts';
+import { createTags, deleteTags, describeTags } from './tags.ts';
 import { watchCloud } from './watch-cloud.ts';
 import { watchConsole } from './watch-console.ts';
 import { watchInstances } from './watch-instances.ts';
+import {
+  createSecurityGroup,
+  deleteSecurityGroup,
+  describeSecurityGroupRules,
+  describeSecurityGroups,
+} from './security-groups.ts';
+import {
+  authorizeSecurityGroupEgress,
+  authorizeSecurityGroupIngress,
+  modifySecurityGroupRules,
+  revokeSecurityGroupEgress,
+  revokeSecurityGroupIngress,
+  updateSecurityGroupRuleDescriptionsEgress,
+  updateSecurityGroupRuleDescriptionsIngress,
+} from './security-group-rules.ts';
+import {
+  describeAbsent,
+  describeDhcpOptions,
+  describeInternetGateways,
+  describeNetworkAcls,
+  describeNetworkInterfaces,
+  describeRouteTables,
+  describeSubnets,
+  describeVpcs,
+} from './describe-networks.ts';
+import { createDefaultVpc, createVpc, deleteVpc, modifySubnetAttribute, modifyVpcAttribute } from './vpcs.ts';
+import { createSubnet, deleteSubnet } from './subnets.ts';
+import {
+  attachInternetGateway,
+  createInternetGateway,
+  deleteInternetGateway,
+  detachInternetGateway,
+} from './internet-gateways.ts';
+import {
+  associateRouteTable,
+  createRoute,
+  createRouteTable,
+  deleteRoute,
+  deleteRouteTable,
+  disassociateRouteTable,
+  replaceRoute,
+  replaceRouteTableAssociation,
+} from './route-tables.ts';
 
 /** Operation -> handler. The types make sure that each operation of messages/operations has exactly one, of the right kind. */
 type Changing = { [N in OperationName]: (typeof OPERATIONS)[N]['changes'] extends true ? N : never }[OperationName];
@@ -35,19 +108,37 @@ export type ChangeName = Changing & UnaryName;
 export type ReadName = Exclude<UnaryName, ChangeName>;
 
 export const READS: { readonly [N in ReadName]: ReadHandler<N> } = {
+  DescribeAbsent: describeAbsent,
   DescribeAccessKeys: describeAccessKeys,
   CheckHost: checkHost,
+  DescribeAddresses: describeAddresses,
+  DescribeAccountAttributes: describeAccountAttributes,
   DescribeCloud: describeCloud,
+  DescribeDhcpOptions: describeDhcpOptions,
   DescribeHosts: describeHosts,
   DescribeImages: describeImages,
+  DescribeInstanceAttribute: describeInstanceAttribute,
+  DescribeInstanceStatus: describeInstanceStatus,
   DescribeInstanceTypes: describeInstanceTypes,
   DescribeInstances: describeInstances,
+  DescribeInternetGateways: describeInternetGateways,
   DescribeKeyPairs: describeKeyPairs,
   DescribeMaintenance: describeMaintenance,
+  DescribeNetworkAcls: describeNetworkAcls,
+  DescribeNetworkInterfaces: describeNetworkInterfaces,
   DescribeOperations: describeOperations,
   DescribeQuotas: describeQuotas,
+  DescribeRouteTables: describeRouteTables,
+  DescribeSecurityGroupRules: describeSecurityGroupRules,
+  DescribeSecurityGroups: describeSecurityGroups,
   DescribeServices: describeServices,
+  DescribeSnapshots: describeSnapshots,
   DescribeStateDifferences: describeStateDifferences,
+  DescribeSubnets: describeSubnets,
+  DescribeVolumes: describeVolumes,
+  DescribeVolumesModifications: describeVolumesModifications,
+  DescribeVpcs: describeVpcs,
+  DescribeTags: describeTags,
   ExplainInstance: explainInstance,
   ExplainPlacement: explainPlacement,
   GetCloudKey: getCloudKey,
@@ -60,20 +151,67 @@ export const READS: { readonly [N in ReadName]: ReadHandler<N> } = {
 export const CHANGES: { readonly [N in ChangeName]: ChangeHandler<N, unknown> } = {
   AddHost: addHost,
   AdoptState: adoptState,
+  AllocateAddress: allocateAddress,
+  AssociateAddress: associateAddress,
+  AssociateRouteTable: associateRouteTable,
+  AttachInternetGateway: attachInternetGateway,
+  AttachVolume: attachVolume,
+  AuthorizeSecurityGroupEgress: authorizeSecurityGroupEgress,
+  AuthorizeSecurityGroupIngress: authorizeSecurityGroupIngress,
+  CopySnapshot: copySnapshot,
+  CopyImage: copyImage,
   CreateAccessKey: createAccessKey,
+  CreateDefaultVpc: createDefaultVpc,
+  CreateInternetGateway: createInternetGateway,
+  CreateImage: createImage,
   CreateKeyPair: createKeyPair,
+  CreateRoute: createRoute,
+  CreateRouteTable: createRouteTable,
+  CreateSecurityGroup: createSecurityGroup,
+  CreateSnapshot: createSnapshot,
+  CreateSubnet: createSubnet,
+  CreateVolume: createVolume,
+  CreateVpc: createVpc,
+  CreateTags: createTags,
   DeleteAccessKey: deleteAccessKey,
+  DeleteInternetGateway: deleteInternetGateway,
   DeleteKeyPair: deleteKeyPair,
+  DeleteRoute: deleteRoute,
+  DeleteRouteTable: deleteRouteTable,
+  DeleteSecurityGroup: deleteSecurityGroup,
+  DeleteSnapshot: deleteSnapshot,
+  DeleteSubnet: deleteSubnet,
+  DeleteVolume: deleteVolume,
+  DeleteVpc: deleteVpc,
+  DeleteTags: deleteTags,
   DeregisterImage: deregisterImage,
+  DetachInternetGateway: detachInternetGateway,
+  DetachVolume: detachVolume,
   DisableService: disableService,
+  DisassociateAddress: disassociateAddress,
+  DisassociateRouteTable: disassociateRouteTable,
   DrainService: drainService,
   EnableService: enableService,
   ImportKeyPair: importKeyPair,
+  ModifySecurityGroupRules: modifySecurityGroupRules,
+  ModifySnapshotAttribute: modifySnapshotAttribute,
+  ModifySubnetAttribute: modifySubnetAttribute,
+  ModifyVolume: modifyVolume,
+  ModifyVolumeAttribute: modifyVolumeAttribute,
+  ModifyVpcAttribute: modifyVpcAttribute,
+  ModifyImageAttribute: modifyImageAttribute,
+  ModifyInstanceAttribute: modifyInstanceAttribute,
   PauseMaintenance: pauseMaintenance,
   RebootInstances: rebootInstances,
   RegisterImage: registerImage,
+  ReleaseAddress: releaseAddress,
   RemoveHost: removeHost,
+  ReplaceRoute: replaceRoute,
+  ReplaceRouteTableAssociation: replaceRouteTableAssociation,
   ResumeMaintenance: resumeMaintenance,
+  RevokeSecurityGroupEgress: revokeSecurityGroupEgress,
+  RevokeSecurityGroupIngress: revokeSecurityGroupIngress,
+  RotateAccessKey: rotateAccessKey,
   RunInstances: runInstances,
   SetHostKey: setHostKey,
   SetHostState: setHostState,
@@ -82,6 +220,9 @@ export const CHANGES: { readonly [N in ChangeName]: ChangeHandler<N, unknown> } 
   StartMaintenance: startMaintenance,
   StopInstances: stopInstances,
   TerminateInstances: terminateInstances,
+  UpdateAccessKey: updateAccessKey,
+  UpdateSecurityGroupRuleDescriptionsEgress: updateSecurityGroupRuleDescriptionsEgress,
+  UpdateSecurityGroupRuleDescriptionsIngress: updateSecurityGroupRuleDescriptionsIngress,
 };
 
 export const STREAMS: { readonly [N in StreamName]: StreamHandler<N> } = {
