@@ -1,28 +1,17 @@
 import { z } from 'zod';
 import { defaultCloudDirs } from '../../base/user-dirs.ts';
+import { checkRegions, ec2, regions } from './ec2-schema.ts';
 import { readListen } from './listen.ts';
+import { name, oneOf, whole } from './schema-fields.ts';
 
 const DAY_MS = 86_400_000;
 const system = defaultCloudDirs({}, 0);
 
 const path = z.string().regex(/^\/[^\0]*$/, 'must be an absolute path');
-const name = z
-  .string()
-  .regex(
-    /^[a-z0-9][a-z0-9-]{0,62}$/,
-    'must be 1 to 63 lower-case letters, digits or "-", starting with a letter or digit',
-  );
-const whole = (min: number, max: number) => {
-  const allowed = `must be a whole number, ${min} to ${max}`;
-  return z.int(allowed).min(min, allowed).max(max, allowed);
-};
 const ratio = z
   .number('must be a number, 0.1 to 64')
   .min(0.1, 'must be a number, 0.1 to 64')
   .max(64, 'must be a number, 0.1 to 64');
-const oneOf = <const V extends readonly [string, ...string[]]>(...values: V) =>
-  z.enum(values, `must be ${values.join(' or ')}`);
-
 /** Dotted quad without leading zeros. */
 const ipv4 = z.ipv4('must be an IPv4 address');
 
@@ -87,14 +76,6 @@ const network = z
     });
   });
 
-const region = z.strictObject(
-  {
-    name,
-    zones: z.array(name).min(1, 'must name at least one zone').max(64, 'must be at most 64 zones'),
-  },
-  'must be a mapping with name and zones',
-);
-
 const api = z.strictObject({
   listen: z
     .array(
@@ -115,26 +96,6 @@ const api = z.strictObject({
     .max(32, 'must be at most 32 names')
     .default([])
     .describe("more names and addresses that the admin API's certificate is for"),
-});
-
-const ec2 = z.strictObject({
-  listen: z
-    .array(
-      z.string().refine((text) => readListen(text) !== undefined, {
-        message: 'must be addresses like 10.0.0.1, 10.0.0.1:8773 or [fd00::1]:8773',
-      }),
-    )
-    .max(16, 'must be at most 16 addresses')
-    .default([])
-    .describe('addresses, each with or without a port, where the EC2 API listens; empty: nowhere'),
-  port: whole(0, 65_535).default(8773).describe('TCP port of the EC2 API where ec2.listen names none'),
-  protocol: oneOf('https', 'http')
-    .default('https')
-    .describe('https: by TLS, with the certificate that the admin API has; http: on loopback addresses only'),
-  allowPlaintext: oneOf('off', 'on').default('off').describe('on: http on other addresses than loopback too'),
-  signatureV2: oneOf('off', 'on')
-    .default('off')
-    .describe('on: requests signed by signature version 2 are taken too, for old clients'),
 });
 
 const scheduler = z.strictObject({
@@ -207,20 +168,10 @@ const rabbitmq = z.strictObject({
   keyFile: optionalFile.describe('its private key'),
 });
 
-/**
- * The whole configuration. Every key has a default and a description; man/novactl.yaml.5 and `novactl config show` are made from this.
- * The two folders are the system's here; for a user who is not root the loader puts that user's own in their place.
- */
-export const ConfigSchema = z.strictObject({
+const Keys = z.strictObject({
   region: name.default('nova').describe('name of the region'),
   zone: name.default('nova').describe('availability zone of hosts that are added without one'),
-  regions: z
-    .array(region)
-    .max(64, 'must be at most 64 regions')
-    .default([])
-    .describe(
-      'regions that the EC2 API serves, each with its zones, like {name: west, zones: [west-a, west-b]}; region is one of them. Empty: region alone, with the zones of its hosts',
-    ),
+  regions,
   stateDir: path.default(system.stateDir).describe("folder of the cloud's state (mode 0700)"),
   runDir: path.default(system.runDir).describe('folder of the admin socket (mode 0700)'),
   hostDir: path.default('/var/lib/novactl-host').describe('folder on each host for disks, images and ledgers'),
@@ -339,5 +290,11 @@ export const ConfigSchema = z.strictObject({
     .default('real')
     .describe('what hosts are driven with; simulated is for tests and trying out'),
 });
+
+/**
+ * The whole configuration. Every key has a default and a description; man/novactl.yaml.5 and `novactl config show` are made from this.
+ * The two folders are the system's here; for a user who is not root the loader puts that user's own in their place.
+ */
+export const ConfigSchema = Keys.superRefine(checkRegions);
 
 export type Config = z.output<typeof ConfigSchema>;
