@@ -1,6 +1,7 @@
 import { CloudError, errorText } from '../base/errors.ts';
 import { toJson } from '../base/json.ts';
 import { KEYS, PREFIX } from '../domain/keys.ts';
+import { KeyUse } from '../messages/key-use.ts';
 import { OpenHostNow, Outcome, TOPIC } from '../messages/worker.ts';
 import type { Json } from '../base/json.ts';
 import type { HandlerTable, Subscription } from '../ports/bus.ts';
@@ -13,6 +14,8 @@ import { expireRecords } from './maintenance/expire.ts';
 import { completeReservations } from './instances/reservations.ts';
 import { Executor } from './operations/executor.ts';
 import type { CallMeta } from './operations/handler.ts';
+import { recordKeyUse } from './users/key-use.ts';
+import { VolumeLoop } from './volumes/volume-loop.ts';
 
 const PREFETCH = 256;
 const HOUSEKEEPING_MS = 600_000;
@@ -23,6 +26,7 @@ const HAND_ON_MS = 8000;
 export class Controller {
   readonly executor: Executor;
   readonly instances: InstanceLoop;
+  readonly #volumes: VolumeLoop;
   readonly #context: ControllerContext;
   readonly #intake: ReportIntake;
   readonly #subscriptions: Subscription[] = [];
@@ -36,6 +40,7 @@ export class Controller {
     this.#context = context;
     this.executor = new Executor(context);
     this.instances = new InstanceLoop(context);
+    this.#volumes = new VolumeLoop(context);
     this.#intake = new ReportIntake(context, {
       wake: (instanceId) => this.instances.wake(instanceId),
       wakeHost: (hostId) => this.instances.wakeHost(hostId),
@@ -67,6 +72,7 @@ export class Controller {
       await completeReservations(this.#context);
     }
     this.instances.start();
+    this.#volumes.start();
     this.#housekeeping = clock.every(HOUSEKEEPING_MS, () => this.#keepHouse(true), { unref: true });
     // What one that has died left half-way.
     this.#members = store.watch(PREFIX.aliveControllers, store.rev + 1, () => this.#keepHouse(false));
@@ -87,6 +93,7 @@ export class Controller {
     await this.#intake.close();
     await workers.stop();
     await this.instances.close();
+    await this.#volumes.close();
     await this.#keepingHouse;
     await ownership.close();
   }
@@ -131,6 +138,10 @@ export class Controller {
         const { name, input, meta } = body as unknown as { name: string; input: Json; meta: CallMeta };
         const { output, rev } = await this.executor.change(name, input, meta);
         return { output: toJson(output as object), rev };
+      },
+      'key-use': async (body) => {
+        await recordKeyUse(this.#context, KeyUse.parse(body));
+        return undefined;
       },
       outcome: async (body) => {
         await this.#outcome(Outcome.parse(body));

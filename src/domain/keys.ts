@@ -23,6 +23,7 @@ export const KEYS = {
   usage: (projectId: string, user?: string) => `usage/${projectId}/${user ?? ''}`,
   tags: (resourceId: string) => `tags/${resourceId}`,
   accessKey: (id: string) => `access-key/${id}`,
+  accessKeyUse: (id: string) => `access-key-use/${id}`,
   host: (id: string) => `host/${id}`,
   hostName: (name: string) => `host-name/${name}`,
   /** Which host record a machine has. */

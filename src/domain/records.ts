@@ -46,7 +46,7 @@ export interface UserRecord {
 /** What signs requests in a user's name. */
 export interface AccessKeyRecord {
   readonly v: 1;
-  /** 20 upper-case letters and digits, beginning with AKIA. */
+  /** 20 upper-case letters and digits, beginning with AKIA; or what an administrator chose, 1 to 128 letters and digits. */
   readonly id: string;
   readonly userId: string;
   readonly projectId: string;
@@ -56,6 +56,8 @@ export interface AccessKeyRecord {
   readonly active: boolean;
   /** The secret was answered, which happens once. The first identity's key waits for whoever asks first. */
   readonly issued: boolean;
+  /** It was rotated: from then on it signs nothing. */
+  readonly expiresAtMs?: number;
 }
 
 export interface SealCheckRecord {
@@ -331,7 +333,7 @@ export interface InstanceTemplate extends Pick<
   | 'rootDeviceName'
   | 'virtualizationType'
   | 'clientToken'
-  | 'securityGroupIds'
+  | 'groupIds'
   | 'disableApiTermination'
   | 'disableApiStop'
   | 'shutdownBehavior'
@@ -339,6 +341,8 @@ export interface InstanceTemplate extends Pick<
   readonly operationId: string;
   /** Of each instance; kept under a key of their own. */
   readonly tags?: Readonly<Record<string, string>>;
+  /** The network that they are in; absent: the project's first. */
+  readonly networkId?: string;
   /** The address that was asked for, of the only instance. */
   readonly privateIpAddress?: string;
   /** Base64; kept beside the record, under a key of its own. */

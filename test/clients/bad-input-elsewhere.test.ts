@@ -93,7 +93,7 @@ const CONTEXTS: readonly BadInput[] = [
     add('--url @URL --secret-file @secret --ca @ca'),
     4,
     new RegExp(KEY),
-    /access-key list/,
+    /key list/,
   ),
   bad('an export that is none', 'context add prod --from @junk', 2, /--from/, /junk/, /context export/),
   bad('an export that is not there', 'context add prod --from @nowhere', 2, /--from/, /nowhere/),
@@ -120,15 +120,15 @@ const CONTEXTS: readonly BadInput[] = [
 ];
 
 const KEYS: readonly BadInput[] = [
-  bad('an access key for nobody', 'access-key create --user nosuch', 3, /--user/, /nosuch/),
-  bad('a secret over a file that is there', 'access-key create --out @junk', 5, /junk/, /not overwritten/),
-  bad('deleting what is no access key', 'access-key delete x --yes', 2, /ID/, /"x"/, /AKIA/),
+  bad('an access key for nobody', 'key create --user nosuch', 3, /--user/, /nosuch/),
+  bad('a secret over a file that is there', 'key create --out @junk', 5, /junk/, /not overwritten/),
+  bad('deleting what is no access key', 'key delete x! --yes', 2, /ID/, /"x!"/, /AKIA/),
   bad(
     'deleting an access key that is not there',
-    `access-key delete ${KEY} --yes`,
+    `key delete ${KEY} --yes`,
     3,
     new RegExp(KEY),
-    /access-key list/,
+    /key list/,
   ),
 ];
 

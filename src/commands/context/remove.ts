@@ -4,7 +4,7 @@ import { entryOf, readContexts, writeContexts } from '../support/contexts.ts';
 
 export class ContextRemove extends BaseCommand {
   static override summary = 'forget a context';
-  static override description = 'Its access key stays good until it is deleted: novactl access-key delete.';
+  static override description = 'Its access key stays good until it is deleted: novactl key delete.';
   static override aliases = ['remove-context'];
   static override examples = ['<%= config.bin %> context remove prod', '<%= config.bin %> context remove prod --yes'];
   static override args = {
@@ -23,7 +23,7 @@ export class ContextRemove extends BaseCommand {
     await writeContexts(this.io.env, { ...(current === undefined ? {} : { current }), contexts }, this.io.unique);
     session.output.message(`forgot the context ${name}`);
     if (typeof accessKeyId === 'string') {
-      session.output.hint(`its key is still good; end that there by: novactl access-key delete ${accessKeyId}`);
+      session.output.hint(`its key is still good; end that there by: novactl key delete ${accessKeyId}`);
     }
     await session.showValue({ name }, '');
   }

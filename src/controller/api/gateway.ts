@@ -6,6 +6,7 @@ import type { ConsoleChannel } from '../../messages/console.ts';
 import { operationIdAt } from '../../domain/keys.ts';
 import { TOPIC } from '../../messages/worker.ts';
 import type { ControllerContext } from '../controller-context.ts';
+import { KeyUses } from '../users/key-use.ts';
 import { definitionOf, Executor } from '../operations/executor.ts';
 import type { CallMeta } from '../operations/handler.ts';
 
@@ -23,14 +24,17 @@ const IDLE_LOOK_MS = 20;
 export class Gateway {
   readonly #context: ControllerContext;
   readonly #executor: Executor;
+  readonly #keyUses: KeyUses;
   #underWay = 0;
 
   constructor(context: ControllerContext) {
     this.#context = context;
     this.#executor = new Executor(context);
+    this.#keyUses = new KeyUses(context);
   }
 
   async unary(name: string, input: unknown, meta: CallMeta): Promise<unknown> {
+    this.#keyUses.note(meta.principal);
     this.#underWay += 1;
     try {
       return await this.#unary(name, input, meta);
@@ -78,11 +82,13 @@ export class Gateway {
   duplex(name: string, input: unknown, meta: CallMeta): Promise<ConsoleChannel> {
     if (definitionOf(name).kind !== 'duplex')
       throw new CloudError('InvalidAction', `${name} takes no connection of its own`);
+    this.#keyUses.note(meta.principal);
     return this.#executor.duplex(name, input, meta);
   }
 
   stream(name: string, input: unknown, meta: CallMeta, signal: AbortSignal): AsyncIterable<unknown> {
     if (definitionOf(name).kind !== 'stream') throw new CloudError('InvalidAction', `${name} is not a stream`);
+    this.#keyUses.note(meta.principal);
     return this.#executor.stream(name, input, meta, signal);
   }
 }

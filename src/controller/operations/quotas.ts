@@ -4,25 +4,29 @@ import { QUOTA_KINDS, type QuotaRecord, UNLIMITED } from '../../domain/quota.ts'
 import type { QuotaOwner, Used } from '../../domain/usage.ts';
 import type { OperationOutput, OperationParsed } from '../../messages/operations/index.ts';
 import { limitsOf, usageOf } from '../users/quota.ts';
-import type { ChangeHandler, Principal, ReadHandler } from './handler.ts';
+import type { ChangeHandler, Principal, ReadContext, ReadHandler } from './handler.ts';
 import { mayUse } from './handler.ts';
 
 type Row = OperationOutput<'DescribeQuotas'>['quotas'][number];
 
-export const describeQuotas: ReadHandler<'DescribeQuotas'> = ({ cloud, principal }, input) => {
+export const describeQuotas: ReadHandler<'DescribeQuotas'> = async ({ cloud, principal }, input) => {
   const { store } = cloud;
   const owner = ownerIn(input, principal);
   const get = <T>(key: string): T | undefined => store.get<T>(key)?.value;
-  requireOwner(get, owner);
+  await requireOwner(cloud, owner);
   return { ...shownOwner(owner), quotas: rows(usageOf(get, store, owner), limitsOf(get, owner)), rev: store.rev };
 };
 
 /** Below what is in use is allowed: what is there stays, and nothing more is made. */
-export const setQuota: ChangeHandler<'SetQuota'> = {
-  decide(draft, input, context) {
-    const owner = ownerIn(input, context.principal);
+export const setQuota: ChangeHandler<'SetQuota', QuotaOwner> = {
+  async prepare({ cloud, principal }, input) {
+    const owner = ownerIn(input, principal);
+    await requireOwner(cloud, owner);
+    return owner;
+  },
+
+  decide(draft, input, context, owner) {
     const get = <T>(key: string): T | undefined => draft.get<T>(key);
-    requireOwner(get, owner);
     const key = KEYS.quota(owner.projectId, owner.user);
     const limits = nextLimits(get<QuotaRecord>(key)?.limits ?? {}, input.Limits);
     if (Object.keys(limits).length === 0) draft.del(key);
@@ -61,9 +65,9 @@ const noProject = (id: string): CloudError =>
     details: { parameter: 'ProjectId' },
   });
 
-function requireOwner(get: <T>(key: string) => T | undefined, { projectId, user }: QuotaOwner): void {
-  if (get(KEYS.project(projectId)) === undefined) throw noProject(projectId);
-  if (user === undefined || get(KEYS.user(user)) !== undefined) return;
+async function requireOwner({ directory }: ReadContext['cloud'], { projectId, user }: QuotaOwner): Promise<void> {
+  if ((await directory.project(projectId)) === undefined) throw noProject(projectId);
+  if (user === undefined || (await directory.user(user)) !== undefined) return;
   throw new CloudError('InvalidUser.NotFound', `UserName: there is no user ${user}; see "novactl user list"`, {
     details: { parameter: 'UserName' },
   });

@@ -27,12 +27,9 @@ export type { Amounts, QuotaOwner } from '../../domain/usage.ts';
 
 type Get = <T>(key: string) => T | undefined;
 
-const USER = /^[a-z0-9][a-z0-9._-]{0,63}$/;
-
 /** Whose what a caller makes is. The administrator at the socket is no user: only the project's limits count. */
-export function quotaOwner({ projectId, name }: Pick<Principal, 'projectId' | 'name'>): QuotaOwner {
-  const [user = ''] = name.split('/');
-  return USER.test(user) ? { projectId, user } : { projectId };
+export function quotaOwner({ projectId, userName }: Pick<Principal, 'projectId' | 'userName'>): QuotaOwner {
+  return userName === undefined ? { projectId } : { projectId, user: userName };
 }
 
 /** The limits of a project, or of a user in it (for whom what is not set is unlimited, as it is for the administrator's own project). */

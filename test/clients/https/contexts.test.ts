@@ -214,9 +214,9 @@ describe('a cloud elsewhere [real]', { timeout: 120_000 }, () => {
     ['context add x --from - --url https://h', /--from/],
     ['context use nosuch', /nosuch/],
     ['context remove nosuch --yes', /nosuch/],
-    ['access-key create --user nosuch', /--user/],
-    ['access-key delete AKIAIOSFODNN7EXAMPLE --yes', /AKIAIOSFODNN7EXAMPLE/],
-    ['access-key delete x --yes', /access key id/],
+    ['key create --user nosuch', /--user/],
+    ['key delete AKIAIOSFODNN7EXAMPLE --yes', /AKIAIOSFODNN7EXAMPLE/],
+    ['key delete x! --yes', /access key id/],
   ])('refuses "%s" in one line', async (line, wanted) => {
     const { code, stdout, stderr } = await piped('0123456789abcdef0123456789abcdef01234567', ...line.split(' '));
     expect([2, 3]).toContain(code);

@@ -126,7 +126,7 @@ describe.skipIf(missing !== undefined)(
       await runStill('--context', 'prod', '--user-data', `@${userData('over HTTPS')}`);
       for (const line of ['status', 'instance list --json', 'context show prod', 'context list', 'host show h1'])
         await ok(...line.split(' '), '--context', 'prod');
-      const [id = ''] = /AKIA\w+/.exec(await ok('access-key', 'create', '--out', mine('second.key'))) ?? [];
+      const [id = ''] = /AKIA\w+/.exec(await ok('key', 'create', '--out', mine('second.key'))) ?? [];
       secrets.push(wordSecret('access key in a file', readFileSync(mine('second.key'), 'utf8').trim()));
       const url = /url: (\S+)/.exec(exported.stdout)?.[1] ?? '';
       const ca = join(system.cloud.dir, 'state', 'tls', 'ca.pem');
@@ -229,7 +229,7 @@ describe.skipIf(missing !== undefined)(
           'host list --json',
           'host show h1 --json',
           'host check h1 --json',
-          'access-key list --json',
+          'key list --json',
         ],
         ...[
           'instance list --all --json',

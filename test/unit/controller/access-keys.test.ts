@@ -7,10 +7,13 @@ import { createMemoryStore } from '../../../src/adapters/store/memory-store.ts';
 import { SystemClock } from '../../../src/base/clock.ts';
 import { SeededRandom } from '../../../src/base/random.ts';
 import { bootstrapCloud } from '../../../src/controller/bootstrap.ts';
+import { recordKeyUse } from '../../../src/controller/users/key-use.ts';
+import { isUsableKey, KEY_USE_EVERY_MS } from '../../../src/domain/access-key.ts';
 import { KEYS, PREFIX } from '../../../src/domain/keys.ts';
 import type { AccessKeyRecord } from '../../../src/domain/records.ts';
 import type { Store } from '../../../src/ports/store.ts';
 import { ADMIN, startSimCloud, STRANGER, type SimCloud } from '../../support/sim-cloud.ts';
+import { until } from '../../support/until.ts';
 
 const clock = new SystemClock();
 const random = new SeededRandom(7);
@@ -95,15 +98,125 @@ describe('access keys', () => {
     expect(JSON.stringify(cloud.store.range('').map((entry) => entry.value))).not.toContain(made.secretAccessKey);
   });
 
-  it('only the administrator makes, sees and deletes them [sim]', async () => {
+  const nobody = { ...STRANGER, principal: { ...STRANGER.principal, roles: [] } };
+
+  it('who is nobody makes, sees and deletes none [sim]', async () => {
     for (const [name, input] of [
       ['CreateAccessKey', {}],
       ['DescribeAccessKeys', {}],
+      ['UpdateAccessKey', { AccessKeyId: keysOf(cloud.store)[0]?.id, Status: 'Inactive' }],
+      ['RotateAccessKey', { AccessKeyId: keysOf(cloud.store)[0]?.id }],
       ['DeleteAccessKey', { AccessKeyId: keysOf(cloud.store)[0]?.id }],
     ] as const) {
-      const asked = cloud.cloud.gateway.unary(name, input, STRANGER);
+      const asked = cloud.cloud.gateway.unary(name, input, nobody);
       await expect(asked, name).rejects.toMatchObject({ code: 'UnauthorizedOperation' });
     }
     expect(keysOf(cloud.store)).toHaveLength(1);
+  });
+
+  const anna = {
+    principal: { name: 'anna', userName: 'anna', projectId: 'lab', roles: ['member'], from: 'https 10.0.0.9' },
+  };
+  const withAnna = () => {
+    const project = { v: 1, id: 'lab', accountId: '123456789012', manager: 'admin', createdAtMs: 1 };
+    const user = { v: 1, id: 'anna', roles: [], createdAtMs: 1 };
+    return cloud.store.txn({
+      puts: [
+        { key: KEYS.project('lab'), value: { ...project, members: ['admin', 'anna'] } },
+        { key: KEYS.user('anna'), value: user },
+        { key: KEYS.user('bert'), value: { ...user, id: 'bert' } },
+      ],
+    });
+  };
+
+  it('everybody has their own, and sees and changes no other [sim]', async () => {
+    await withAnna();
+    const { accessKey: mine } = await cloud.call('CreateAccessKey', {}, anna);
+    expect(mine).toMatchObject({ userName: 'anna', projectId: 'lab', status: 'Active' });
+    const { accessKey: admins } = await cloud.call('CreateAccessKey', {});
+    const seen = await cloud.call('DescribeAccessKeys', {}, anna);
+    expect(seen.accessKeys.map(({ accessKeyId }) => accessKeyId)).toEqual([mine.accessKeyId]);
+    const asked = { AccessKeyId: admins.accessKeyId };
+    const refused = { code: 'InvalidAccessKeyID.NotFound' };
+    await expect(cloud.call('DeleteAccessKey', asked, anna)).rejects.toMatchObject(refused);
+    await expect(cloud.call('RotateAccessKey', asked, anna)).rejects.toMatchObject(refused);
+    await expect(cloud.call('UpdateAccessKey', { ...asked, Status: 'Inactive' }, anna)).rejects.toMatchObject(refused);
+    await expect(cloud.call('CreateAccessKey', { UserName: 'bert' }, anna)).rejects.toMatchObject({
+      code: 'UnauthorizedOperation',
+    });
+    const pair = { AccessKeyId: 'MINE', SecretAccessKey: 'given' };
+    await expect(cloud.call('CreateAccessKey', pair, anna)).rejects.toMatchObject({ code: 'UnauthorizedOperation' });
+    await expect(cloud.call('CreateAccessKey', { UserName: 'bert', ProjectId: 'lab' })).rejects.toMatchObject({
+      code: 'InvalidParameterCombination',
+    });
+    expect((await cloud.call('CreateAccessKey', { UserName: 'anna' })).accessKey.projectId).toBe('lab');
+  });
+
+  it('a pair that others know is taken from the administrator, and named in no record [sim]', async () => {
+    const pair = { AccessKeyId: 'test', SecretAccessKey: 'known-to-all$"' };
+    const made = await cloud.call('CreateAccessKey', pair);
+    expect(made).toMatchObject({ accessKey: { accessKeyId: 'test' }, secretAccessKey: pair.SecretAccessKey });
+    await expect(cloud.call('CreateAccessKey', pair)).rejects.toMatchObject({ code: 'AlreadyExists' });
+    await expect(cloud.call('CreateAccessKey', { AccessKeyId: 'other' })).rejects.toMatchObject({
+      code: 'InvalidParameterCombination',
+    });
+    const record = cloud.store.get<AccessKeyRecord>(KEYS.accessKey('test'))?.value;
+    const sealed = record?.sealedSecret ?? '';
+    expect(cloud.cloud.context.sealer.unseal(sealed, KEYS.accessKey('test'))).toBe(pair.SecretAccessKey);
+    expect(JSON.stringify(cloud.store.range('').map((entry) => entry.value))).not.toContain('known-to-all');
+  });
+
+  it('one that is rotated stays good for a while beside the new one, then is refused [sim]', async () => {
+    const { accessKey: old } = await cloud.call('CreateAccessKey', {});
+    const asked = { AccessKeyId: old.accessKeyId, OverlapSeconds: 3600 };
+    const { accessKey, previous, secretAccessKey } = await cloud.call('RotateAccessKey', asked);
+    expect(accessKey).toMatchObject({ userName: 'admin', projectId: 'admin', status: 'Active' });
+    expect(secretAccessKey).toHaveLength(40);
+    expect(previous).toMatchObject({ accessKeyId: old.accessKeyId, status: 'Active' });
+    const record = cloud.store.get<AccessKeyRecord>(KEYS.accessKey(old.accessKeyId))?.value;
+    const endMs = record?.expiresAtMs ?? 0;
+    expect(endMs - Date.now()).toBeGreaterThan(3_500_000);
+    expect([isUsableKey(record, endMs - 1), isUsableKey(record, endMs)]).toEqual([true, false]);
+    await expect(cloud.call('RotateAccessKey', asked)).rejects.toMatchObject({ code: 'IncorrectState' });
+    const now = await cloud.call('RotateAccessKey', { AccessKeyId: accessKey.accessKeyId, OverlapSeconds: 0 });
+    expect(now.previous.status).toBe('Expired');
+  });
+
+  it('one that is disabled signs nothing until it is enabled [sim]', async () => {
+    const { accessKey } = await cloud.call('CreateAccessKey', {});
+    const usable = () =>
+      isUsableKey(cloud.store.get<AccessKeyRecord>(KEYS.accessKey(accessKey.accessKeyId))?.value, Date.now());
+    const { accessKeyId: AccessKeyId } = accessKey;
+    expect(usable()).toBe(true);
+    const off = await cloud.call('UpdateAccessKey', { AccessKeyId, Status: 'Inactive' });
+    expect([off.accessKey.status, usable()]).toEqual(['Inactive', false]);
+    await expect(cloud.call('RotateAccessKey', { AccessKeyId })).rejects.toMatchObject({ code: 'IncorrectState' });
+    await cloud.call('UpdateAccessKey', { AccessKeyId, Status: 'Active' });
+    expect(usable()).toBe(true);
+  });
+
+  it('the use of one is written once in a quarter of an hour, and not of one that is gone [sim]', async () => {
+    const { accessKey } = await cloud.call('CreateAccessKey', {});
+    const { accessKeyId } = accessKey;
+    const principal = { ...ADMIN.principal, accessKeyId, from: 'ec2 10.0.0.9' };
+    const before = cloud.store.rev;
+    for (let n = 0; n < 20; n += 1) await cloud.call('DescribeAccessKeys', {}, { principal });
+    const seen = await until(
+      async () => {
+        const { accessKeys } = await cloud.call('DescribeAccessKeys', {});
+        return accessKeys.find((row) => row.accessKeyId === accessKeyId && row.lastUsedAtMs !== undefined);
+      },
+      { what: 'the use is written', everyMs: 5 },
+    );
+    expect(seen.lastUsedOn).toBe('ec2');
+    const atMs = seen.lastUsedAtMs ?? 0;
+    const use = (ms: number) => recordKeyUse(cloud.cloud.context, { v: 1, accessKeyId, edge: 'https', atMs: ms });
+    await Promise.all([use(atMs + 1), use(atMs + KEY_USE_EVERY_MS - 1)]);
+    expect(cloud.store.rev).toBe(before + 1);
+    await Promise.all([1, 2, 3].map((ms) => use(atMs + KEY_USE_EVERY_MS + ms)));
+    expect(cloud.store.rev).toBe(before + 2);
+    await cloud.call('DeleteAccessKey', { AccessKeyId: accessKeyId });
+    await use(atMs + 3 * KEY_USE_EVERY_MS);
+    expect(cloud.store.count('access-key-use/')).toBe(0);
   });
 });

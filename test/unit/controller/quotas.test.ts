@@ -8,7 +8,7 @@ import { ADMIN, bootSector, startSimCloud, type SimCloud } from '../../support/s
 import { until } from '../../support/until.ts';
 
 const project = (id: string, user = 'anna'): Partial<CallMeta> => ({
-  principal: { name: `${user}/AKIAEXAMPLE`, projectId: id, roles: ['manager', 'member'], from: 'test' },
+  principal: { name: `${user}/AKIAEXAMPLE`, userName: user, projectId: id, roles: ['manager', 'member'], from: 'test' },
 });
 
 let sim: SimCloud;

@@ -1,6 +1,7 @@
 import type { IncomingMessage } from 'node:http';
 import { CloudError } from '../../../base/errors.ts';
 import { UNSIGNED_PAYLOAD } from '../../../base/signature/signature-v4.ts';
+import { isUsableKey } from '../../../domain/access-key.ts';
 import { KEYS } from '../../../domain/keys.ts';
 import type { AccessKeyRecord } from '../../../domain/records.ts';
 import type { ControllerContext } from '../../controller-context.ts';
@@ -28,7 +29,7 @@ export function adminAuthenticator(parts: AuthenticatorParts): Authenticator {
   const { store, sealer, clock, policy } = parts;
   const keyOf = (id: string): AccessKeyRecord | undefined => {
     const record = store.get<AccessKeyRecord>(KEYS.accessKey(id))?.value;
-    return record?.active === true ? record : undefined;
+    return isUsableKey(record, clock.nowMs()) ? record : undefined;
   };
   return {
     async authenticate(message) {

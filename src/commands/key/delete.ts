@@ -1,20 +1,21 @@
 import { BaseCommand } from '../support/base-command.ts';
 import { changeFlags, idArg } from '../support/flags.ts';
 
-export class AccessKeyDelete extends BaseCommand {
+export class KeyDelete extends BaseCommand {
   static override summary = 'delete an access key';
   static override description = 'What is signed with it is refused from then on; streams that are open stay open.';
-  static override aliases = ['delete-access-key'];
+  static override aliases = ['delete-key'];
+  static override hiddenAliases = ['access-key:delete', 'delete-access-key'];
   static override examples = [
-    '<%= config.bin %> access-key delete AKIAIOSFODNN7EXAMPLE',
-    '<%= config.bin %> access-key delete AKIAIOSFODNN7EXAMPLE --reason "lost laptop"',
+    '<%= config.bin %> key delete AKIAIOSFODNN7EXAMPLE',
+    '<%= config.bin %> key delete AKIAIOSFODNN7EXAMPLE --reason "lost laptop"',
   ];
   static override args = idArg('access key to delete');
   static override flags = { ...changeFlags };
   static override parameters = { AccessKeyId: 'ID' };
 
   async run(): Promise<void> {
-    const { args, flags } = await this.parse(AccessKeyDelete);
+    const { args, flags } = await this.parse(KeyDelete);
     const session = this.open(flags);
     await session.confirm(`delete the access key ${args.id}?`);
     const { accessKeyId, operationId } = await session.change('DeleteAccessKey', { AccessKeyId: args.id });
