@@ -83,8 +83,6 @@ export interface InstanceRecord {
   readonly virtualizationType?: 'hvm' | 'paravirtual';
   /** The ClientToken of its reservation. */
   readonly clientToken?: string;
-  /** Absent: its network's default group, where there are groups. */
-  readonly securityGroupIds?: readonly string[];
   /** TerminateInstances, StopInstances refuse it. */
   readonly disableApiTermination?: boolean;
   readonly disableApiStop?: boolean;

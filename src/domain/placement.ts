@@ -6,7 +6,8 @@ export interface Demand {
   readonly memoryMib: number;
   readonly diskGib: number;
   readonly architecture?: 'x86_64' | 'arm64';
-  readonly zone?: string;
+  /** One of these; absent: any. */
+  readonly zones?: readonly string[];
 }
 
 /** A host as the scheduler sees it. */
@@ -77,8 +78,10 @@ const FILTERS: readonly Filter[] = [
   { name: 'Alive', refuses: ({ problem }) => problem },
   {
     name: 'Zone',
-    refuses: ({ host }, { zone }) =>
-      zone === undefined || zone === host.zone ? undefined : `the host is in zone ${host.zone}, ${zone} was asked for`,
+    refuses: ({ host }, { zones }) =>
+      zones === undefined || zones.includes(host.zone)
+        ? undefined
+        : `the host is in zone ${host.zone}, ${zones.join(' or ')} was asked for`,
   },
   {
     name: 'Architecture',

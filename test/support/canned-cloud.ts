@@ -236,7 +236,7 @@ export const ANSWERS: { readonly [N in OperationName]?: OperationOutput<N> } = {
   TerminateInstances: change('running', 'shutting-down'),
   CreateKeyPair: { keyPair, keyMaterial: '-----BEGIN SECRET-----\n', operationId: operation.operationId },
   ImportKeyPair: { keyPair, operationId: operation.operationId },
-  DeleteKeyPair: { keyName: 'mine', operationId: operation.operationId },
+  DeleteKeyPair: { keyName: 'mine', keyPairId: keyPair.keyPairId, operationId: operation.operationId },
   RegisterImage: { image, operationId: operation.operationId },
   DeregisterImage: { imageId: image.imageId, operationId: operation.operationId },
   AddHost: { host, operationId: operation.operationId },

@@ -12,7 +12,7 @@ export function findImage(
   idOrName: string,
   parameter: string,
 ): ImageRecord {
-  const visible = (image: ImageRecord): boolean => image.public || mayUse(principal, image.projectId);
+  const visible = (image: ImageRecord): boolean => mayLaunch(principal, image);
   const byId = draft.peek<ImageRecord>(KEYS.image(idOrName));
   if (byId !== undefined && visible(byId)) return byId;
   const own = draft.peek<{ imageId: string }>(KEYS.imageName(principal.projectId, idOrName));
@@ -44,4 +44,11 @@ export function findImage(
     );
   }
   return first;
+}
+
+/** Its project's own, and those that may be started by everybody or by this project. */
+export function mayLaunch(principal: Principal, image: ImageRecord): boolean {
+  return (
+    image.public || mayUse(principal, image.projectId) || image.launchProjects?.includes(principal.projectId) === true
+  );
 }

@@ -13,6 +13,7 @@ import { hostProblem } from '../hosts/host-problem.ts';
 import { finishTarget } from '../operations/operation-record.ts';
 import type { Draft } from '../state/draft.ts';
 import { transact } from '../state/draft.ts';
+import { dropTags } from '../tags/resource-tags.ts';
 import { instanceCommand } from './instance-command.ts';
 import { InstanceIndex } from './instance-index.ts';
 import type { Decision } from './reconcile.ts';
@@ -196,6 +197,7 @@ export class InstanceLoop {
     const decision = this.#decide(record);
     if (decision.forget === true) {
       draft.del(KEYS.instance(id));
+      dropTags(draft, id);
       this.#context.observations.forgetInstance(record.hostId, id);
       return undefined;
     }

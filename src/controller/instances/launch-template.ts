@@ -7,9 +7,10 @@ import { findImage } from '../images/find-image.ts';
 import type { Principal } from '../operations/handler.ts';
 import { badParameter } from '../operations/handler.ts';
 import type { Draft } from '../state/draft.ts';
+import { checkedTags } from '../tags/resource-tags.ts';
 import { quotaOwner } from '../users/quota.ts';
 
-type LaunchInput = Omit<OperationParsed<'RunInstances'>, 'ClientToken'>;
+type LaunchInput = OperationParsed<'PlanInstances'> & Pick<OperationParsed<'RunInstances'>, 'ClientToken'>;
 
 export interface Launch {
   readonly template: Omit<InstanceTemplate, 'reservationId' | 'operationId'>;
@@ -28,18 +29,29 @@ export function launchTemplate(draft: Draft, principal: Principal, input: Launch
       { details: { parameter: 'MinCount' } },
     );
   }
+  if (input.PrivateIpAddress !== undefined && input.MaxCount > 1) {
+    throw new CloudError(
+      'InvalidParameterCombination',
+      `PrivateIpAddress: one address can't be that of ${input.MaxCount} instances; ask for one`,
+      { details: { parameter: 'PrivateIpAddress' } },
+    );
+  }
   const image = machineImage(draft, principal, input.ImageId);
-  const type = typeFor(draft, image, input.InstanceType);
+  const type = typeFor(draft, image, input);
   const key = keyPair(draft, principal, input.KeyName);
-  const rootDiskBytes = type.diskGib === 0 ? image.virtualSizeBytes : type.diskGib * GIB;
+  const kernelId = bootPart(draft, principal, input.KernelId, 'kernel') ?? image.kernelId;
+  const ramdiskId = bootPart(draft, principal, input.RamdiskId, 'ramdisk') ?? image.ramdiskId;
+  const tags = { ...input.Tags, ...(input.Name === undefined ? {} : { Name: input.Name }) };
+  const { diskGib } = type;
+  const rootDiskBytes = diskGib === 0 ? image.virtualSizeBytes : diskGib * GIB;
   return {
     image,
     template: {
       ...quotaOwner(principal),
-      ...(input.Name === undefined ? {} : { name: input.Name }),
       imageId: image.id,
-      ...(image.kernelId === undefined ? {} : { kernelId: image.kernelId }),
-      ...(image.ramdiskId === undefined ? {} : { ramdiskId: image.ramdiskId }),
+      ...(kernelId === undefined ? {} : { kernelId }),
+      ...(ramdiskId === undefined ? {} : { ramdiskId }),
+      ...imageFacts(image),
       typeName: type.name,
       vcpus: type.vcpus,
       memoryMib: type.memoryMib,
@@ -47,8 +59,46 @@ export function launchTemplate(draft: Draft, principal: Principal, input: Launch
       diskGib: Math.ceil(rootDiskBytes / GIB),
       ...(key === undefined ? {} : { keyName: key.name, publicKey: key.publicKey }),
       ...(input.UserData === undefined ? {} : { userData: input.UserData }),
+      ...(input.ClientToken === undefined ? {} : { clientToken: input.ClientToken }),
+      ...(input.PrivateIpAddress === undefined ? {} : { privateIpAddress: input.PrivateIpAddress }),
+      ...(input.DisableApiTermination === true ? { disableApiTermination: true } : {}),
+      ...(input.DisableApiStop === true ? { disableApiStop: true } : {}),
+      ...(input.InstanceInitiatedShutdownBehavior === undefined
+        ? {}
+        : { shutdownBehavior: input.InstanceInitiatedShutdownBehavior }),
+      ...(Object.keys(tags).length === 0 ? {} : { tags: checkedTags(tags) }),
     },
   };
+}
+
+/** What of the image is told of its instances, also when it is gone. */
+function imageFacts(
+  image: ImageRecord,
+): Pick<InstanceTemplate, 'architecture' | 'platform' | 'rootDeviceName' | 'virtualizationType'> {
+  const { architecture, platform, rootDeviceName, virtualizationType } = image;
+  return {
+    architecture,
+    ...(platform === undefined ? {} : { platform }),
+    ...(rootDeviceName === undefined ? {} : { rootDeviceName }),
+    ...(virtualizationType === undefined ? {} : { virtualizationType }),
+  };
+}
+
+const PART_PARAMETER = { kernel: 'KernelId', ramdisk: 'RamdiskId' } as const;
+
+/** A kernel or ramdisk that was asked for in place of the image's own. */
+export function bootPart(
+  draft: Draft,
+  principal: Principal,
+  idOrName: string | undefined,
+  kind: 'kernel' | 'ramdisk',
+): string | undefined {
+  if (idOrName === undefined) return undefined;
+  const parameter = PART_PARAMETER[kind];
+  const found = findImage(draft, principal, idOrName, parameter);
+  if (found.kind !== kind) throw badParameter(parameter, `${idOrName} is a ${found.kind}, not a ${kind}`);
+  draft.get(KEYS.image(found.id));
+  return found.id;
 }
 
 function machineImage(draft: Draft, principal: Principal, idOrName: string): ImageRecord {
@@ -65,22 +115,27 @@ function machineImage(draft: Draft, principal: Principal, idOrName: string): Ima
   return image;
 }
 
-function typeFor(draft: Draft, image: ImageRecord, name: string): InstanceTypeRecord {
+export function instanceType(draft: Draft, name: string): InstanceTypeRecord {
   const type = draft.get<InstanceTypeRecord>(KEYS.type(name));
-  if (type === undefined) {
-    throw new CloudError(
-      'InvalidInstanceType.NotFound',
-      `InstanceType: there is no type ${name}; see "novactl type list"`,
-      { details: { parameter: 'InstanceType' } },
-    );
+  if (type !== undefined) return type;
+  throw new CloudError(
+    'InvalidInstanceType.NotFound',
+    `InstanceType: there is no type ${name}; see "novactl type list"`,
+    { details: { parameter: 'InstanceType' } },
+  );
+}
+
+/** The type, with the disk that was asked for in place of its own. */
+function typeFor(draft: Draft, image: ImageRecord, input: LaunchInput): InstanceTypeRecord {
+  const type = instanceType(draft, input.InstanceType);
+  const diskGib = input.RootDiskGib ?? type.diskGib;
+  if (diskGib > 0 && image.virtualSizeBytes > diskGib * GIB) {
+    const [parameter, whose] =
+      input.RootDiskGib === undefined ? ['InstanceType', type.name] : ['RootDiskGib', 'the instance'];
+    const needed = Math.ceil(image.virtualSizeBytes / GIB);
+    throw badParameter(parameter, `${whose} has a disk of ${diskGib} GiB, the image ${image.name} needs ${needed} GiB`);
   }
-  if (type.diskGib > 0 && image.virtualSizeBytes > type.diskGib * GIB) {
-    throw badParameter(
-      'InstanceType',
-      `${type.name} has a disk of ${type.diskGib} GiB, the image ${image.name} needs ${Math.ceil(image.virtualSizeBytes / GIB)} GiB`,
-    );
-  }
-  return type;
+  return { ...type, diskGib };
 }
 
 function keyPair(draft: Draft, principal: Principal, name: string | undefined): KeyPairRecord | undefined {

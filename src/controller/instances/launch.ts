@@ -14,11 +14,15 @@ import type {
   UserDataRecord,
 } from '../../domain/records.ts';
 import { claimAddress, claimMac } from '../networks/project-network.ts';
+import { networkOf } from '../networks/vpcs.ts';
 import type { Draft } from '../state/draft.ts';
+import { newTags } from '../tags/resource-tags.ts';
+import { claimThisAddress } from './claim-this-address.ts';
 
 /**
- * So many instances are written in one transaction: each takes five of its 100 writes, the hosts of the call up to 30 (HOSTS_PER_CALL), the
- * project's first network four, usage two, operation, token, reservation and image one each.
+ * So many instances are written in one transaction: each takes six of its 100 writes, the hosts of the call up to 28 (HOSTS_PER_CALL), the
+ * project's first network four, usage two, operation, token, reservation, image and the use of
+ * groups one each.
  */
 export const INSTANCES_PER_TXN = 10;
 
@@ -48,7 +52,7 @@ export function draftInstance(
   source: { random: Random; nowMs: number },
 ): InstanceRecord {
   const { instanceId } = placement;
-  const { userData, ...common } = template;
+  const { userData, tags, networkId: _networkId, privateIpAddress, ...common } = template;
   const tap = tapName(instanceId);
   if (draft.get(KEYS.interfaceName(tap)) !== undefined || draft.get(KEYS.instance(instanceId)) !== undefined) {
     throw new CloudError('AlreadyExists', `the instance id ${instanceId} is taken; try again`);
@@ -64,7 +68,10 @@ export function draftInstance(
     ...(userData === undefined ? {} : { hasUserData: true }),
     nic: {
       networkId: network.id,
-      address: claimAddress(draft, network, instanceId, source),
+      address:
+        privateIpAddress === undefined
+          ? claimAddress(draft, network, instanceId, source)
+          : claimThisAddress(draft, network, instanceId, privateIpAddress, source.nowMs),
       mac: claimMac(draft, instanceId, source.random),
       tap,
     },
@@ -76,6 +83,7 @@ export function draftInstance(
     stateChangedAtMs: source.nowMs,
   };
   draft.put(KEYS.instance(instanceId), record);
+  newTags(draft, { projectId: record.projectId, resourceId: instanceId, kind: 'instance' }, tags);
   if (userData !== undefined) draft.put(KEYS.userData(instanceId), { v: 1, data: userData } satisfies UserDataRecord);
   return record;
 }
@@ -93,7 +101,12 @@ export function draftRemaining(
   const reservation = draft.get<ReservationRecord>(key);
   if (reservation?.remaining === undefined) return false;
   const { template, placements } = reservation.remaining;
-  const network = draft.get<NetworkRecord>(KEYS.network(reservation.projectId));
+  const { projectId } = reservation;
+  const get = <T>(at: string): T | undefined => draft.get<T>(at);
+  const network =
+    template.networkId === undefined
+      ? get<NetworkRecord>(KEYS.network(projectId))
+      : networkOf(get, projectId, template.networkId);
   if (network === undefined) return false;
   for (const placement of placements.slice(0, INSTANCES_PER_TXN))
     draftInstance(draft, network, template, placement, source);

@@ -94,6 +94,12 @@ function keepRunning(input: ReconcileInput): Decision {
         ? { code: 'Client.InstanceInitiatedShutdown', message: 'the guest powered itself off' }
         : { code: 'Server.InstanceShutdown', message: 'the domain was destroyed on its host, not by this cloud' };
     const generation = record.generation + 1;
+    if (observed.reason === 'shutdown' && record.shutdownBehavior === 'terminate') {
+      const work = newWork(record.id, generation, 'remove', nowMs);
+      return {
+        next: transition(record, 'shutting-down', nowMs, { desired: 'terminated', generation, stateReason, work }),
+      };
+    }
     return {
       next: transition(record, 'stopping', nowMs, {
         desired: 'stopped',

@@ -99,6 +99,7 @@ function changeAll(
       instances.push({ instanceId: id, previousState: record.state, currentState: record.state });
       continue;
     }
+    refuseProtected(name, record);
     refuse(call, record);
     const next = call.next(record, record.generation + 1, context.nowMs, input.Force === true);
     supersede(draft, record, context);
@@ -107,6 +108,23 @@ function changeAll(
     pending.push(id);
   }
   return { output: { instances, operationId: context.operationId }, targets: ids, pending };
+}
+
+const PROTECTION = {
+  TerminateInstances: ['disableApiTermination', 'DisableApiTermination'],
+  StopInstances: ['disableApiStop', 'DisableApiStop'],
+} as const;
+
+/** Its owner has said that it is not to be ended by mistake. */
+function refuseProtected(name: keyof typeof CALLS, record: InstanceRecord): void {
+  if (name !== 'TerminateInstances' && name !== 'StopInstances') return;
+  const [field, attribute] = PROTECTION[name];
+  if (record[field] !== true) return;
+  throw new CloudError(
+    'OperationNotPermitted',
+    `${record.id} may not be ${CALLS[name].verb}: its attribute ${attribute} is set; take that back first by ModifyInstanceAttribute`,
+    { details: { instanceId: record.id, attribute } },
+  );
 }
 
 function refuse(call: StateCall, record: InstanceRecord): void {

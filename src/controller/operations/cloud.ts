@@ -4,8 +4,39 @@ import { KEYS, PREFIX } from '../../domain/keys.ts';
 import type { HostRecord, InstanceTypeRecord } from '../../domain/records.ts';
 import { heldRecord, heldText } from '../hosts/held.ts';
 import { hostView } from '../hosts/host-view.ts';
+import type { OperationOutput } from '../../messages/operations/index.ts';
 import type { ControllerContext } from '../controller-context.ts';
+import { type FilterFields, matchesFilters, requireFilters } from './filters.ts';
 import type { ReadHandler } from './handler.ts';
+
+type TypeView = OperationOutput<'DescribeInstanceTypes'>['instanceTypes'][number];
+
+const always = (text: string) => () => text;
+
+/** Names as EC2's, of those that say something here. */
+const TYPE_FIELDS: FilterFields<TypeView> = {
+  'auto-recovery-supported': always('false'),
+  'bare-metal': always('false'),
+  'burstable-performance-supported': always('false'),
+  'current-generation': always('true'),
+  'dedicated-hosts-supported': always('false'),
+  'free-tier-eligible': always('false'),
+  'hibernation-supported': always('false'),
+  'instance-storage-info.total-size-in-gb': (row) => (row.diskGib === 0 ? undefined : String(row.diskGib)),
+  'instance-storage-supported': (row) => String(row.diskGib > 0),
+  'instance-type': (row) => row.instanceType,
+  'memory-info.size-in-mib': (row) => String(row.memoryMib),
+  'network-info.ena-support': always('unsupported'),
+  'network-info.ipv6-supported': always('false'),
+  'processor-info.supported-architecture': (row) => row.architectures,
+  'supported-boot-mode': always('legacy-bios'),
+  'supported-root-device-type': always('instance-store'),
+  'supported-usage-class': always('on-demand'),
+  'supported-virtualization-type': always('hvm'),
+  'vcpu-info.default-cores': (row) => String(row.vcpus),
+  'vcpu-info.default-threads-per-core': always('1'),
+  'vcpu-info.default-vcpus': (row) => String(row.vcpus),
+};
 
 export const describeInstanceTypes: ReadHandler<'DescribeInstanceTypes'> = ({ cloud }, input) => {
   const { store } = cloud;
@@ -23,12 +54,13 @@ export const describeInstanceTypes: ReadHandler<'DescribeInstanceTypes'> = ({ cl
             },
           );
         });
-  const instanceTypes = records.map(({ name, vcpus, memoryMib, diskGib }) => ({
-    instanceType: name,
-    vcpus,
-    memoryMib,
-    diskGib,
-  }));
+  const { Filters = [] } = input;
+  requireFilters(Filters, TYPE_FIELDS);
+  const known = store.range<HostRecord>(PREFIX.host).map(({ value }) => value.facts.architecture);
+  const architectures = [...new Set(known)].toSorted();
+  const instanceTypes = records
+    .map(({ name, vcpus, memoryMib, diskGib }) => ({ instanceType: name, vcpus, memoryMib, diskGib, architectures }))
+    .filter((row) => matchesFilters(row, Filters, TYPE_FIELDS));
   instanceTypes.sort((a, b) => a.memoryMib - b.memoryMib);
   return { instanceTypes, rev: store.rev };
 };

@@ -25,7 +25,7 @@ export const explainInstance: ReadHandler<'ExplainInstance'> = (context, input) 
   const seen = observations.domain(record.hostId, record.id);
   const work = workUnderWay(record, observations.progressOf(record.id)?.step);
   const explanation: Omit<Explanation, 'because' | 'next'> = {
-    instance: instanceView(store, record, entry?.rev ?? store.rev, cloud.policy.domain),
+    instance: instanceView(cloud, record, entry?.rev ?? store.rev),
     desired: record.desired,
     generation: record.generation,
     ...(work === undefined ? {} : { work }),

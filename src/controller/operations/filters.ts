@@ -5,25 +5,47 @@ export interface Filter {
   readonly Values: readonly string[];
 }
 
-export type FilterFields<V> = Readonly<Record<string, (view: V) => string | undefined>>;
+/** What a filter compares: one text, or several of which one must match. */
+export type FilterFields<V> = Readonly<Record<string, (view: V) => string | readonly string[] | undefined>>;
+
+type TagsOf<V> = (view: V) => Readonly<Record<string, string>>;
+
+const isTagFilter = (name: string): boolean => name.startsWith('tag:') || name === 'tag-key' || name === 'tag-value';
 
 /** An unknown filter name is refused with the names there are, also where there is nothing to filter. */
-export function requireFilters(filters: readonly Filter[], fields: Readonly<Record<string, unknown>>): void {
-  const unknown = filters.find(({ Name }) => !Object.hasOwn(fields, Name));
+export function requireFilters(
+  filters: readonly Filter[],
+  fields: Readonly<Record<string, unknown>>,
+  hasTags = false,
+): void {
+  const unknown = filters.find(({ Name }) => !Object.hasOwn(fields, Name) && !(hasTags && isTagFilter(Name)));
   if (unknown === undefined) return;
-  const names = Object.keys(fields).join(', ');
+  const names = [...Object.keys(fields), ...(hasTags ? ['tag:KEY', 'tag-key', 'tag-value'] : [])].join(', ');
   throw badParameter('Filters', `there is no filter ${JSON.stringify(unknown.Name)}; there are: ${names}`);
 }
 
 /**
  * EC2's filters: values of one filter are alternatives, filters are all required; `*` and `?` are wildcards, `\` takes their
- * meaning away. A name that is not in `fields` matches nothing.
+ * meaning away. A name that is not in `fields`, nor about tags where there are some, matches nothing.
  */
-export function matchesFilters<V>(view: V, filters: readonly Filter[], fields: FilterFields<V>): boolean {
+export function matchesFilters<V>(
+  view: V,
+  filters: readonly Filter[],
+  fields: FilterFields<V>,
+  tagsOf?: TagsOf<V>,
+): boolean {
   return filters.every(({ Name, Values }) => {
-    const text = Object.hasOwn(fields, Name) ? fields[Name]?.(view) : undefined;
-    return text !== undefined && Values.some((value) => wildcardMatch(value, text));
+    const found = Object.hasOwn(fields, Name) ? fields[Name]?.(view) : tagsOf && tagTexts(Name, tagsOf(view));
+    const texts = typeof found === 'string' ? [found] : (found ?? []);
+    return texts.some((text) => Values.some((value) => wildcardMatch(value, text)));
   });
+}
+
+function tagTexts(name: string, tags: Readonly<Record<string, string>>): readonly string[] {
+  if (name === 'tag-key') return Object.keys(tags);
+  if (name === 'tag-value') return Object.values(tags);
+  const value = Object.hasOwn(tags, name.slice('tag:'.length)) ? tags[name.slice('tag:'.length)] : undefined;
+  return name.startsWith('tag:') && value !== undefined ? [value] : [];
 }
 
 /** Linear in the text for each star; no regular expression is built from what a user wrote. */

@@ -1,19 +1,20 @@
 import { CloudError } from '../../base/errors.ts';
-import { newId } from '../../base/ids.ts';
+import { ID_PREFIX, newId } from '../../base/ids.ts';
 import type { ImageFacts } from '../../domain/image-format.ts';
 import { IMAGE_HEAD_BYTES, IMAGE_TAIL_BYTES, inspectImage, requireImageKind } from '../../domain/image-format.ts';
 import type { InstanceRecord } from '../../domain/instance.ts';
 import { KEYS, PREFIX } from '../../domain/keys.ts';
 import type { ImageRecord } from '../../domain/records.ts';
-import type { OperationOutput, OperationParsed } from '../../messages/operations/index.ts';
+import type { OperationParsed } from '../../messages/operations/index.ts';
 import type { BlobInfo, Blobs } from '../../ports/blobs.ts';
+import { addImage } from '../images/add-image.ts';
 import { findImage } from '../images/find-image.ts';
+import { imageView } from '../images/image-view.ts';
 import { Draft } from '../state/draft.ts';
-import { claimQuota, quotaOwner, releaseQuota } from '../users/quota.ts';
-import type { ChangeContext, ChangeHandler, ReadHandler } from './handler.ts';
-import { badParameter, mayUse } from './handler.ts';
-
-type View = OperationOutput<'DescribeImages'>['images'][number];
+import { dropTags } from '../tags/resource-tags.ts';
+import { quotaOwner, releaseQuota } from '../users/quota.ts';
+import type { ChangeContext, ChangeHandler, Principal } from './handler.ts';
+import { badParameter, isAdmin, mayUse } from './handler.ts';
 
 interface Inspected {
   readonly blob: BlobInfo;
@@ -35,23 +36,35 @@ export const registerImage: ChangeHandler<'RegisterImage', Inspected> = {
 
   decide(draft, input, context, { blob, facts }) {
     const { principal } = context;
-    const nameKey = KEYS.imageName(principal.projectId, input.Name);
-    if (draft.get(nameKey) !== undefined) {
-      throw new CloudError(
-        'AlreadyExists',
-        `Name: an image ${input.Name} exists already; delete it first or choose another name`,
-        {
-          details: { parameter: 'Name' },
-        },
-      );
-    }
+    const { ImageId: id } = input;
+    if (id !== undefined) refuseGivenId(draft, principal, input, id);
     const record = imageRecord(draft, input, context, blob, facts);
-    claimQuota(draft, record, { images: 1 });
-    draft.put(KEYS.image(record.id), record);
-    draft.put(nameKey, { v: 1, imageId: record.id });
-    return { output: { image: view(record), operationId: context.operationId }, targets: [record.id] };
+    addImage(draft, record, input.Tags);
+    const image = imageView(record, input.Tags, principal);
+    return { output: { image, operationId: context.operationId }, targets: [record.id] };
   },
 };
+
+/** An id that somebody gives is free, of the right kind, and given by who answers for the whole cloud. */
+function refuseGivenId(draft: Draft, principal: Principal, input: OperationParsed<'RegisterImage'>, id: string): void {
+  if (!isAdmin(principal)) {
+    throw new CloudError('UnauthorizedOperation', 'ImageId: only a cloudadmin may say which id an image gets', {
+      details: { parameter: 'ImageId' },
+    });
+  }
+  const prefix = ID_PREFIX[ID_KIND[input.Kind]];
+  if (!id.startsWith(`${prefix}-`))
+    throw badParameter('ImageId', `the id of a ${input.Kind} begins with ${prefix}-, not as ${id} does`);
+  if (draft.get(KEYS.image(id)) !== undefined) {
+    throw new CloudError(
+      'AlreadyExists',
+      `ImageId: there is an image ${id} already; delete it first or leave the id out`,
+      {
+        details: { parameter: 'ImageId' },
+      },
+    );
+  }
+}
 
 async function readRange(blobs: Blobs, blob: BlobInfo, start: number, end: number): Promise<Buffer> {
   const parts: Buffer[] = [];
@@ -82,7 +95,7 @@ function imageRecord(
     throw badParameter('RamdiskId', 'a ramdisk needs a kernel; give KernelId too');
   return {
     v: 1,
-    id: newId(ID_KIND[input.Kind], context.cloud.random),
+    id: input.ImageId ?? newId(ID_KIND[input.Kind], context.cloud.random),
     name: input.Name,
     kind: input.Kind,
     ...quotaOwner(context.principal),
@@ -96,6 +109,10 @@ function imageRecord(
     ...(kernelId === undefined ? {} : { kernelId }),
     ...(ramdiskId === undefined ? {} : { ramdiskId }),
     ...(input.KernelArgs === undefined ? {} : { kernelArgs: input.KernelArgs }),
+    ...(input.Description === undefined ? {} : { description: input.Description }),
+    ...(input.Platform === undefined ? {} : { platform: input.Platform }),
+    ...(input.RootDeviceName === undefined ? {} : { rootDeviceName: input.RootDeviceName }),
+    ...(input.VirtualizationType === undefined ? {} : { virtualizationType: input.VirtualizationType }),
     createdAtMs: context.nowMs,
   };
 }
@@ -127,6 +144,7 @@ export const deregisterImage: ChangeHandler<'DeregisterImage', ImageRecord> = {
     draft.del(KEYS.image(record.id));
     draft.del(KEYS.imageName(record.projectId, record.name));
     draft.del(KEYS.imageUse(record.id));
+    dropTags(draft, record.id);
     return { output: { imageId: record.id, operationId: context.operationId }, targets: [record.id] };
   },
 
@@ -149,21 +167,4 @@ function whoUses(draft: Draft, image: ImageRecord): string | undefined {
     .range<ImageRecord>(PREFIX.image)
     .find(({ value }) => value.kernelId === image.id || value.ramdiskId === image.id);
   return parent === undefined ? undefined : `image ${parent.value.name} (${parent.value.id})`;
-}
-
-export const describeImages: ReadHandler<'DescribeImages'> = ({ cloud, principal }, input) => {
-  const draft = new Draft(cloud.store);
-  const records =
-    input.ImageIds === undefined
-      ? cloud.store
-          .range<ImageRecord>(PREFIX.image)
-          .map((entry) => entry.value)
-          .filter((image) => image.public || mayUse(principal, image.projectId))
-      : input.ImageIds.map((id) => findImage(draft, principal, id, 'ImageIds'));
-  return { images: records.map(view), rev: cloud.store.rev };
-};
-
-function view(record: ImageRecord): View {
-  const { v: _v, id, blobKey: _blobKey, user: _user, kernelArgs: _kernelArgs, ...shown } = record;
-  return { ...shown, imageId: id, state: 'available' };
 }

@@ -1,7 +1,7 @@
 import { CloudError } from '../../base/errors.ts';
 import type { InstanceRecord } from '../../domain/instance.ts';
 import { KEYS } from '../../domain/keys.ts';
-import { mayUse, type Principal } from './handler.ts';
+import { mayUseInstance, type Principal } from './handler.ts';
 
 /** The instance, or InvalidInstanceID.NotFound: the same for one that is not there and one of another project. */
 export function instanceOf(
@@ -10,7 +10,7 @@ export function instanceOf(
   instanceId: string,
 ): InstanceRecord {
   const record = get(KEYS.instance(instanceId));
-  if (record === undefined || !mayUse(principal, record.projectId)) {
+  if (record === undefined || !mayUseInstance(principal, record)) {
     throw new CloudError(
       'InvalidInstanceID.NotFound',
       `InstanceId: there is no instance ${instanceId}; see "novactl instance list"`,

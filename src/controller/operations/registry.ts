@@ -101,6 +101,17 @@ import {
   replaceRoute,
   replaceRouteTableAssociation,
 } from './route-tables.ts';
+import { explainAccess, getCallerIdentity } from './explain-access.ts';
+import {
+  addProjectMember,
+  createProject,
+  deleteProject,
+  describeProjects,
+  modifyProject,
+  removeProjectMember,
+} from './projects.ts';
+import { addRole, checkRole, describeRoles, removeRole } from './roles.ts';
+import { createUser, deleteUser, describeUsers, modifyUser } from './users.ts';
 
 /** Operation -> handler. The types make sure that each operation of messages/operations has exactly one, of the right kind. */
 type Changing = { [N in OperationName]: (typeof OPERATIONS)[N]['changes'] extends true ? N : never }[OperationName];
@@ -108,6 +119,7 @@ export type ChangeName = Changing & UnaryName;
 export type ReadName = Exclude<UnaryName, ChangeName>;
 
 export const READS: { readonly [N in ReadName]: ReadHandler<N> } = {
+  CheckRole: checkRole,
   DescribeAbsent: describeAbsent,
   DescribeAccessKeys: describeAccessKeys,
   CheckHost: checkHost,
@@ -127,7 +139,9 @@ export const READS: { readonly [N in ReadName]: ReadHandler<N> } = {
   DescribeNetworkAcls: describeNetworkAcls,
   DescribeNetworkInterfaces: describeNetworkInterfaces,
   DescribeOperations: describeOperations,
+  DescribeProjects: describeProjects,
   DescribeQuotas: describeQuotas,
+  DescribeRoles: describeRoles,
   DescribeRouteTables: describeRouteTables,
   DescribeSecurityGroupRules: describeSecurityGroupRules,
   DescribeSecurityGroups: describeSecurityGroups,
@@ -135,12 +149,15 @@ export const READS: { readonly [N in ReadName]: ReadHandler<N> } = {
   DescribeSnapshots: describeSnapshots,
   DescribeStateDifferences: describeStateDifferences,
   DescribeSubnets: describeSubnets,
+  DescribeUsers: describeUsers,
   DescribeVolumes: describeVolumes,
   DescribeVolumesModifications: describeVolumesModifications,
   DescribeVpcs: describeVpcs,
   DescribeTags: describeTags,
+  ExplainAccess: explainAccess,
   ExplainInstance: explainInstance,
   ExplainPlacement: explainPlacement,
+  GetCallerIdentity: getCallerIdentity,
   GetCloudKey: getCloudKey,
   GetConsoleOutput: getConsoleOutput,
   GetHostKey: getHostKey,
@@ -150,6 +167,8 @@ export const READS: { readonly [N in ReadName]: ReadHandler<N> } = {
 
 export const CHANGES: { readonly [N in ChangeName]: ChangeHandler<N, unknown> } = {
   AddHost: addHost,
+  AddProjectMember: addProjectMember,
+  AddRole: addRole,
   AdoptState: adoptState,
   AllocateAddress: allocateAddress,
   AssociateAddress: associateAddress,
@@ -165,22 +184,26 @@ export const CHANGES: { readonly [N in ChangeName]: ChangeHandler<N, unknown> } 
   CreateInternetGateway: createInternetGateway,
   CreateImage: createImage,
   CreateKeyPair: createKeyPair,
+  CreateProject: createProject,
   CreateRoute: createRoute,
   CreateRouteTable: createRouteTable,
   CreateSecurityGroup: createSecurityGroup,
   CreateSnapshot: createSnapshot,
   CreateSubnet: createSubnet,
+  CreateUser: createUser,
   CreateVolume: createVolume,
   CreateVpc: createVpc,
   CreateTags: createTags,
   DeleteAccessKey: deleteAccessKey,
   DeleteInternetGateway: deleteInternetGateway,
   DeleteKeyPair: deleteKeyPair,
+  DeleteProject: deleteProject,
   DeleteRoute: deleteRoute,
   DeleteRouteTable: deleteRouteTable,
   DeleteSecurityGroup: deleteSecurityGroup,
   DeleteSnapshot: deleteSnapshot,
   DeleteSubnet: deleteSubnet,
+  DeleteUser: deleteUser,
   DeleteVolume: deleteVolume,
   DeleteVpc: deleteVpc,
   DeleteTags: deleteTags,
@@ -193,9 +216,11 @@ export const CHANGES: { readonly [N in ChangeName]: ChangeHandler<N, unknown> } 
   DrainService: drainService,
   EnableService: enableService,
   ImportKeyPair: importKeyPair,
+  ModifyProject: modifyProject,
   ModifySecurityGroupRules: modifySecurityGroupRules,
   ModifySnapshotAttribute: modifySnapshotAttribute,
   ModifySubnetAttribute: modifySubnetAttribute,
+  ModifyUser: modifyUser,
   ModifyVolume: modifyVolume,
   ModifyVolumeAttribute: modifyVolumeAttribute,
   ModifyVpcAttribute: modifyVpcAttribute,
@@ -206,6 +231,8 @@ export const CHANGES: { readonly [N in ChangeName]: ChangeHandler<N, unknown> } 
   RegisterImage: registerImage,
   ReleaseAddress: releaseAddress,
   RemoveHost: removeHost,
+  RemoveProjectMember: removeProjectMember,
+  RemoveRole: removeRole,
   ReplaceRoute: replaceRoute,
   ReplaceRouteTableAssociation: replaceRouteTableAssociation,
   ResumeMaintenance: resumeMaintenance,

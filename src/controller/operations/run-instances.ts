@@ -6,7 +6,8 @@ import { draftInstance, freshInstanceId, INSTANCES_PER_TXN } from '../instances/
 import { instanceView } from '../instances/instance-view.ts';
 import { launchTemplate } from '../instances/launch-template.ts';
 import { completeReservation } from '../instances/reservations.ts';
-import { ensureProjectNetwork, freeAddresses, noAddresses } from '../networks/project-network.ts';
+import { launchDemand, launchGroups, launchNetwork } from '../instances/launch-place.ts';
+import { freeAddresses, noAddresses } from '../networks/project-network.ts';
 import { schedule, verdicts } from '../scheduler/schedule.ts';
 import { instanceAmounts } from '../../domain/usage.ts';
 import { Draft } from '../state/draft.ts';
@@ -18,15 +19,16 @@ import type { ChangeHandler, ReadContext, ReadHandler } from './handler.ts';
 export const runInstances: ChangeHandler<'RunInstances'> = {
   decide(draft, input, context) {
     const { cloud, nowMs, operationId } = context;
-    const { template, image } = launchTemplate(draft, context.principal, input);
-    const network = ensureProjectNetwork(draft, template.projectId, { ...cloud, nowMs });
+    const { template: common, image } = launchTemplate(draft, context.principal, input);
+    const network = launchNetwork(draft, context, input);
+    const template = { ...common, ...launchGroups(draft, context, input, network), networkId: network.id };
     const free = freeAddresses(draft, network, nowMs, input.MaxCount);
     if (free < input.MinCount) throw noAddresses(network, free, input.MinCount);
     const room = quotaRoom(draft, template, instanceAmounts(template), Math.min(input.MaxCount, free));
     const hosts = schedule(
       draft,
       cloud,
-      { ...template, architecture: image.architecture },
+      launchDemand(draft, context, { ...input, network }, { ...template, architecture: image.architecture }),
       // What the quota has no room for is claimed all the same, to be refused by name.
       { min: input.MinCount, max: Math.max(room, input.MinCount) },
     );
@@ -66,15 +68,16 @@ function reservationViews({ cloud }: ReadContext, reservationId: string) {
   const reservation = cloud.store.get<ReservationRecord>(KEYS.reservation(reservationId))?.value;
   return (reservation?.instanceIds ?? []).flatMap((id) => {
     const entry = cloud.store.get<InstanceRecord>(KEYS.instance(id));
-    return entry === undefined ? [] : [instanceView(cloud.store, entry.value, entry.rev, cloud.policy.domain)];
+    return entry === undefined ? [] : [instanceView(cloud, entry.value, entry.rev)];
   });
 }
 
 /** The same decision on a draft that nobody commits. */
-export const planInstances: ReadHandler<'PlanInstances'> = ({ cloud, principal }, input) => {
+export const planInstances: ReadHandler<'PlanInstances'> = (context, input) => {
+  const { cloud, principal } = context;
   const draft = new Draft(cloud.store);
   const { template, image } = launchTemplate(draft, principal, input);
-  const demand = { ...template, architecture: image.architecture };
+  const demand = launchDemand(draft, context, input, { ...template, architecture: image.architecture });
   let hosts: string[] = [];
   try {
     hosts = schedule(draft, cloud, demand, { min: input.MinCount, max: input.MaxCount });

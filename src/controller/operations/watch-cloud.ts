@@ -187,7 +187,7 @@ class CloudFeed {
     const entry = store.get<InstanceRecord>(key);
     if (entry === undefined || !mayUse(this.#context.principal, entry.value.projectId)) return undefined;
     this.#instances.add(entry.value.id);
-    return instanceView(store, entry.value, entry.rev, policy.domain);
+    return instanceView({ store, policy }, entry.value, entry.rev);
   }
 
   /** The host when it is not as it was sent last. */

@@ -16,7 +16,7 @@ const PICK_AMONG = 4;
 /** Of 100; who is further from the best is not among them: instances spread also over two hosts. */
 const AS_GOOD_AS_BEST = 0.01;
 /** One call spreads over so many hosts: each is a key in its transaction, which has room for 100 (see INSTANCES_PER_TXN). */
-const HOSTS_PER_CALL = 30;
+const HOSTS_PER_CALL = 28;
 
 /** In a large cloud a call weighs so many hosts, and one more for each instance, from a random place on; all, when those have no room. */
 const SAMPLE = 16;

@@ -21,13 +21,34 @@ export function putTags(
   tags: Tags,
 ): void {
   if (Object.keys(tags).length === 0) return;
-  for (const [key, value] of Object.entries(tags)) checkTag(key, value);
+  checkedTags(tags);
   const at = KEYS.tags(owner.resourceId);
   const all = { ...draft.get<TagsRecord>(at)?.tags, ...tags };
   if (Object.keys(all).length > MAX_TAGS) {
     throw new CloudError('TagLimitExceeded', `${owner.resourceId} would have more than ${MAX_TAGS} tags`);
   }
   draft.put(at, { v: 1, ...owner, tags: all } satisfies TagsRecord);
+}
+
+/** For something that is made in this transaction, so that nobody can have set tags of it before; none: nothing is written. */
+export function newTags(
+  draft: Draft,
+  owner: { projectId: string; resourceId: string; kind: string },
+  tags: Tags | undefined,
+): void {
+  if (tags === undefined || Object.keys(tags).length === 0) return;
+  draft.put(KEYS.tags(owner.resourceId), { v: 1, ...owner, tags: checkedTags(tags) } satisfies TagsRecord);
+}
+
+/** Tags as they may be. Errors: 'InvalidParameterValue', 'TagLimitExceeded'. */
+export function checkedTags(tags: Tags): Tags {
+  for (const [key, value] of Object.entries(tags)) checkTag(key, value);
+  if (Object.keys(tags).length > MAX_TAGS)
+    throw new CloudError(
+      'TagLimitExceeded',
+      `a resource may have ${MAX_TAGS} tags; ${Object.keys(tags).length} are too many`,
+    );
+  return tags;
 }
 
 /** With the resource. */

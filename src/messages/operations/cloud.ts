@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { defineOperation } from './definition.ts';
-import { MaxResults, Name, NextToken, OperationId } from './fields.ts';
+import { Filter, MaxResults, Name, NextToken, OperationId } from './fields.ts';
 import { HostView } from './hosts.ts';
 import { InstanceView } from './instances.ts';
 
@@ -9,6 +9,8 @@ export const InstanceTypeView = z.object({
   vcpus: z.int(),
   memoryMib: z.int(),
   diskGib: z.int(),
+  /** Of hosts in the cloud, so that the type can be had on them. */
+  architectures: z.array(z.string()).optional(),
 });
 
 export const DescribeInstanceTypes = defineOperation({
@@ -17,7 +19,10 @@ export const DescribeInstanceTypes = defineOperation({
   kind: 'unary',
   changes: false,
   access: 'member',
-  input: z.strictObject({ InstanceTypes: z.array(Name).max(100).optional() }),
+  input: z.strictObject({
+    InstanceTypes: z.array(Name).max(100).optional(),
+    Filters: z.array(Filter).max(20).optional(),
+  }),
   output: z.object({ instanceTypes: z.array(InstanceTypeView), rev: z.int() }),
 });
 

@@ -17,10 +17,38 @@ export const Name = z
     'must be 1 to 128 letters, digits, ".", "_" or "-", starting with a letter or digit',
   );
 
-/** An image id or an image name. */
-export const ImageIdOrName = z
+/** What EC2 takes as the name of an image, and longer than its three characters need not be. */
+export const ImageName = z
   .string()
-  .regex(/^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$/, 'must be an image id (ami-...) or an image name');
+  .regex(
+    /^[A-Za-z0-9()[\]_./'@-]([A-Za-z0-9()[\]_ ./'@-]{0,126}[A-Za-z0-9()[\]_./'@-])?$/,
+    "must be 1 to 128 letters, digits, spaces inside, or any of ()[]./-'@_",
+  );
+
+/** An image id or an image name. */
+export const ImageIdOrName = z.string().refine((text) => ImageName.safeParse(text).success, {
+  error: 'must be an image id (ami-...) or an image name',
+});
+
+/** An image's id: 17 hex digits, or 8 as EC2's older ones, which images that are given an id may have. */
+export const ImageId = z
+  .string()
+  .regex(/^(ami|aki|ari)-([0-9a-f]{8}|[0-9a-f]{17})$/, 'must look like ami-0123456789abcdef0 (17 or 8 hex digits)');
+
+/** Printable ASCII without a slash, and no space at either end. */
+export const KeyName = z
+  .string()
+  .regex(
+    /^[!-.0-~]([ -.0-~]{0,253}[!-.0-~])?$/,
+    'must be 1 to 255 printable ASCII characters without "/", and no space at either end',
+  );
+
+export const ResourceId = z
+  .string()
+  .regex(/^[a-z]{1,12}-[0-9a-f]{8,17}$/, 'must be the id of a resource, like i-0123456789abcdef0');
+
+/** Key -> value; how long and how many is checked where they are written. */
+export const Tags = z.record(z.string().max(512), z.string().max(512));
 
 export const HostName = z
   .string()

@@ -1,9 +1,10 @@
 import { z } from 'zod';
 import { defineOperation } from './definition.ts';
-import { ImageIdOrName, Name } from './fields.ts';
+import { Filter, ImageId, ImageIdOrName, ImageName, InstanceId, MaxResults, NextToken, Tags } from './fields.ts';
 
 export const IMAGE_KINDS = ['machine', 'kernel', 'ramdisk'] as const;
 export const ARCHITECTURES = ['x86_64', 'arm64'] as const;
+export const VIRTUALIZATION_TYPES = ['hvm', 'paravirtual'] as const;
 
 export const ImageView = z.object({
   imageId: z.string(),
@@ -19,8 +20,18 @@ export const ImageView = z.object({
   ramdiskId: z.string().optional(),
   projectId: z.string(),
   public: z.boolean(),
+  description: z.string().optional(),
+  platform: z.string().optional(),
+  rootDeviceName: z.string().optional(),
+  virtualizationType: z.enum(VIRTUALIZATION_TYPES).optional(),
+  /** Other projects that may start it; told to its owner alone. */
+  launchProjects: z.array(z.string()).optional(),
+  sourceId: z.string().optional(),
+  tags: Tags.optional(),
   createdAtMs: z.number(),
 });
+
+const Description = z.string().max(255, 'must be at most 255 characters');
 
 /**
  * The bytes were uploaded before (PUT /v1/blobs answers BlobKey). The controller inspects the content itself.
@@ -31,9 +42,11 @@ export const RegisterImage = defineOperation({
   summary: 'register an uploaded image',
   kind: 'unary',
   changes: true,
-  access: 'member',
+  access: 'sysadmin',
   input: z.strictObject({
-    Name,
+    Name: ImageName,
+    /** The id that it is to have, in place of a new one; only a cloudadmin may say it. */
+    ImageId: ImageId.optional(),
     Kind: z.enum(IMAGE_KINDS, 'must be machine, kernel or ramdisk'),
     BlobKey: z.string().regex(/^upload\/blob-[0-9a-f]{17}$/, 'must be a key that an upload answered'),
     Architecture: z.enum(ARCHITECTURES, 'must be x86_64 or arm64').optional(),
@@ -44,6 +57,14 @@ export const RegisterImage = defineOperation({
       .max(1024)
       .regex(/^[\x20-\x7e]*$/, 'must be printable ASCII')
       .optional(),
+    Description: Description.optional(),
+    Platform: z.enum(['windows'], 'must be windows, or left out').optional(),
+    RootDeviceName: z
+      .string()
+      .regex(/^(\/dev\/)?[a-z0-9]{1,32}$/, 'must be the name of a device, like /dev/vda')
+      .optional(),
+    VirtualizationType: z.enum(VIRTUALIZATION_TYPES, 'must be hvm or paravirtual').optional(),
+    Tags: Tags.optional(),
   }),
   output: z.object({ image: ImageView, operationId: z.string() }),
 });
@@ -54,8 +75,69 @@ export const DescribeImages = defineOperation({
   kind: 'unary',
   changes: false,
   access: 'member',
-  input: z.strictObject({ ImageIds: z.array(ImageIdOrName).max(1000).optional() }),
-  output: z.object({ images: z.array(ImageView), rev: z.int() }),
+  input: z.strictObject({
+    ImageIds: z.array(ImageIdOrName).max(1000).optional(),
+    /** Only those of these projects. */
+    Owners: z.array(z.string()).max(100).optional(),
+    /** Only those that one of these projects may start by permission; `all`: those that everybody may. */
+    ExecutableBy: z.array(z.string()).max(100).optional(),
+    Filters: z.array(Filter).max(20).optional(),
+    MaxResults: MaxResults.optional(),
+    NextToken: NextToken.optional(),
+  }),
+  output: z.object({ images: z.array(ImageView), nextToken: z.string().optional(), rev: z.int() }),
+});
+
+/** What is absent stays. */
+export const ModifyImageAttribute = defineOperation({
+  name: 'ModifyImageAttribute',
+  summary: 'change what an image says of itself and who may start it',
+  kind: 'unary',
+  changes: true,
+  access: 'sysadmin',
+  input: z.strictObject({
+    ImageId: ImageIdOrName,
+    Description: Description.optional(),
+    /** Everybody may start it. */
+    Public: z.boolean().optional(),
+    AddProjects: z.array(z.string()).max(100).optional(),
+    RemoveProjects: z.array(z.string()).max(100).optional(),
+    /** Nobody but its project may start it, before the others are added. */
+    ResetPermissions: z.boolean().optional(),
+  }),
+  output: z.object({ image: ImageView, operationId: z.string() }),
+});
+
+/** Where the hosts can read an instance's disk. */
+export const CreateImage = defineOperation({
+  name: 'CreateImage',
+  summary: "make an image of an instance's disk",
+  kind: 'unary',
+  changes: true,
+  access: 'sysadmin',
+  input: z.strictObject({
+    InstanceId,
+    Name: ImageName,
+    Description: Description.optional(),
+    Tags: Tags.optional(),
+  }),
+  output: z.object({ image: ImageView, operationId: z.string() }),
+});
+
+export const CopyImage = defineOperation({
+  name: 'CopyImage',
+  summary: 'make an image of the same bytes as another',
+  kind: 'unary',
+  changes: true,
+  access: 'sysadmin',
+  input: z.strictObject({
+    SourceImageId: ImageIdOrName,
+    Name: ImageName,
+    Description: Description.optional(),
+    CopyImageTags: z.boolean().optional(),
+    Tags: Tags.optional(),
+  }),
+  output: z.object({ image: ImageView, operationId: z.string() }),
 });
 
 export const DeregisterImage = defineOperation({
@@ -63,7 +145,7 @@ export const DeregisterImage = defineOperation({
   summary: 'remove an image; refused while an instance or image needs it',
   kind: 'unary',
   changes: true,
-  access: 'member',
+  access: 'sysadmin',
   input: z.strictObject({ ImageId: ImageIdOrName }),
   output: z.object({ imageId: z.string(), operationId: z.string() }),
 });

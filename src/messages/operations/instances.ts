@@ -5,10 +5,13 @@ import {
   Filter,
   ImageIdOrName,
   InstanceId,
+  KeyName,
   MaxResults,
   Name,
   NextToken,
+  ResourceId,
   StateReason,
+  Tags,
   UserData,
 } from './fields.ts';
 
@@ -26,6 +29,14 @@ export const InstanceView = z.object({
   imageId: z.string(),
   kernelId: z.string().optional(),
   ramdiskId: z.string().optional(),
+  architecture: z.enum(['x86_64', 'arm64']).optional(),
+  platform: z.string().optional(),
+  rootDeviceName: z.string().optional(),
+  virtualizationType: z.enum(['hvm', 'paravirtual']).optional(),
+  clientToken: z.string().optional(),
+  disableApiTermination: z.boolean().optional(),
+  disableApiStop: z.boolean().optional(),
+  shutdownBehavior: z.enum(['stop', 'terminate']).optional(),
   instanceType: z.string(),
   vcpus: z.int(),
   memoryMib: z.int(),
@@ -38,12 +49,33 @@ export const InstanceView = z.object({
   macAddress: z.string(),
   privateDnsName: z.string(),
   networkId: z.string(),
+  subnetId: z.string().optional(),
+  vpcId: z.string().optional(),
+  /** Only where the hosts have groups. */
+  securityGroups: z.array(z.object({ groupId: z.string(), groupName: z.string() })).optional(),
+  publicIpAddress: z.string().optional(),
+  /** Volumes that are attached. */
+  blockDevices: z
+    .array(
+      z.object({
+        deviceName: z.string(),
+        volumeId: z.string(),
+        status: z.string(),
+        attachTimeMs: z.number(),
+        deleteOnTermination: z.boolean(),
+      }),
+    )
+    .optional(),
+  tags: Tags.optional(),
   launchTimeMs: z.number(),
   stateChangedAtMs: z.number(),
   operationId: z.string().optional(),
   /** The store revision that this view is of. */
   rev: z.int(),
 });
+
+/** As EC2 words it. */
+const STATUSES = ['ok', 'impaired', 'initializing', 'insufficient-data', 'not-applicable'] as const;
 
 const InstanceIds = z.array(InstanceId).min(1, 'at least one is needed').max(1000);
 
@@ -57,14 +89,35 @@ const StateChanges = z.object({ instances: z.array(StateChange), operationId: z.
 const COUNT = 'must be a whole number, 1 to 100';
 const Count = z.int(COUNT).min(1, COUNT).max(100, COUNT);
 
+const GroupList = z.array(z.string().min(1).max(255)).max(16).optional();
+const SHUTDOWN_BEHAVIORS = ['stop', 'terminate'] as const;
+const ShutdownBehavior = z.enum(SHUTDOWN_BEHAVIORS, 'must be stop or terminate');
+
 const launchFields = {
   ImageId: ImageIdOrName,
   InstanceType: Name.default('m1.small'),
   MinCount: Count.default(1),
   MaxCount: Count.default(1),
-  KeyName: Name.optional(),
+  KeyName: KeyName.optional(),
   UserData: UserData.optional(),
   Name: Name.optional(),
+  /** Default: any. */
+  AvailabilityZone: Name.optional(),
+  SecurityGroupIds: GroupList,
+  SecurityGroups: GroupList,
+  /** Default: that of the project's own network. */
+  SubnetId: ResourceId.optional(),
+  /** Of the only instance. */
+  PrivateIpAddress: z.ipv4('must be an IPv4 address').optional(),
+  /** In place of the type's. */
+  RootDiskGib: z.int().min(1, 'must be 1 to 16384').max(16_384, 'must be 1 to 16384').optional(),
+  /** In place of the image's. */
+  KernelId: ImageIdOrName.optional(),
+  RamdiskId: ImageIdOrName.optional(),
+  DisableApiTermination: z.boolean().optional(),
+  DisableApiStop: z.boolean().optional(),
+  InstanceInitiatedShutdownBehavior: ShutdownBehavior.optional(),
+  Tags: Tags.optional(),
 };
 
 export const RunInstances = defineOperation({
@@ -72,7 +125,7 @@ export const RunInstances = defineOperation({
   summary: 'start new instances of an image',
   kind: 'unary',
   changes: true,
-  access: 'member',
+  access: 'use',
   input: z.strictObject({ ...launchFields, ClientToken: ClientToken.optional() }),
   output: z.object({ reservationId: z.string(), operationId: z.string(), instances: z.array(InstanceView) }),
 });
@@ -140,13 +193,18 @@ export const WatchInstances = defineOperation({
   ]),
 });
 
-const stateOperation = <N extends string, S extends z.ZodRawShape>(name: N, summary: string, extra: S) =>
+const stateOperation = <N extends string, S extends z.ZodRawShape>(
+  name: N,
+  summary: string,
+  extra: S,
+  access: 'use' | 'quarantine' = 'use',
+) =>
   defineOperation({
     name,
     summary,
     kind: 'unary',
     changes: true,
-    access: 'member',
+    access,
     input: z.strictObject({ InstanceIds, ...extra }),
     output: StateChanges,
   });
@@ -154,9 +212,80 @@ const stateOperation = <N extends string, S extends z.ZodRawShape>(name: N, summ
 const Force = { Force: z.boolean().optional() };
 
 export const StartInstances = stateOperation('StartInstances', 'start stopped instances', {});
-export const StopInstances = stateOperation('StopInstances', 'stop instances; their disks stay', Force);
+export const StopInstances = stateOperation('StopInstances', 'stop instances; their disks stay', Force, 'quarantine');
 export const RebootInstances = stateOperation('RebootInstances', 'reboot instances', Force);
 export const TerminateInstances = stateOperation('TerminateInstances', 'end instances and delete their disks', {});
+
+/** What the host says of each: whether it answers and whether the domain runs. */
+export const DescribeInstanceStatus = defineOperation({
+  name: 'DescribeInstanceStatus',
+  summary: 'say of instances whether they and their hosts work',
+  kind: 'unary',
+  changes: false,
+  access: 'member',
+  input: z.strictObject({
+    InstanceIds: z.array(InstanceId).max(1000).optional(),
+    Filters: z.array(Filter).max(20).optional(),
+    MaxResults: MaxResults.optional(),
+    NextToken: NextToken.optional(),
+    /** Also those that do not run. */
+    IncludeAllInstances: z.boolean().optional(),
+  }),
+  output: z.object({
+    statuses: z.array(
+      z.object({
+        instanceId: z.string(),
+        availabilityZone: z.string(),
+        state: z.enum(INSTANCE_STATES),
+        /** Of the host, and of the domain on it. */
+        system: z.enum(STATUSES),
+        instance: z.enum(STATUSES),
+        /** Why the host can't be worked with. */
+        problem: z.string().optional(),
+      }),
+    ),
+    nextToken: z.string().optional(),
+    rev: z.int(),
+  }),
+});
+
+export const DescribeInstanceAttribute = defineOperation({
+  name: 'DescribeInstanceAttribute',
+  summary: 'show an instance with its user data',
+  kind: 'unary',
+  changes: false,
+  access: 'use',
+  input: z.strictObject({ InstanceId }),
+  output: z.object({
+    instance: InstanceView,
+    /** Base64. */
+    userData: z.string().optional(),
+  }),
+});
+
+/** What is absent stays. Type, kernel, ramdisk and user data can be changed while the instance is stopped; they take effect with its start. */
+export const ModifyInstanceAttribute = defineOperation({
+  name: 'ModifyInstanceAttribute',
+  summary: 'change what an instance is like',
+  kind: 'unary',
+  changes: true,
+  access: 'use',
+  input: z.strictObject({
+    InstanceId,
+    InstanceType: Name.optional(),
+    KernelId: ImageIdOrName.optional(),
+    RamdiskId: ImageIdOrName.optional(),
+    /** Kernel, ramdisk: the image's own again. */
+    Reset: z.enum(['kernel', 'ramdisk'], 'must be kernel or ramdisk').optional(),
+    /** Empty: none. */
+    UserData: UserData.optional(),
+    DisableApiTermination: z.boolean().optional(),
+    DisableApiStop: z.boolean().optional(),
+    InstanceInitiatedShutdownBehavior: ShutdownBehavior.optional(),
+    SecurityGroupIds: z.array(z.string().min(1).max(255)).min(1).max(16).optional(),
+  }),
+  output: z.object({ instance: InstanceView, operationId: z.string() }),
+});
 
 export const GetConsoleOutput = defineOperation({
   name: 'GetConsoleOutput',

@@ -1,6 +1,8 @@
 import { z } from 'zod';
 import { defineOperation } from './definition.ts';
-import { Name } from './fields.ts';
+import { Filter, KeyName, ResourceId, Tags } from './fields.ts';
+
+const KeyPairId = ResourceId;
 
 export const KeyPairView = z.object({
   keyPairId: z.string(),
@@ -8,6 +10,7 @@ export const KeyPairView = z.object({
   keyType: z.enum(['ed25519', 'rsa']),
   keyFingerprint: z.string(),
   publicKey: z.string(),
+  tags: Tags.optional(),
   createdAtMs: z.number(),
 });
 
@@ -16,11 +19,12 @@ export const CreateKeyPair = defineOperation({
   summary: 'make a key pair; the private half is answered once and kept nowhere',
   kind: 'unary',
   changes: true,
-  access: 'member',
+  access: 'use',
   secretAnswer: true,
   input: z.strictObject({
-    KeyName: Name,
+    KeyName,
     KeyType: z.enum(['ed25519', 'rsa'], 'must be ed25519 or rsa').default('ed25519'),
+    Tags: Tags.optional(),
   }),
   output: z.object({ keyPair: KeyPairView, keyMaterial: z.string(), operationId: z.string() }),
 });
@@ -30,11 +34,12 @@ export const ImportKeyPair = defineOperation({
   summary: 'register a public key',
   kind: 'unary',
   changes: true,
-  access: 'member',
+  access: 'use',
   input: z.strictObject({
-    KeyName: Name,
+    KeyName,
     /** One line in OpenSSH's form. */
     PublicKeyMaterial: z.string().max(16_384),
+    Tags: Tags.optional(),
   }),
   output: z.object({ keyPair: KeyPairView, operationId: z.string() }),
 });
@@ -45,7 +50,11 @@ export const DescribeKeyPairs = defineOperation({
   kind: 'unary',
   changes: false,
   access: 'member',
-  input: z.strictObject({ KeyNames: z.array(Name).max(1000).optional() }),
+  input: z.strictObject({
+    KeyNames: z.array(KeyName).max(1000).optional(),
+    KeyPairIds: z.array(KeyPairId).max(1000).optional(),
+    Filters: z.array(Filter).max(20).optional(),
+  }),
   output: z.object({ keyPairs: z.array(KeyPairView), rev: z.int() }),
 });
 
@@ -54,7 +63,8 @@ export const DeleteKeyPair = defineOperation({
   summary: 'delete a key pair; instances that were started with it keep the public key',
   kind: 'unary',
   changes: true,
-  access: 'member',
-  input: z.strictObject({ KeyName: Name }),
-  output: z.object({ keyName: z.string(), operationId: z.string() }),
+  access: 'use',
+  /** One of the two. */
+  input: z.strictObject({ KeyName: KeyName.optional(), KeyPairId: KeyPairId.optional() }),
+  output: z.object({ keyName: z.string(), keyPairId: z.string(), operationId: z.string() }),
 });

@@ -121,7 +121,7 @@ describe('which instances', () => {
 
   it('[sim] a filter that there is not is refused, also in an empty cloud', async () => {
     const Filters = [{ Name: 'colour', Values: ['red'] }];
-    await expect(describeAll({ Filters })).rejects.toThrow('there is no filter "colour"; there are: instance-id,');
+    await expect(describeAll({ Filters })).rejects.toThrow('there is no filter "colour"; there are: architecture,');
     await expect(sim.call('DescribeInstances', { Filters }, STRANGER)).rejects.toThrow('there is no filter "colour"');
   });
 

@@ -54,7 +54,7 @@ describe('why a host does not get an instance', () => {
     ['State', candidate({}, { state: 'maintenance' }), {}, 'the host is in state maintenance'],
     ['State', candidate({}, { state: 'draining' }), {}, 'the host is in state draining'],
     ['Alive', candidate({ problem: 'libvirtd does not answer' }), {}, 'libvirtd does not answer'],
-    ['Zone', candidate(), { zone: 'west' }, 'the host is in zone nova, west was asked for'],
+    ['Zone', candidate(), { zones: ['west'] }, 'the host is in zone nova, west was asked for'],
     ['Architecture', candidate(), { architecture: 'arm64' }, 'the host is x86_64, the image arm64'],
     ['Memory', candidate(used({ memoryMib: 3600 })), {}, 'memory: 3600 of 4096 MiB are taken, 512 MiB more do not fit'],
     ['Cpu', candidate(used({ vcpus: 8 })), {}, 'virtual CPUs: 8 of 8 are taken, 1 more do not fit'],

@@ -1,0 +1,160 @@
+import { CloudError } from '../../base/errors.ts';
+import { newId } from '../../base/ids.ts';
+import { needCapability } from '../../domain/capabilities.ts';
+import type { InstanceRecord } from '../../domain/instance.ts';
+import { KEYS } from '../../domain/keys.ts';
+import type { ImageRecord } from '../../domain/records.ts';
+import type { OperationParsed } from '../../messages/operations/index.ts';
+import { addImage } from '../images/add-image.ts';
+import { findImage } from '../images/find-image.ts';
+import { imageView } from '../images/image-view.ts';
+import type { Draft } from '../state/draft.ts';
+import { type Tags, tagsOf } from '../tags/resource-tags.ts';
+import { quotaOwner } from '../users/quota.ts';
+import type { ChangeContext, ChangeHandler, Principal } from './handler.ts';
+import { mayUse } from './handler.ts';
+import { instanceOf } from './instance-lookup.ts';
+
+const ID_KIND = { machine: 'image', kernel: 'kernel', ramdisk: 'ramdisk' } as const;
+/** What one record may hold. */
+const LAUNCH_PROJECTS_MAX = 500;
+
+export const modifyImageAttribute: ChangeHandler<'ModifyImageAttribute'> = {
+  decide(draft, input, context) {
+    const { principal, cloud, operationId } = context;
+    const before = ownImage(draft, principal, input.ImageId);
+    const record = { ...withPermissions(before, input), ...described(input.Description) };
+    draft.put(KEYS.image(record.id), record);
+    const image = imageView(record, tagsOf(cloud.store, record.id), principal);
+    return { output: { image, operationId }, targets: [record.id] };
+  },
+};
+
+const described = (text: string | undefined): Pick<ImageRecord, 'description'> =>
+  text === undefined ? {} : { description: text };
+
+function withPermissions(image: ImageRecord, input: OperationParsed<'ModifyImageAttribute'>): ImageRecord {
+  const before = input.ResetPermissions === true ? [] : (image.launchProjects ?? []);
+  const removed = new Set(input.RemoveProjects);
+  const all = [...new Set([...before, ...(input.AddProjects ?? [])])].filter((id) => !removed.has(id));
+  if (all.length > LAUNCH_PROJECTS_MAX) {
+    throw new CloudError(
+      'InvalidAMIAttributeItemValue',
+      `AddProjects: at most ${LAUNCH_PROJECTS_MAX} projects may start an image; make it public instead`,
+      { details: { parameter: 'AddProjects' } },
+    );
+  }
+  const isPublic = input.Public ?? (input.ResetPermissions === true ? false : image.public);
+  return { ...image, public: isPublic, launchProjects: all };
+}
+
+/** The image as its project may change it. Errors: those of findImage; 'UnauthorizedOperation' for who may only start it. */
+function ownImage(draft: Draft, principal: Principal, idOrName: string): ImageRecord {
+  const found = findImage(draft, principal, idOrName, 'ImageId');
+  const record = draft.get<ImageRecord>(KEYS.image(found.id));
+  if (record === undefined) throw new CloudError('InvalidAMIID.NotFound', `ImageId: ${found.id} is gone already`);
+  if (mayUse(principal, record.projectId)) return record;
+  throw new CloudError('UnauthorizedOperation', `ImageId: ${record.id} belongs to another project`);
+}
+
+/** Where hosts are simulated a disk holds what its image holds, so that the new image is of the same bytes. */
+export const createImage: ChangeHandler<'CreateImage'> = {
+  decide(draft, input, context) {
+    const { cloud, principal } = context;
+    needCapability(cloud.policy.capabilities, 'create-image', 'CreateImage');
+    const instance = instanceOf((key) => draft.get<InstanceRecord>(key), principal, input.InstanceId);
+    if (instance.state !== 'running' && instance.state !== 'stopped') {
+      throw new CloudError(
+        'IncorrectInstanceState',
+        `InstanceId: ${instance.id} is ${instance.state}; an image is made of one that is running or stopped`,
+        { details: { instanceId: instance.id, state: instance.state } },
+      );
+    }
+    const source = draft.get<ImageRecord>(KEYS.image(instance.imageId));
+    if (source === undefined) {
+      throw new CloudError('InternalError', `the image ${instance.imageId} of ${instance.id} has no record`);
+    }
+    const { kernelId, ramdiskId } = instance;
+    const parts = {
+      ...(kernelId === undefined ? {} : { kernelId }),
+      ...(ramdiskId === undefined ? {} : { ramdiskId }),
+    };
+    return copied(draft, { ...sameBytes(source), ...parts, sourceId: instance.id }, input, context, input.Tags);
+  },
+};
+
+/** Within the one store a copy is a record over the same bytes. */
+export const copyImage: ChangeHandler<'CopyImage'> = {
+  decide(draft, input, context) {
+    const { cloud, principal } = context;
+    const found = findImage(draft, principal, input.SourceImageId, 'SourceImageId');
+    const source = draft.get<ImageRecord>(KEYS.image(found.id));
+    if (source === undefined)
+      throw new CloudError('InvalidAMIID.NotFound', `SourceImageId: ${found.id} is gone already`);
+    const known =
+      input.CopyImageTags === true && mayUse(principal, source.projectId) ? tagsOf(cloud.store, source.id) : {};
+    const tags = { ...known, ...input.Tags };
+    const parts = {
+      ...(source.kernelId === undefined ? {} : { kernelId: source.kernelId }),
+      ...(source.ramdiskId === undefined ? {} : { ramdiskId: source.ramdiskId }),
+      ...described(source.description),
+    };
+    return copied(draft, { ...sameBytes(source), ...parts, sourceId: source.id }, input, context, tags);
+  },
+};
+
+type Bytes = Pick<
+  ImageRecord,
+  | 'kind'
+  | 'architecture'
+  | 'format'
+  | 'blobKey'
+  | 'sizeBytes'
+  | 'virtualSizeBytes'
+  | 'sha256'
+  | 'kernelArgs'
+  | 'platform'
+  | 'rootDeviceName'
+  | 'virtualizationType'
+>;
+
+function sameBytes(image: ImageRecord): Bytes {
+  const { kind, architecture, format, blobKey, sizeBytes, virtualSizeBytes, sha256 } = image;
+  const { kernelArgs, platform, rootDeviceName, virtualizationType } = image;
+  return {
+    ...{ kind, architecture, format, blobKey, sizeBytes, virtualSizeBytes, sha256 },
+    ...(kernelArgs === undefined ? {} : { kernelArgs }),
+    ...(platform === undefined ? {} : { platform }),
+    ...(rootDeviceName === undefined ? {} : { rootDeviceName }),
+    ...(virtualizationType === undefined ? {} : { virtualizationType }),
+  };
+}
+
+function copied(
+  draft: Draft,
+  source: Bytes & Pick<ImageRecord, 'kernelId' | 'ramdiskId' | 'description' | 'sourceId'>,
+  input: { readonly Name: string; readonly Description?: string | undefined },
+  context: ChangeContext,
+  tags: Tags | undefined,
+) {
+  const { cloud, principal, nowMs, operationId } = context;
+  for (const id of [source.kernelId, source.ramdiskId]) {
+    if (id === undefined) continue;
+    if (draft.get(KEYS.image(id)) === undefined) {
+      throw new CloudError('InvalidAMIID.Unavailable', `${id}, which the new image would need, is gone`);
+    }
+    draft.put(KEYS.imageUse(id), { v: 1, atMs: nowMs });
+  }
+  const record: ImageRecord = {
+    v: 1,
+    ...source,
+    id: newId(ID_KIND[source.kind], cloud.random),
+    name: input.Name,
+    ...quotaOwner(principal),
+    public: false,
+    ...described(input.Description),
+    createdAtMs: nowMs,
+  };
+  addImage(draft, record, tags);
+  return { output: { image: imageView(record, tags, principal), operationId }, targets: [record.id] };
+}
