@@ -60,6 +60,7 @@ export interface Attachment {
 export interface Modification {
   readonly state: 'modifying' | 'completed' | 'failed';
   readonly fromGib: number;
+  readonly fromType: VolumeType;
   readonly toGib: number;
   readonly startedAtMs: number;
   readonly endedAtMs?: number;

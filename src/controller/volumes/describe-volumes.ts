@@ -1,3 +1,4 @@
+import { isoTime } from '../../base/clock.ts';
 import { PREFIX } from '../../domain/keys.ts';
 import type { VolumeRecord } from '../../domain/volume.ts';
 import type { ReadContext, ReadHandler } from '../operations/handler.ts';
@@ -15,19 +16,20 @@ const VOLUMES: Listing<VolumeView> = {
   idOf: (row) => row.volumeId,
   tagsOf: (row) => row.tags,
   fields: {
-    'attachment.attach-time': (row) => row.attachment && new Date(row.attachment.attachTimeMs).toISOString(),
+    'attachment.attach-time': (row) => row.attachment && isoTime(row.attachment.attachTimeMs),
     'attachment.delete-on-termination': (row) => row.attachment && String(row.attachment.deleteOnTermination),
     'attachment.device': (row) => row.attachment?.device,
     'attachment.instance-id': (row) => row.attachment?.instanceId,
     'attachment.status': (row) => row.attachment?.state,
     'availability-zone': (row) => row.availabilityZone,
-    'create-time': (row) => new Date(row.createTimeMs).toISOString(),
+    'create-time': (row) => isoTime(row.createTimeMs),
     encrypted: () => 'false',
     'multi-attach-enabled': () => 'false',
     size: (row) => String(row.sizeGib),
     'snapshot-id': (row) => row.snapshotId,
     status: (row) => row.state,
     'volume-id': (row) => row.volumeId,
+    'volume-status.status': (row) => row.status,
     'volume-type': (row) => row.volumeType,
   },
 };
@@ -54,8 +56,8 @@ const MODIFICATIONS: Listing<ModificationView> = {
   fields: {
     'modification-state': (row) => row.state,
     'original-size': (row) => String(row.originalSizeGib),
-    'original-volume-type': (row) => row.volumeType,
-    'start-time': (row) => new Date(row.startTimeMs).toISOString(),
+    'original-volume-type': (row) => row.originalVolumeType,
+    'start-time': (row) => isoTime(row.startTimeMs),
     'target-size': (row) => String(row.targetSizeGib),
     'target-volume-type': (row) => row.volumeType,
     'volume-id': (row) => row.volumeId,

@@ -31,7 +31,13 @@ export const modifyVolume: ChangeHandler<'ModifyVolume'> = {
     claimQuota(draft, volume, { gigabytes: toGib - volume.sizeGib });
     const isDone = toGib === volume.sizeGib;
     const modification: Modification = {
-      ...{ state: isDone ? 'completed' : 'modifying', fromGib: volume.sizeGib, toGib, startedAtMs: nowMs },
+      ...{
+        state: isDone ? 'completed' : 'modifying',
+        fromGib: volume.sizeGib,
+        fromType: volume.volumeType,
+        toGib,
+        startedAtMs: nowMs,
+      },
       ...(isDone ? { endedAtMs: nowMs } : {}),
       operationId,
     };

@@ -1,3 +1,4 @@
+import { isoTime } from '../../base/clock.ts';
 import { CloudError } from '../../base/errors.ts';
 import { newId } from '../../base/ids.ts';
 import { KEYS, PREFIX } from '../../domain/keys.ts';
@@ -155,7 +156,7 @@ const SNAPSHOTS: Listing<SnapshotView> = {
     'owner-id': (row) => row.projectId,
     progress: (row) => `${row.progress}%`,
     'snapshot-id': (row) => row.snapshotId,
-    'start-time': (row) => new Date(row.startTimeMs).toISOString(),
+    'start-time': (row) => isoTime(row.startTimeMs),
     status: (row) => row.state,
     'storage-tier': () => 'standard',
     'volume-id': (row) => row.volumeId,

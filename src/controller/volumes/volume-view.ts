@@ -24,6 +24,7 @@ export function volumeView(record: VolumeRecord, tags: Tags, rev: number): Volum
     createTimeMs: record.createdAtMs,
     ...(attachment === undefined ? {} : { attachment: attachmentView(record.id, attachment) }),
     ...(modification === undefined ? {} : { modification: modificationView(record, modification) }),
+    status: record.state === 'creating' ? 'insufficient-data' : record.state === 'error' ? 'impaired' : 'ok',
     autoEnableIo: record.autoEnableIo === true,
     tags: { ...tags },
     ...(retry === undefined ? {} : { lastError: retry.lastError }),
@@ -37,10 +38,11 @@ export function attachmentView(volumeId: string, attachment: NonNullable<VolumeR
 }
 
 export function modificationView({ id, volumeType }: VolumeRecord, modification: Modification): ModificationView {
-  const { state, fromGib, toGib, startedAtMs, endedAtMs, message } = modification;
+  const { state, fromGib, fromType, toGib, startedAtMs, endedAtMs, message } = modification;
   return {
     ...{ volumeId: id, state, volumeType, startTimeMs: startedAtMs },
     originalSizeGib: fromGib,
+    originalVolumeType: fromType,
     targetSizeGib: toGib,
     ...(endedAtMs === undefined ? {} : { endTimeMs: endedAtMs }),
     ...(message === undefined ? {} : { message }),

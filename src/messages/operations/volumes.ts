@@ -28,6 +28,7 @@ const ModificationView = z.object({
   volumeId: z.string(),
   state: z.enum(['modifying', 'completed', 'failed']),
   originalSizeGib: z.int(),
+  originalVolumeType: z.enum(VOLUME_TYPES),
   targetSizeGib: z.int(),
   volumeType: z.enum(VOLUME_TYPES),
   startTimeMs: z.number(),
@@ -48,6 +49,8 @@ export const VolumeView = z.object({
   createTimeMs: z.number(),
   attachment: AttachmentView.optional(),
   modification: ModificationView.optional(),
+  /** Of its health, as DescribeVolumeStatus says it. */
+  status: z.enum(['ok', 'insufficient-data', 'impaired']),
   autoEnableIo: z.boolean(),
   tags: z.record(z.string(), z.string()),
   /** What is being done fails, and is tried again. */
