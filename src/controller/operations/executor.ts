@@ -104,8 +104,7 @@ export class Executor {
       );
     }
     const token = tokenOf(meta, input);
-    const { ClientToken: _, ...effective } = input as Record<string, unknown>;
-    const digest = sha256Hex(canonicalJson(effective));
+    const digest = inputDigest(definition, input as Record<string, unknown>);
     const known = token === undefined ? undefined : this.#knownToken(name, meta, token);
     if (known !== undefined) {
       return { output: await this.#answerAgain(name, handler, meta, known.value, digest), rev: known.rev };
@@ -128,6 +127,7 @@ export class Executor {
     const prepared = await handler.prepare?.(this.#readContext(meta), input as never);
     const base = this.#readContext(meta);
     const { token, digest } = idempotency;
+    const stillThere = projectGuard(this.#context, meta);
     const { result, rev } = await transact(
       store,
       (draft) => {
@@ -135,6 +135,7 @@ export class Executor {
           const known = draft.get<TokenRecord>(KEYS.token(meta.principal.projectId, definition.name, token));
           if (known !== undefined) return { known };
         }
+        stillThere(draft);
         const context: ChangeContext = { ...base, operationId: freeOperationId(draft, base.nowMs, random, meta) };
         const plan: Plan<never> = handler.decide(draft, input as never, context, prepared);
         recordOperation(draft, definition, context, meta, plan, digest);
@@ -217,6 +218,29 @@ export function definitionOf(name: string): OperationDefinition {
     throw new CloudError('InvalidAction', `there is no operation ${JSON.stringify(name.slice(0, 64))}`);
   }
   return OPERATIONS[name as keyof typeof OPERATIONS];
+}
+
+/** A project that the caller works in must not go while something is made in it: the transaction guards its record. */
+function projectGuard({ directory }: ControllerContext, { principal }: CallMeta): (draft: Draft) => void {
+  const { projectId, userName } = principal;
+  if (directory.kind !== 'store') return () => undefined;
+  // Whoever the directory knows was found in the project just now; of others it is known only when it was read here before.
+  let was = userName !== undefined;
+  return (draft) => {
+    const is = draft.get(KEYS.project(projectId)) !== undefined;
+    if (was && !is)
+      throw new CloudError('InvalidProject.NotFound', `the project ${projectId} was deleted meanwhile`, {
+        details: { project: projectId },
+      });
+    was = is;
+  };
+}
+
+/** What makes two requests the same. */
+function inputDigest({ secretInputs = [] }: OperationDefinition, input: Readonly<Record<string, unknown>>): string {
+  const left = ['ClientToken', ...secretInputs];
+  const effective = Object.fromEntries(Object.entries(input).filter(([name]) => !left.includes(name)));
+  return sha256Hex(canonicalJson(effective));
 }
 
 /** RunInstances carries its token as a parameter, as EC2 has it; every other change may carry one beside the input, which no schema has seen yet. */

@@ -20,6 +20,8 @@ export interface OperationDefinition<I extends z.ZodType = z.ZodType, O extends 
   readonly output: O;
   /** The answer holds a secret: it is never stored, so a repeated token can't be answered again. */
   readonly secretAnswer?: boolean;
+  /** Inputs that are secrets: no record may hold even their hash, from which a weak one can be guessed. */
+  readonly secretInputs?: readonly string[];
 }
 
 /** Keeps the precise types of the schemas, and of what tells a reading operation from a changing one. */

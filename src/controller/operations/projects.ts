@@ -1,0 +1,142 @@
+import { CloudError } from '../../base/errors.ts';
+import { randomBelow } from '../../base/random.ts';
+import type { DirectoryChange } from '../../domain/directory.ts';
+import { FIRST_NAME } from '../../domain/directory-records.ts';
+import { changesDirectory } from '../users/change-directory.ts';
+import type { DirectoryView } from '../users/directory-view.ts';
+import { noProject, noUser, projectView } from '../users/directory-views.ts';
+import { dropOwnRecords, leftOfProject, type LeftOfKind } from '../users/left-of-project.ts';
+import type { Principal, ReadContext, ReadHandler } from './handler.ts';
+import { isAdmin, mayUse } from './handler.ts';
+
+/** What one transaction takes beside the rest of it. */
+const CHANGES_MAX = 40;
+
+export const createProject = changesDirectory<'CreateProject'>({
+  plan(view, input, context) {
+    const { ProjectId: id, Description, Members = [] } = input;
+    const manager = input.Manager ?? context.principal.userName ?? FIRST_NAME;
+    if (view.user(manager) === undefined) throw noUser(manager, 'Manager');
+    for (const name of Members) if (view.user(name) === undefined) throw noUser(name, 'Members');
+    const project = {
+      ...{ id, manager, members: [...new Set([manager, ...Members])], roles: {}, createdAtMs: context.nowMs },
+      ...(Description === undefined ? {} : { description: Description }),
+      accountId: input.AccountId ?? freeAccountId(view, context),
+    };
+    return { changes: [{ kind: 'create-project', project }], targets: [id] };
+  },
+  output: (view, input, { operationId }) => ({ project: shown(view, input.ProjectId), operationId }),
+});
+
+/** Whoever is faster with the same is found out in the transaction. */
+function freeAccountId(view: DirectoryView, { cloud }: ReadContext): string {
+  const taken = new Set(view.projects().map(({ accountId }) => accountId));
+  for (;;) {
+    const id = String(randomBelow(cloud.random, 9e11) + 1e11);
+    if (!taken.has(id)) return id;
+  }
+}
+
+export const modifyProject = changesDirectory<'ModifyProject'>({
+  plan(view, input, { principal }) {
+    const { ProjectId: id, Description, Manager } = input;
+    requireProject(view, principal, id);
+    if (Manager !== undefined && view.user(Manager) === undefined) throw noUser(Manager, 'Manager');
+    const change: DirectoryChange = {
+      ...{ kind: 'modify-project', id },
+      ...(Description === undefined ? {} : { description: Description }),
+      ...(Manager === undefined ? {} : { manager: Manager }),
+    };
+    return { changes: [change], targets: [id] };
+  },
+  output: (view, input, { operationId }) => ({ project: shown(view, input.ProjectId), operationId }),
+});
+
+export const deleteProject = changesDirectory<'DeleteProject'>({
+  plan(view, input, { principal }) {
+    const { ProjectId: id, Purge } = input;
+    requireProject(view, principal, id);
+    if (id === FIRST_NAME) throw new CloudError('OperationNotPermitted', `ProjectId: ${id} can't be deleted`);
+    const left = leftOfProject(view.replica, id);
+    refuseLeft(id, left, Purge === true);
+    return {
+      changes: [{ kind: 'delete-project', id }],
+      targets: [id, ...left.flatMap(({ ids }) => ids)],
+      records(draft) {
+        for (const key of left.flatMap(({ keys }) => keys)) draft.del(key);
+        dropOwnRecords(draft, id);
+      },
+    };
+  },
+  output: (_view, { ProjectId }, { operationId, plan }) => ({
+    projectId: ProjectId,
+    deleted: plan.targets.slice(1),
+    operationId,
+  }),
+});
+
+const SHOWN = 5;
+
+function refuseLeft(id: string, left: readonly LeftOfKind[], purge: boolean): void {
+  const inTheWay = purge ? left.filter(({ goesAlong }) => !goesAlong) : left;
+  const tooMany = left.reduce((sum, { keys }) => sum + keys.length, 0) > CHANGES_MAX;
+  if (inTheWay.length === 0 && !tooMany) return;
+  const kinds = inTheWay.length === 0 ? left : inTheWay;
+  const text = kinds.map(({ what, ids }) => {
+    const more = ids.length > SHOWN ? ` and ${ids.length - SHOWN} more` : '';
+    return `${what} ${ids.slice(0, SHOWN).join(', ')}${more}`;
+  });
+  const advice = purge ? 'delete these first' : '"novactl project delete --purge" deletes what can be deleted with it';
+  throw new CloudError('InvalidProject.InUse', `ProjectId: ${id} has things left: ${text.join('; ')}; ${advice}`, {
+    details: { parameter: 'ProjectId', left: Object.fromEntries(kinds.map(({ what, ids }) => [what, ids])) },
+  });
+}
+
+interface Membership {
+  readonly ProjectId?: string | undefined;
+  readonly UserName: string;
+}
+
+function planMember(kind: 'add-member' | 'remove-member') {
+  return (view: DirectoryView, { ProjectId, UserName: user }: Membership, { principal }: ReadContext) => {
+    const projectId = ProjectId ?? principal.projectId;
+    requireProject(view, principal, projectId);
+    if (view.user(user) === undefined) throw noUser(user);
+    return { changes: [{ kind, projectId, user }], targets: [projectId, user] };
+  };
+}
+
+export const addProjectMember = changesDirectory<'AddProjectMember'>({
+  plan: planMember('add-member'),
+  output: (view, _input, { operationId, plan }) => ({ project: shown(view, plan.targets[0] ?? ''), operationId }),
+});
+
+export const removeProjectMember = changesDirectory<'RemoveProjectMember'>({
+  plan: planMember('remove-member'),
+  output: (view, _input, { operationId, plan }) => ({ project: shown(view, plan.targets[0] ?? ''), operationId }),
+});
+
+export const describeProjects: ReadHandler<'DescribeProjects'> = async ({ cloud, principal }, input) => {
+  const { directory, store } = cloud;
+  const { userName = '', projectId } = principal;
+  const sees = isAdmin(principal)
+    ? await directory.projects()
+    : (await directory.projects()).filter(({ id, members }) => id === projectId || members.includes(userName));
+  const wanted = input.ProjectIds?.map((id) => {
+    const found = sees.find((project) => project.id === id);
+    if (found === undefined) throw noProject(id, 'ProjectIds');
+    return found;
+  });
+  return { projects: (wanted ?? sees.toSorted((a, b) => (a.id < b.id ? -1 : 1))).map(projectView), rev: store.rev };
+};
+
+/** One of another project finds none. */
+export function requireProject(view: DirectoryView, principal: Principal, id: string): void {
+  if (!mayUse(principal, id) || view.project(id) === undefined) throw noProject(id);
+}
+
+function shown(view: DirectoryView, id: string): ReturnType<typeof projectView> {
+  const project = view.project(id);
+  if (project === undefined) throw noProject(id);
+  return projectView(project);
+}
