@@ -35,8 +35,10 @@ export interface ServeOptions {
   readonly signal: AbortSignal;
   /** One JSON line each. */
   readonly writeLog: (line: string) => void;
+  /** The roles stand, and no server yet: what is to be there before anybody asks. */
+  readonly prepare?: (roles: RunningRoles) => Promise<void>;
   /** All servers listen; `socketPath` where the api role is. */
-  readonly onReady?: (info: { readonly socketPath: string | undefined }) => void;
+  readonly onReady?: (info: Pick<ProcessServers, 'socketPath' | 'ec2Urls'>) => void;
 }
 
 /** So long a daemon waits for commands that work without one. */
@@ -82,7 +84,7 @@ export async function serve(options: ServeOptions): Promise<void> {
     const { name, roles: words } = plan;
     const { cloudId } = roles.context ?? {};
     logger.info('the cloud is up', { node: name, roles: words, cloudId, socketPath: servers.socketPath });
-    options.onReady?.({ socketPath: servers.socketPath });
+    options.onReady?.(servers);
     const error = await Promise.race([aborted(signal), poisoned]);
     if (error !== undefined) throw error;
     logger.info('the cloud goes down; instances live on');
@@ -129,6 +131,7 @@ async function start(options: ServeOptions, parts: Parts): Promise<{ roles: Runn
   });
   closers.push(() => roles.close());
   if (metrics !== undefined) measureRoles(metrics, roles);
+  await options.prepare?.(roles);
   const servers = await startServers({ roles, bus: timed.bus, config, clock, random, logger }, door);
   closers.push(() => servers.close());
   return { roles, servers };

@@ -37,6 +37,8 @@ export interface MetadataDoor {
 export interface ProcessServers {
   /** The admin socket's path; undefined where the api role is not. */
   readonly socketPath: string | undefined;
+  /** Where the EC2 API listens. */
+  readonly ec2Urls: readonly string[];
   close(): Promise<void>;
 }
 
@@ -49,8 +51,8 @@ export async function startServers(parts: ProcessServersParts, door: MetadataDoo
   const close = (): Promise<void> => closeAll(closers);
   try {
     await startMetadata(parts, door, closers);
-    const socketPath = await startAdmin(parts, closers);
-    return { socketPath, close };
+    const { socketPath, ec2Urls } = await startAdmin(parts, closers);
+    return { socketPath, ec2Urls, close };
   } catch (error) {
     await close().catch(() => undefined);
     throw error;
@@ -81,10 +83,13 @@ async function startMetadata(parts: ProcessServersParts, door: MetadataDoor, clo
   door.accept = (socket, address, hostId) => metadata.accept(socket, address, hostId);
 }
 
-async function startAdmin(parts: ProcessServersParts, closers: Closer[]): Promise<string | undefined> {
+async function startAdmin(
+  parts: ProcessServersParts,
+  closers: Closer[],
+): Promise<Pick<ProcessServers, 'socketPath' | 'ec2Urls'>> {
   const { roles, config, clock, random, logger } = parts;
   const { gateway, context, blobs } = roles;
-  if (gateway === undefined || context === undefined) return undefined;
+  if (gateway === undefined || context === undefined) return { socketPath: undefined, ec2Urls: [] };
   const socketPath = join(config.runDir, SOCKET_NAME);
   if (await socketAnswers(socketPath)) {
     throw new CloudError(
@@ -98,10 +103,10 @@ async function startAdmin(parts: ProcessServersParts, closers: Closer[]): Promis
   await https.start();
   const ec2 = createEc2Api({ gateway, context }, { config, clock, random, logger });
   closers.push(() => ec2.close());
-  await ec2.start();
+  const ec2Urls = await ec2.start();
   const { directory } = context;
   const admin = new AdminServer({ gateway, blobs, clock, random, logger, socketPath, directory });
   closers.push(() => admin.close());
   await admin.start();
-  return socketPath;
+  return { socketPath, ec2Urls };
 }

@@ -1,0 +1,177 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { Readable } from 'node:stream';
+import { SystemRandom, randomHex, type Random } from '../base/random.ts';
+import { newId } from '../base/ids.ts';
+import type { Principal } from '../controller/operations/handler.ts';
+import type { OperationInput, OperationOutput, UnaryName } from '../messages/operations/index.ts';
+import { loadConfig } from './config/load-config.ts';
+import type { Config } from './config/schema.ts';
+import type { RunningRoles } from './roles/start-roles.ts';
+import { serve } from './serve.ts';
+
+/** An image that the sandbox begins with. */
+export interface SandboxImage {
+  readonly id?: string | undefined;
+  readonly name: string;
+  readonly architecture?: 'x86_64' | 'arm64' | undefined;
+  readonly virtualizationType?: 'hvm' | 'paravirtual' | undefined;
+  readonly platform?: 'windows' | undefined;
+  readonly rootDeviceName?: string | undefined;
+}
+
+export interface AccessKeyPair {
+  readonly accessKeyId: string;
+  readonly secretAccessKey: string;
+}
+
+export interface SandboxOptions {
+  /** 0: any that is free. */
+  readonly ec2Port: number;
+  readonly hosts: number;
+  /** The first is the one that clients get who name none. */
+  readonly regions: readonly string[];
+  readonly images: readonly SandboxImage[];
+  /** The administrator's; default: a random one. */
+  readonly accessKey: AccessKeyPair | undefined;
+  readonly users: readonly ({ readonly name: string } & AccessKeyPair)[];
+  readonly accountId: string | undefined;
+  /** Kept there and found again; default: a folder that goes with the process. */
+  readonly stateDir: string | undefined;
+  readonly version: string;
+  readonly signal: AbortSignal;
+  readonly writeLog: (line: string) => void;
+  readonly onReady: (ready: SandboxReady) => void;
+}
+
+export interface SandboxReady extends AccessKeyPair {
+  readonly ec2Url: string;
+  readonly region: string;
+  readonly accountId: string;
+  readonly images: readonly { readonly id: string; readonly name: string }[];
+  readonly stateDir: string;
+  readonly runDir: string;
+}
+
+/** Guests of a sandbox run nothing: the bytes stand for a disk. */
+const DISK_BYTES = 1_048_576;
+const ROOT: Principal = { name: 'root@sandbox', projectId: 'admin', roles: ['cloudadmin'], from: 'sandbox' };
+
+/**
+ * A cloud to throw away: every role in this process, simulated hosts, the EC2 API on loopback. Ends with the signal.
+ * Errors: those of `serve`; 'InvalidParameterValue' for an image or key that can't be.
+ */
+export async function runSandbox(options: SandboxOptions): Promise<void> {
+  const own = options.stateDir === undefined ? mkdtempSync(join(tmpdir(), 'novactl-sandbox-')) : undefined;
+  const stateDir = options.stateDir ?? own ?? '';
+  try {
+    let begun: Begun | undefined;
+    await serve({
+      config: sandboxConfig(options, stateDir),
+      version: options.version,
+      signal: options.signal,
+      writeLog: options.writeLog,
+      prepare: async (roles) => void (begun = await populate(options, roles)),
+      onReady: ({ ec2Urls: [ec2Url] }) => {
+        if (begun === undefined || ec2Url === undefined) return;
+        const region = options.regions[0] ?? 'nova';
+        options.onReady({ ...begun, ec2Url, region, stateDir, runDir: join(stateDir, 'run') });
+      },
+    });
+  } finally {
+    if (own !== undefined) rmSync(own, { recursive: true, force: true });
+  }
+}
+
+/** Nothing of the machine's own configuration counts here. */
+function sandboxConfig(options: SandboxOptions, stateDir: string): Config {
+  const { ec2Port, regions, stateDir: kept } = options;
+  const { config } = loadConfig({
+    env: {},
+    readFile: () => undefined,
+    flags: {
+      stateDir,
+      runDir: join(stateDir, 'run'),
+      drivers: 'simulated',
+      'store.engine': kept === undefined ? 'memory' : 'file',
+      'metadata.listen': 'none',
+      'log.level': 'warn',
+      'ec2.listen': ['127.0.0.1'],
+      'ec2.port': ec2Port,
+      'ec2.protocol': 'http',
+      'ec2.signatureV2': 'on',
+      ...(regions.length === 0
+        ? {}
+        : {
+            region: regions[0],
+            zone: `${regions[0]}a`,
+            regions: regions.map((name) => ({ name, zones: [`${name}a`, `${name}b`] })),
+          }),
+    },
+  });
+  return config;
+}
+
+type Begun = Omit<SandboxReady, 'ec2Url' | 'region' | 'stateDir' | 'runDir'>;
+
+async function populate(options: SandboxOptions, roles: RunningRoles): Promise<Begun> {
+  const random = new SystemRandom();
+  const ask = asker(roles, random);
+  const zones = options.regions.flatMap((region) => [`${region}a`, `${region}b`]);
+  const { hosts } = await ask('DescribeHosts', {});
+  for (let n = hosts.length; n < options.hosts; n += 1) {
+    const name = `host${n + 1}`;
+    const zone = zones.length === 0 ? {} : { Zone: zones[n % zones.length] };
+    await ask('AddHost', { Name: name, Transport: { kind: 'simulated', name }, ...zone });
+  }
+  const images = await seedImages(options, roles, ask, random);
+  const key = await accessKey(options, ask);
+  const accountId = roles.context?.store.get<{ accountId: string }>('project/admin')?.value.accountId ?? '';
+  return { ...key, accountId, images };
+}
+
+type Ask = <N extends UnaryName>(name: N, input: OperationInput<N>) => Promise<OperationOutput<N>>;
+
+function asker({ gateway }: RunningRoles, random: Random): Ask {
+  return async (name, input) => {
+    const meta = { requestId: `sandbox-${randomHex(random, 8)}`, principal: ROOT };
+    return (await gateway?.unary(name, input, meta)) as never;
+  };
+}
+
+async function seedImages(
+  { images }: SandboxOptions,
+  { blobs }: RunningRoles,
+  ask: Ask,
+  random: Random,
+): Promise<{ id: string; name: string }[]> {
+  const known = await ask('DescribeImages', {});
+  for (const image of images) {
+    if (known.images.some(({ name }) => name === image.name)) continue;
+    const key = `upload/${newId('blob', random)}`;
+    // No two alike, so that one's removal does not look like the other's.
+    const disk = Buffer.alloc(DISK_BYTES);
+    disk.write(image.name, 1024);
+    disk.writeUInt16BE(0x55aa, 510);
+    await blobs.put(key, Readable.from([disk]));
+    const made = await ask('RegisterImage', {
+      Name: image.name,
+      Kind: 'machine',
+      BlobKey: key,
+      ...(image.id === undefined ? {} : { ImageId: image.id }),
+      ...(image.architecture === undefined ? {} : { Architecture: image.architecture }),
+      ...(image.virtualizationType === undefined ? {} : { VirtualizationType: image.virtualizationType }),
+      ...(image.platform === undefined ? {} : { Platform: image.platform }),
+      ...(image.rootDeviceName === undefined ? {} : { RootDeviceName: image.rootDeviceName }),
+    });
+    await ask('ModifyImageAttribute', { ImageId: made.image.imageId, Public: true });
+  }
+  const now = await ask('DescribeImages', {});
+  return now.images.map(({ imageId, name }) => ({ id: imageId, name }));
+}
+
+async function accessKey(_options: SandboxOptions, ask: Ask): Promise<AccessKeyPair> {
+  const { accessKey: made, secretAccessKey } = await ask('CreateAccessKey', {});
+  return { accessKeyId: made.accessKeyId, secretAccessKey };
+}
