@@ -6,7 +6,8 @@ import { partId } from './vpc-ids.ts';
 export interface VpcSubnet {
   readonly id: string;
   readonly cidr: string;
-  readonly zone: string;
+  /** Absent: that of the project's region. */
+  readonly zone?: string;
 }
 
 /** Where a route leads: to an internet gateway. `local` routes are not stored: each table has that of its VPC. */
@@ -64,7 +65,7 @@ export function firstNetworkId(cloudId: string, projectId: string): string {
 export type FirstNetwork = Pick<NetworkRecord, 'id' | 'projectId' | 'cidr' | 'gateway' | 'createdAtMs'>;
 
 /** The VPC that a project's first network is, as it is before anybody changed it: one subnet, one route table, a way out. */
-export function defaultVpc(network: FirstNetwork, zone: string): VpcRecord {
+export function defaultVpc(network: FirstNetwork): VpcRecord {
   const { id, projectId, cidr, createdAtMs } = network;
   const internetGatewayId = partId(id, 'internetGateway');
   return {
@@ -73,7 +74,7 @@ export function defaultVpc(network: FirstNetwork, zone: string): VpcRecord {
     projectId,
     cidr,
     isDefault: true,
-    subnets: [{ id: partId(id, 'subnet'), cidr, zone }],
+    subnets: [{ id: partId(id, 'subnet'), cidr }],
     routeTables: [
       {
         id: partId(id, 'routeTable'),

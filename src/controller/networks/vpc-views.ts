@@ -6,6 +6,7 @@ import type { NetworkRecord } from '../../domain/records.ts';
 import { interfaceId, networkIdOf, partId } from '../../domain/vpc-ids.ts';
 import { tieId, type VpcRecord, type VpcRouteTable, type VpcSubnet } from '../../domain/vpcs.ts';
 import type { OperationOutput } from '../../messages/operations/index.ts';
+import type { ReadContext } from '../operations/handler.ts';
 import type { Draft } from '../state/draft.ts';
 import { tagsIn } from './group-views.ts';
 import { gatewaysOf } from './internet-gateways.ts';
@@ -27,6 +28,18 @@ export interface Sight {
   readonly draft: Draft;
   readonly cloud: NetworkCloud;
   readonly projectId: string;
+  /** Of subnets that were made for none: those of the region, the first of which is meant. */
+  readonly zones?: readonly string[] | undefined;
+}
+
+/** What a request looks at. */
+export function sightOf(draft: Draft, { cloud, principal }: Pick<ReadContext, 'cloud' | 'principal'>): Sight {
+  return { draft, cloud, projectId: principal.projectId, zones: principal.zones };
+}
+
+function zoneOf({ cloud, zones }: Sight, { zone }: VpcSubnet): string {
+  const { zone: own } = cloud.policy;
+  return zone ?? (zones === undefined || zones.includes(own) ? own : (zones[0] ?? own));
 }
 
 export function vpcView({ draft, cloud, projectId }: Sight, vpc: VpcRecord): VpcView {
@@ -51,14 +64,15 @@ export function subnetViews(sight: Sight): SubnetView[] {
   );
 }
 
-export function subnetView({ draft, projectId }: Sight, vpc: VpcRecord, subnet: VpcSubnet): SubnetView {
+export function subnetView(sight: Sight, vpc: VpcRecord, subnet: VpcSubnet): SubnetView {
+  const { draft, projectId } = sight;
   const networkId = networkIdOf(subnet.id);
   return {
     subnetId: subnet.id,
     vpcId: vpc.id,
     networkId,
     cidrBlock: subnet.cidr,
-    availabilityZone: subnet.zone,
+    availabilityZone: zoneOf(sight, subnet),
     availableIpAddressCount: addressRoom(subnet.cidr) - draft.replica.count(KEYS.address(networkId, '')),
     defaultForAz: vpc.isDefault === true,
     projectId,

@@ -23,7 +23,7 @@ export function vpcsOf(draft: Draft, cloud: NetworkCloud, projectId: string): Vp
 export function firstVpc(draft: Draft, cloud: NetworkCloud, projectId: string): VpcRecord | undefined {
   const network = firstNetwork(draft, projectId, cloud);
   if (network === undefined) return undefined;
-  const derived = defaultVpc(network, cloud.policy.zone);
+  const derived = defaultVpc(network);
   return draft.get<VpcRecord>(KEYS.vpc(projectId, derived.id)) ?? derived;
 }
 

@@ -12,6 +12,7 @@ import {
   routeTableViews,
   type RouteTableView,
   type Sight,
+  sightOf,
   subnetViews,
   type SubnetView,
   vpcView,
@@ -155,13 +156,13 @@ const DHCP_OPTIONS = listing<DhcpView>('DhcpOptionsId', 'InvalidDhcpOptionsID.No
 
 /** The rows that were asked for, out of what the project has. */
 function find<V>(
-  { cloud, principal }: ReadContext,
+  context: ReadContext,
   rowsOf: (sight: Sight) => readonly V[],
   how: Listing<V>,
   asked: Asked,
 ): { rows: V[]; rest: { nextToken?: string; rev: number } } {
-  const { store } = cloud;
-  const all = rowsOf({ draft: new Draft(store), cloud, projectId: principal.projectId });
+  const { store } = context.cloud;
+  const all = rowsOf(sightOf(new Draft(store), context));
   const { rows, ...page } = listed(all, asked, how);
   return { rows, rest: { ...page, rev: store.rev } };
 }

@@ -4,11 +4,12 @@ import { formatIpv4, gatewayOf, overlaps, parseCidr } from '../../domain/address
 import { needCapability } from '../../domain/capabilities.ts';
 import type { InstanceRecord } from '../../domain/instance.ts';
 import { KEYS, PREFIX } from '../../domain/keys.ts';
-import type { ClaimRecord, HostRecord, NetworkRecord, ReservationRecord } from '../../domain/records.ts';
+import type { ClaimRecord, NetworkRecord, ReservationRecord } from '../../domain/records.ts';
 import { networkIdOf, partId } from '../../domain/vpc-ids.ts';
 import { SUBNETS_PER_VPC, type VpcRecord, type VpcSubnet } from '../../domain/vpcs.ts';
+import { zonesOf } from '../instances/launch-place.ts';
 import { newBridge } from '../networks/project-network.ts';
-import { subnetView } from '../networks/vpc-views.ts';
+import { sightOf, subnetView } from '../networks/vpc-views.ts';
 import { subnetOf } from '../networks/vpcs.ts';
 import type { Draft } from '../state/draft.ts';
 import { dropTags, putTags } from '../tags/resource-tags.ts';
@@ -41,7 +42,7 @@ export const createSubnet: ChangeHandler<'CreateSubnet'> = {
     keepChanged(draft, context, changed);
     putTags(draft, { projectId, resourceId: subnet.id, kind: 'subnet' }, input.Tags ?? {});
     return {
-      output: { subnet: subnetView({ draft, cloud, projectId }, changed, subnet), operationId },
+      output: { subnet: subnetView(sightOf(draft, context), changed, subnet), operationId },
       targets: [subnet.id],
     };
   },
@@ -75,12 +76,13 @@ function refuseRange(vpc: VpcRecord, cidr: string): void {
   }
 }
 
-/** A zone that this cloud has hosts in, or its own. */
-function knownZone(draft: Draft, { cloud }: ChangeContext, zone: string | undefined): string {
-  const { zone: own } = cloud.policy;
-  const zones = new Set([own, ...draft.replica.range<HostRecord>(PREFIX.host).map(({ value }) => value.zone)]);
-  if (zone === undefined || zones.has(zone)) return zone ?? own;
-  throw badParameter('AvailabilityZone', `there is no zone ${zone}; there are: ${[...zones].join(', ')}`);
+/** A zone of the region, or the one that the project's own network is in. */
+function knownZone(draft: Draft, { cloud, principal }: ChangeContext, zone: string | undefined): string {
+  const zones = principal.zones ?? zonesOf(draft, cloud.policy.zone);
+  const [first = cloud.policy.zone] = zones;
+  if (zone === undefined) return zones.includes(cloud.policy.zone) ? cloud.policy.zone : first;
+  if (zones.includes(zone)) return zone;
+  throw badParameter('AvailabilityZone', `there is no zone ${zone}; there are: ${zones.join(', ')}`);
 }
 
 export const deleteSubnet: ChangeHandler<'DeleteSubnet'> = {

@@ -18,6 +18,8 @@ export function given<T extends object>(fields: T): { [K in keyof T]?: Exclude<T
 
 /** A project's own id where an account's was said, so that what is compared are ids of projects. */
 export function projectOrAsSaid(call: Ec2Call, account: string): string {
+  // In another region a project's resources are kept under an id of their own.
+  if (account === call.accountOf(call.projectId)) return call.projectId;
   return call.projectOf(account) ?? account;
 }
 
