@@ -53,6 +53,7 @@ module.exports = {
     own('ink', '^src/views/'),
     own('react', '^src/views/'),
     own('ssh2', '^src/adapters/host-shell/'),
+    own('ldapts', '^src/adapters/directory/'),
     own('lowdb', '^src/adapters/store/'),
     own('@grpc/grpc-js', '^src/adapters/store/'),
     own('@grpc/proto-loader', '^src/adapters/store/'),
