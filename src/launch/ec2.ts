@@ -6,6 +6,7 @@ import type { Random } from '../base/random.ts';
 import { Ec2Edge } from '../controller/api/ec2/ec2-edge.ts';
 import { ec2Callers } from '../controller/api/ec2/ec2-principal.ts';
 import { Ec2Server } from '../controller/api/ec2/ec2-server.ts';
+import { RateLimit } from '../controller/api/ec2/rate-limit.ts';
 import { PREFIX } from '../domain/keys.ts';
 import type { RegionZones } from '../domain/project-region.ts';
 import type { HostRecord } from '../domain/records.ts';
@@ -34,12 +35,13 @@ interface Parts {
   readonly logger: Logger;
 }
 
-/** Without any configured, the one region there is has whatever zones its hosts are in. */
+/** The first is the one that hosts are added to by default. Without any configured, the one there is has whatever zones its hosts are in. */
 export function configuredRegions(config: Config, store: Pick<Replica, 'range'>): RegionZones[] {
-  if (config.regions.length > 0) return [...config.regions];
+  const { region, regions } = config;
+  if (regions.length > 0) return [...regions].toSorted((a, b) => Number(b.name === region) - Number(a.name === region));
   return [
     {
-      name: config.region,
+      name: region,
       get zones() {
         const zones = store.range<HostRecord>(PREFIX.host).map(({ value }) => value.zone);
         return [...new Set([config.zone, ...zones])];
@@ -51,11 +53,18 @@ export function configuredRegions(config: Config, store: Pick<Replica, 'range'>)
 /** What is asked of the EC2 API, whatever carries the requests. */
 export function createEc2Edge({ context, gateway }: Cloud, { config, clock, random, logger }: Parts): Ec2Edge {
   const { store } = context;
+  const { rateLimit, signatureV2 } = config.ec2;
   return new Ec2Edge({
     ...{ gateway, store, clock, random, logger },
     callers: ec2Callers(context),
     regions: () => configuredRegions(config, store),
-    signatureV2: config.ec2.signatureV2 === 'on',
+    ownZones: config.regions.length > 0,
+    signatureV2: signatureV2 === 'on',
+    rateLimit: new RateLimit({
+      describe: { perSecond: rateLimit.describePerSecond, burst: rateLimit.describeBurst },
+      change: { perSecond: rateLimit.changePerSecond, burst: rateLimit.changeBurst },
+      run: { perSecond: rateLimit.runPerSecond, burst: rateLimit.runBurst },
+    }),
   });
 }
 

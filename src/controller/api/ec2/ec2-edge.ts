@@ -3,8 +3,9 @@ import { asCloudError, CloudError } from '../../../base/errors.ts';
 import type { Logger } from '../../../base/logger.ts';
 import type { Random } from '../../../base/random.ts';
 import { randomHex } from '../../../base/random.ts';
-import { projectInRegion } from '../../../domain/project-region.ts';
+import { projectInRegion, type RegionZones } from '../../../domain/project-region.ts';
 import type { Replica } from '../../../ports/store.ts';
+import type { Principal } from '../../operations/handler.ts';
 import type { Gateway } from '../gateway.ts';
 import { EC2_ACTIONS } from './actions/index.ts';
 import { faultAnswer, successAnswer, type Ec2Answer } from './ec2-answer.ts';
@@ -15,7 +16,7 @@ import { regionsOf, type Regions } from './ec2-regions.ts';
 import { readEc2Request, type Ec2Request, type RawEc2Request } from './ec2-request.ts';
 import { verifyEc2Signature } from './ec2-signature.ts';
 import { Params } from './params.ts';
-import type { RegionZones } from '../../../domain/project-region.ts';
+import { rateClassOf, type RateLimit } from './rate-limit.ts';
 
 export interface Ec2EdgeOptions {
   readonly gateway: Pick<Gateway, 'unary'>;
@@ -23,13 +24,17 @@ export interface Ec2EdgeOptions {
   readonly callers: Ec2Callers;
   /** At least one; the first is that of requests which name none. */
   readonly regions: () => readonly RegionZones[];
+  /** Whether the regions' zones are all that there may be, so that each call sees its own alone. */
+  readonly ownZones: boolean;
   readonly clock: Pick<Clock, 'nowMs' | 'monotonicMs'>;
   readonly random: Random;
   readonly logger: Logger;
   /** Whether signature version 2 is taken. */
   readonly signatureV2: boolean;
+  readonly rateLimit: Pick<RateLimit, 'take'>;
 }
 
+const RETRY_AFTER = 'retryAfterSeconds';
 const FIRST_VERSION = '2009-11-30';
 const LAST_VERSION = '2016-11-15';
 
@@ -86,6 +91,7 @@ export class Ec2Edge {
     trace.principal = known.name;
     trace.region = signer.region;
     const { action, version } = this.#asked(request, trace);
+    this.#slowDown(signer.accessKeyId, action);
     const perform = Object.hasOwn(EC2_ACTIONS, action) ? EC2_ACTIONS[action] : undefined;
     if (perform === undefined) {
       throw new CloudError('InvalidAction', `the action ${JSON.stringify(action)} is not known here`);
@@ -96,13 +102,30 @@ export class Ec2Edge {
       ...{ params, version, nowMs, requestId, dryRun, gateway, store },
       region: regions.find(signer.region),
       regions: endpoints(regions, request),
-      principal: { ...known, projectId: projectInRegion(known.projectId, signer.region, regions.first) },
+      principal: this.#inRegion(known, regions, signer.region),
     });
     const content = await perform(call);
     refuseUnread(params);
     // A change has said so itself; an action that only looks has looked, and was allowed to.
     if (dryRun) throw new CloudError('DryRunOperation', `${action} would have been allowed; DryRun was set`);
     return successAnswer(action, version, requestId, content);
+  }
+
+  #inRegion(known: Principal, regions: Regions, region: string): Principal {
+    const projectId = projectInRegion(known.projectId, region, regions.first);
+    return { ...known, projectId, ...(this.#options.ownZones ? { zones: regions.find(region).zones } : {}) };
+  }
+
+  /** After the signature, so that nobody is slowed down by what others send in their name. */
+  #slowDown(accessKeyId: string, action: string): void {
+    const { rateLimit, clock } = this.#options;
+    const waitMs = rateLimit.take(accessKeyId, rateClassOf(action), clock.monotonicMs());
+    if (waitMs === 0) return;
+    throw new CloudError(
+      'RequestLimitExceeded',
+      `too many requests of access key ${accessKeyId}; wait ${Math.ceil(waitMs)} ms before the next ${action}`,
+      { details: { [RETRY_AFTER]: Math.max(1, Math.ceil(waitMs / 1000)) } },
+    );
   }
 
   #asked({ parameters }: Ec2Request, trace: Trace): { action: string; version: string } {
@@ -132,8 +155,11 @@ export class Ec2Edge {
     if (fault.status === 500) {
       const stack = thrown instanceof Error ? thrown.stack : undefined;
       this.#options.logger.error('EC2 request failed', { requestId, ...trace, ...line, stack });
+    } else if (fault.status === 503 && error.code !== 'RequestLimitExceeded') {
+      this.#options.logger.warn('EC2 request not done', { requestId, ...trace, ...line });
     } else this.#log(requestId, trace, raw, line);
-    return faultAnswer(fault, requestId);
+    const seconds = error.details?.[RETRY_AFTER];
+    return faultAnswer(fault, requestId, typeof seconds === 'number' ? seconds : undefined);
   }
 
   #log(requestId: string, trace: Trace, raw: RawEc2Request, more: Record<string, unknown>): void {

@@ -37,6 +37,17 @@ const FORM = /^application\/x-www-form-urlencoded\s*(?:;\s*charset=(["']?)utf-?8
 const malformed = (text: string): CloudError => new CloudError('MalformedRequest', text);
 const shown = (text: string): string => JSON.stringify(text.slice(0, 64));
 
+/** Whether the query carries a signature of version 4; names count decoded, as in what is signed. */
+export function hasAlgorithm({ query }: SignableRequest): boolean {
+  return query.split('&').some((part) => decoded(part.split('=', 1)[0] ?? '') === 'X-Amz-Algorithm');
+}
+
+/** The Host header as the client may have signed it: clients differ on whether the port belongs to it. */
+export function hostForms(host: string): string[] {
+  const bare = host.replace(/:\d+$/, '');
+  return bare === host ? [host, `${host}:443`] : [host, bare];
+}
+
 /** The one value of a header that must not be there twice. */
 function single({ headers }: SignableRequest, name: string): string | undefined {
   const values = headers.get(name) ?? [];
@@ -92,8 +103,8 @@ function readParts(text: string, plusIsSpace: boolean, into: Map<string, string>
  * A plus in a query that is signed by version 4 was signed as a plus, so it is one; everywhere else it is a space, as forms have it. Else whoever
  * stands between could write one for the other.
  */
-const plusIsSpaceInQuery = ({ headers, query }: SignableRequest): boolean =>
-  !headers.has('authorization') && !/(^|&)X-Amz-Algorithm=/.test(query);
+const plusIsSpaceInQuery = (request: SignableRequest): boolean =>
+  !request.headers.has('authorization') && !hasAlgorithm(request);
 
 function formText(request: SignableRequest, body: Buffer): string {
   if (body.length === 0) return '';

@@ -4,7 +4,8 @@ import { claimedSignature } from '../signature/claimed-signature.ts';
 import { verifySignature } from '../signature/verify-signature.ts';
 import type { NamedKey } from './ec2-principal.ts';
 import type { Regions } from './ec2-regions.ts';
-import type { Ec2Request } from './ec2-request.ts';
+import { hasAlgorithm, hostForms, type Ec2Request } from './ec2-request.ts';
+import { isSignedInParameters, verifySignatureV2 } from './ec2-signature-v2.ts';
 
 /** The service that requests to this API are signed for. */
 export const EC2_SERVICE = 'ec2';
@@ -25,12 +26,6 @@ export interface Ec2Signer extends NamedKey {
 const IN_QUERY = ['Algorithm', 'Credential', 'Date', 'Expires', 'SignedHeaders', 'Signature'].map(
   (name) => `X-Amz-${name}`,
 );
-
-/** The Host header as the client may have signed it: clients differ on whether the port belongs to it. */
-export function hostForms(host: string): string[] {
-  const bare = host.replace(/:\d+$/, '');
-  return bare === host ? [host, `${host}:443`] : [host, bare];
-}
 
 /** By another host in the same request; the first refusal is the one that counts. */
 function withHosts<T>(host: string, verify: (host: string) => T): T {
@@ -92,5 +87,9 @@ function byVersion4(request: Ec2Request, options: Ec2SignatureOptions): Ec2Signe
  */
 export function verifyEc2Signature(request: Ec2Request, options: Ec2SignatureOptions): Ec2Signer {
   refuseSessions(request);
-  return byVersion4(request, options);
+  const isVersion4 = request.signable.headers.has('authorization') || hasAlgorithm(request.signable);
+  if (isVersion4 || !isSignedInParameters(request)) return byVersion4(request, options);
+  const { secretOf, nowMs, signatureV2, regions } = options;
+  // Version 2 signs no region: it is the first.
+  return { ...verifySignatureV2(request, { on: signatureV2, nowMs, secretOf }), region: regions.first };
 }
