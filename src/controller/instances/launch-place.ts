@@ -30,28 +30,30 @@ export function launchGroups(
   return { groupIds: resolveGroups(draft, principal.projectId, { ids, names }, { ...cloud, nowMs, vpcId }) };
 }
 
-/** What the instances need of a host, with the zone that they are to be in. */
+/** What the instances need of a host, with the zones that they may be in. */
 export function launchDemand(
   draft: Draft,
   { cloud, principal }: ReadContext,
-  { AvailabilityZone: asked, network }: Input & { readonly network?: NetworkRecord },
-  size: Demand,
+  { AvailabilityZones: asked = principal.zones, network }: Input & { readonly network?: NetworkRecord },
+  { vcpus, memoryMib, diskGib, architecture }: Demand,
 ): Demand {
-  const zone = asked ?? network?.zone;
-  if (network?.zone !== undefined && asked !== undefined && asked !== network.zone) {
-    throw badParameter('AvailabilityZone', `the subnet is in ${network.zone}, not in ${asked}`);
+  const zones = network?.zone === undefined ? asked : zoneOfSubnet(network.zone, asked);
+  const demand = { vcpus, memoryMib, diskGib, ...(architecture === undefined ? {} : { architecture }) };
+  if (zones === undefined) return demand;
+  const known = zonesOf(draft, cloud.policy.zone);
+  const unknown = asked?.find((zone) => !known.includes(zone));
+  // Of several some may be without a host yet; a single one is somebody's word.
+  if (asked?.length === 1 && unknown !== undefined) {
+    throw badParameter('AvailabilityZones', `there is no zone ${unknown}; there are: ${known.join(', ')}`);
   }
-  const demand: Demand = {
-    vcpus: size.vcpus,
-    memoryMib: size.memoryMib,
-    diskGib: size.diskGib,
-    ...(size.architecture === undefined ? {} : { architecture: size.architecture }),
-  };
-  if (zone === undefined) return principal.zones === undefined ? demand : { ...demand, zones: principal.zones };
-  const known = principal.zones ?? zonesOf(draft, cloud.policy.zone);
-  if (!known.includes(zone))
-    throw badParameter('AvailabilityZone', `there is no zone ${zone}; there are: ${known.join(', ')}`);
-  return { ...demand, zones: [zone] };
+  return { ...demand, zones };
+}
+
+function zoneOfSubnet(zone: string, asked: readonly string[] | undefined): string[] {
+  if (asked !== undefined && !asked.includes(zone)) {
+    throw badParameter('AvailabilityZones', `the subnet is in ${zone}, not in ${asked.join(' or ')}`);
+  }
+  return [zone];
 }
 
 /** The configured zone, and those of the hosts. */

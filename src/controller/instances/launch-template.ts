@@ -41,7 +41,6 @@ export function launchTemplate(draft: Draft, principal: Principal, input: Launch
   const key = keyPair(draft, principal, input.KeyName);
   const kernelId = bootPart(draft, principal, input.KernelId, 'kernel') ?? image.kernelId;
   const ramdiskId = bootPart(draft, principal, input.RamdiskId, 'ramdisk') ?? image.ramdiskId;
-  const tags = { ...input.Tags, ...(input.Name === undefined ? {} : { Name: input.Name }) };
   const { diskGib } = type;
   const rootDiskBytes = diskGib === 0 ? image.virtualSizeBytes : diskGib * GIB;
   return {
@@ -58,16 +57,34 @@ export function launchTemplate(draft: Draft, principal: Principal, input: Launch
       rootDiskBytes,
       diskGib: Math.ceil(rootDiskBytes / GIB),
       ...(key === undefined ? {} : { keyName: key.name, publicKey: key.publicKey }),
-      ...(input.UserData === undefined ? {} : { userData: input.UserData }),
-      ...(input.ClientToken === undefined ? {} : { clientToken: input.ClientToken }),
-      ...(input.PrivateIpAddress === undefined ? {} : { privateIpAddress: input.PrivateIpAddress }),
-      ...(input.DisableApiTermination === true ? { disableApiTermination: true } : {}),
-      ...(input.DisableApiStop === true ? { disableApiStop: true } : {}),
-      ...(input.InstanceInitiatedShutdownBehavior === undefined
-        ? {}
-        : { shutdownBehavior: input.InstanceInitiatedShutdownBehavior }),
-      ...(Object.keys(tags).length === 0 ? {} : { tags: checkedTags(tags) }),
+      ...asked(input),
     },
+  };
+}
+
+/** What is kept as it was asked for. */
+function asked(
+  input: LaunchInput,
+): Pick<
+  InstanceTemplate,
+  | 'userData'
+  | 'clientToken'
+  | 'privateIpAddress'
+  | 'disableApiTermination'
+  | 'disableApiStop'
+  | 'shutdownBehavior'
+  | 'tags'
+> {
+  const { UserData, ClientToken, PrivateIpAddress, InstanceInitiatedShutdownBehavior: behavior } = input;
+  const tags = { ...input.Tags, ...(input.Name === undefined ? {} : { Name: input.Name }) };
+  return {
+    ...(UserData === undefined ? {} : { userData: UserData }),
+    ...(ClientToken === undefined ? {} : { clientToken: ClientToken }),
+    ...(PrivateIpAddress === undefined ? {} : { privateIpAddress: PrivateIpAddress }),
+    ...(input.DisableApiTermination === true ? { disableApiTermination: true } : {}),
+    ...(input.DisableApiStop === true ? { disableApiStop: true } : {}),
+    ...(behavior === undefined ? {} : { shutdownBehavior: behavior }),
+    ...(Object.keys(tags).length === 0 ? {} : { tags: checkedTags(tags) }),
   };
 }
 

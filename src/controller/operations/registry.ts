@@ -55,6 +55,7 @@ import { planInstances, runInstances } from './run-instances.ts';
 import { describeServices, disableService, drainService, enableService } from './services.ts';
 import { adoptState, describeStateDifferences } from './state.ts';
 import { createTags, deleteTags, describeTags } from './tags.ts';
+import { createUserCertificate, deleteUserCertificate, describeUserCertificates } from './user-certificates.ts';
 import { watchCloud } from './watch-cloud.ts';
 import { watchConsole } from './watch-console.ts';
 import { watchInstances } from './watch-instances.ts';
@@ -149,6 +150,7 @@ export const READS: { readonly [N in ReadName]: ReadHandler<N> } = {
   DescribeSnapshots: describeSnapshots,
   DescribeStateDifferences: describeStateDifferences,
   DescribeSubnets: describeSubnets,
+  DescribeUserCertificates: describeUserCertificates,
   DescribeUsers: describeUsers,
   DescribeVolumes: describeVolumes,
   DescribeVolumesModifications: describeVolumesModifications,
@@ -191,6 +193,7 @@ export const CHANGES: { readonly [N in ChangeName]: ChangeHandler<N, unknown> } 
   CreateSnapshot: createSnapshot,
   CreateSubnet: createSubnet,
   CreateUser: createUser,
+  CreateUserCertificate: createUserCertificate,
   CreateVolume: createVolume,
   CreateVpc: createVpc,
   CreateTags: createTags,
@@ -204,6 +207,7 @@ export const CHANGES: { readonly [N in ChangeName]: ChangeHandler<N, unknown> } 
   DeleteSnapshot: deleteSnapshot,
   DeleteSubnet: deleteSubnet,
   DeleteUser: deleteUser,
+  DeleteUserCertificate: deleteUserCertificate,
   DeleteVolume: deleteVolume,
   DeleteVpc: deleteVpc,
   DeleteTags: deleteTags,

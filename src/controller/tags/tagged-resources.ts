@@ -13,7 +13,7 @@ import type { VpcRecord } from '../../domain/vpcs.ts';
 import { groupOf, groupsIn } from '../networks/security-groups.ts';
 import { type NetworkCloud, vpcsOf } from '../networks/vpcs.ts';
 import type { Principal } from '../operations/handler.ts';
-import { mayUse, mayUseInstance } from '../operations/handler.ts';
+import { mayUse } from '../operations/handler.ts';
 import type { Draft } from '../state/draft.ts';
 
 /** Whose something is, and EC2's word for what it is. */
@@ -75,10 +75,7 @@ const ROWS: readonly Row[] = [
     id: 'instance',
     kind: 'instance',
     notFound: 'InvalidInstanceID.NotFound',
-    projectOf: ({ draft, principal, id }) => {
-      const record = draft.get<InstanceRecord>(KEYS.instance(id));
-      return record !== undefined && mayUseInstance(principal, record) ? record.projectId : undefined;
-    },
+    projectOf: (asked) => own(asked.draft.get<InstanceRecord>(KEYS.instance(asked.id)), asked),
   },
   image('image'),
   image('kernel'),

@@ -133,6 +133,7 @@ import {
 } from './projects.ts';
 import { AddRole, CheckRole, DescribeRoles, ExplainAccess, GetCallerIdentity, RemoveRole } from './roles.ts';
 import { CreateUser, DeleteUser, DescribeUsers, ModifyUser } from './users.ts';
+import { CreateUserCertificate, DeleteUserCertificate, DescribeUserCertificates } from './user-certificates.ts';
 
 /** Every operation there is. An action that is not here is answered with InvalidAction. */
 export const OPERATIONS = {
@@ -164,6 +165,7 @@ export const OPERATIONS = {
   CreateSubnet,
   CreateTags,
   CreateUser,
+  CreateUserCertificate,
   CreateVolume,
   CreateVpc,
   DeleteAccessKey,
@@ -177,6 +179,7 @@ export const OPERATIONS = {
   DeleteSubnet,
   DeleteTags,
   DeleteUser,
+  DeleteUserCertificate,
   DeleteVolume,
   DeleteVpc,
   DeregisterImage,
@@ -209,6 +212,7 @@ export const OPERATIONS = {
   DescribeStateDifferences,
   DescribeSubnets,
   DescribeTags,
+  DescribeUserCertificates,
   DescribeUsers,
   DescribeVolumes,
   DescribeVolumesModifications,

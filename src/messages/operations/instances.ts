@@ -101,8 +101,8 @@ const launchFields = {
   KeyName: KeyName.optional(),
   UserData: UserData.optional(),
   Name: Name.optional(),
-  /** Default: any. */
-  AvailabilityZone: Name.optional(),
+  /** In one of these; default: any. */
+  AvailabilityZones: z.array(Name).min(1).max(100).optional(),
   SecurityGroupIds: GroupList,
   SecurityGroups: GroupList,
   /** Default: that of the project's own network. */
