@@ -1,7 +1,8 @@
-import { afterAll, beforeAll, beforeEach } from 'vitest';
+import { afterAll, beforeAll, beforeEach, describe } from 'vitest';
 import { createLdapDirectory } from '../../src/adapters/directory/ldap-directory.ts';
 import type { LdapSettings } from '../../src/adapters/directory/ldap-settings.ts';
 import { PrivateSlapd, slapdMissing } from '../support/private-slapd.ts';
+import { serverCases, trustCases } from './directory-ldap-server.ts';
 import { directoryContract, type DirectorySubject } from './directory.ts';
 
 const missing = slapdMissing();
@@ -35,3 +36,5 @@ directoryContract('[real] slapd, StartTLS', () =>
   subject({ url: `ldap://localhost:${server().port}`, startTls: true }),
 );
 directoryContract('[real] slapd, ldaps', () => subject({ url: server().tlsUrl }));
+describe('LDAP server', () => serverCases(server));
+describe('Trust in an LDAP server', () => trustCases(server));

@@ -140,8 +140,12 @@ export class PrivateSlapd {
   }
 
   /** SIGSTOP: it keeps its connections, takes new ones and answers nothing. */
-  freeze(): void {
-    this.#child?.kill('SIGSTOP');
+  async freeze(): Promise<void> {
+    const pid = this.#child?.pid;
+    if (pid === undefined) throw new Error('slapd does not run');
+    process.kill(pid, 'SIGSTOP');
+    const state = (): string => readFileSync(`/proc/${pid}/stat`, 'latin1').replace(/^.*\)/, '');
+    await until(() => / [Tt] /.test(state()), { what: 'slapd stands still' });
   }
 
   thaw(): void {

@@ -31,7 +31,7 @@ export function accessRules({ baseDn, userBase, bindDn }: SetupPlaces): string[]
   const people = `to dn.subtree="${userBase}"`;
   return [
     `to dn.exact="${bindDn}" by anonymous auth by self read by * none`,
-    `${people} attrs=userPassword ${nova} write by self =xw by anonymous auth by * none`,
+    `${people} attrs=userPassword ${nova} =w by self =xw by anonymous auth by * none`,
     `${people} attrs=${USER_ATTRIBUTES.join(',')} ${nova} write by * none`,
     ...(isBelow(userBase, baseDn)
       ? [`${people} ${nova} write by self read by * none`]
