@@ -3,6 +3,7 @@ import type { Logger } from '../base/logger.ts';
 import type { Random } from '../base/random.ts';
 import type { Capability } from '../domain/capabilities.ts';
 import type { PlacementPolicy } from '../domain/placement.ts';
+import type { CertificateAuthority } from '../ports/certificate-authority.ts';
 import type { Blobs } from '../ports/blobs.ts';
 import type { Bus } from '../ports/bus.ts';
 import type { Directory } from '../ports/directory.ts';
@@ -82,6 +83,7 @@ export interface ControllerContext {
   readonly bus: Bus;
   readonly blobs: Blobs;
   readonly sealer: Sealer;
+  readonly authority: CertificateAuthority;
   readonly directory: Directory;
   readonly clock: Clock;
   readonly random: Random;

@@ -24,6 +24,7 @@ export const KEYS = {
   tags: (resourceId: string) => `tags/${resourceId}`,
   accessKey: (id: string) => `access-key/${id}`,
   accessKeyUse: (id: string) => `access-key-use/${id}`,
+  userCertificate: (serial: string) => `user-certificate/${serial}`,
   host: (id: string) => `host/${id}`,
   hostName: (name: string) => `host-name/${name}`,
   /** Which host record a machine has. */
@@ -107,6 +108,7 @@ export const PREFIX = {
   tags: 'tags/',
   usage: 'usage/',
   user: 'user/',
+  userCertificate: 'user-certificate/',
 } as const;
 
 function machineOf(transport: HostTransport): string {

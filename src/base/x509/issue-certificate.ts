@@ -7,6 +7,7 @@ import { der } from './der.ts';
 const OID = {
   commonName: '2.5.4.3',
   organization: '2.5.4.10',
+  unit: '2.5.4.11',
   ecdsaSha256: '1.2.840.10045.4.3.2',
   subjectKeyId: '2.5.29.14',
   keyUsage: '2.5.29.15',
@@ -15,6 +16,7 @@ const OID = {
   authorityKeyId: '2.5.29.35',
   extKeyUsage: '2.5.29.37',
   serverAuth: '1.3.6.1.5.5.7.3.1',
+  clientAuth: '1.3.6.1.5.5.7.3.2',
 } as const;
 
 /** Clocks that are behind still accept what was made just now. */
@@ -28,15 +30,18 @@ export interface Issued {
 
 interface Asked {
   readonly commonName: string;
+  /** organizationalUnitName of the subject. */
+  readonly unit?: string;
   readonly nowMs: number;
   readonly lifeMs: number;
   readonly random: Random;
 }
 
-const nameOf = (commonName: string): Buffer =>
+const nameOf = (commonName: string, unit?: string): Buffer =>
   der.sequence(
     ...[
       [OID.organization, 'novactl'],
+      ...(unit === undefined ? [] : [[OID.unit, unit]]),
       [OID.commonName, commonName],
     ].map(([oid = '', text = '']) => der.set(der.sequence(der.objectId(oid), der.utf8(text)))),
   );
@@ -83,13 +88,16 @@ function certificate(
     algorithm,
     parts.issuer,
     der.sequence(der.time(nowMs - BACKDATE_MS), der.time(nowMs + lifeMs)),
-    nameOf(commonName),
+    nameOf(commonName, asked.unit),
     publicDer(parts.publicKey),
     der.explicit(3, der.sequence(...parts.extensions)),
   );
   const signature = sign('sha256', body, { key: parts.issuerKey, dsaEncoding: 'der' });
   return pem(der.sequence(body, algorithm, der.bits(signature)));
 }
+
+/** digitalSignature. */
+const SIGNS = der.bits(Buffer.from([0x80]), 7);
 
 const newKey = (): { publicKey: KeyObject; privateKey: KeyObject } =>
   generateKeyPairSync('ec', { namedCurve: 'prime256v1' });
@@ -125,8 +133,7 @@ export function issueServer(
   const { authorityKey, authorityName, names } = asked;
   const extensions = [
     extension(OID.basicConstraints, der.sequence(), true),
-    // digitalSignature.
-    extension(OID.keyUsage, der.bits(Buffer.from([0x80]), 7), true),
+    extension(OID.keyUsage, SIGNS, true),
     extension(OID.extKeyUsage, der.sequence(der.objectId(OID.serverAuth))),
     extension(OID.altName, der.sequence(...names.map((name) => altName(name)))),
     extension(OID.subjectKeyId, der.octets(keyIdOf(publicKey))),
@@ -137,6 +144,26 @@ export function issueServer(
     certificate: certificate(asked, { issuer, issuerKey: authorityKey, publicKey, extensions }),
     privateKey: pkcs8(privateKey),
   };
+}
+
+/** A person's certificate for a key that they hold themselves, signed by the authority. PEM. */
+export function issueUser(
+  asked: Asked & {
+    readonly publicKey: KeyObject;
+    readonly authorityName: string;
+    readonly authorityKey: KeyObject;
+  },
+): string {
+  const { publicKey, authorityKey, authorityName } = asked;
+  const extensions = [
+    extension(OID.basicConstraints, der.sequence(), true),
+    // digitalSignature and keyEncipherment (bundles are encrypted for their owner's RSA key).
+    extension(OID.keyUsage, publicKey.asymmetricKeyType === 'rsa' ? der.bits(Buffer.from([0xa0]), 5) : SIGNS, true),
+    extension(OID.extKeyUsage, der.sequence(der.objectId(OID.clientAuth))),
+    extension(OID.subjectKeyId, der.octets(keyIdOf(publicKey))),
+    extension(OID.authorityKeyId, der.sequence(der.implicit(0, keyIdOf(createPublicKey(authorityKey))))),
+  ];
+  return certificate(asked, { issuer: nameOf(authorityName), issuerKey: authorityKey, publicKey, extensions });
 }
 
 /** SHA-256 of a certificate, in upper-case hex with colons, as openssl prints it. */

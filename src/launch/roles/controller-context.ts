@@ -18,6 +18,7 @@ import type { Directory } from '../../ports/directory.ts';
 import type { Metrics } from '../../ports/metrics.ts';
 import { NO_METRICS } from '../../ports/metrics.ts';
 import type { VolumeBackend } from '../../ports/volume-backend.ts';
+import { certificateAuthority } from '../tls/certificate-authority.ts';
 import { secretsDir } from '../config/places.ts';
 import type { Config } from '../config/schema.ts';
 import { controllerPolicy } from '../controller-policy.ts';
@@ -53,6 +54,7 @@ export function controllerContext(options: ContextOptions, parts: Parts): Contro
   const ownership = isController ? ownershipOf(options, parts) : new NoOwnership(plan.name, store);
   return {
     ...parts,
+    authority: certificateAuthority({ stateDir: secretsDir(config), cloudId, random, clock }),
     directory: parts.directory ?? createStoreDirectory({ store, random }),
     clock,
     random,

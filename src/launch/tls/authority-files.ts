@@ -69,7 +69,7 @@ export async function openAuthority(options: AuthorityOptions): Promise<Authorit
   return made;
 }
 
-const authorityName = (cloudId: string): string => `${cloudId} CA`;
+export const authorityName = (cloudId: string): string => `${cloudId} CA`;
 
 function keyIn(privateKey: string, dir: string): KeyObject {
   try {

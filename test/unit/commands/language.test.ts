@@ -48,7 +48,7 @@ describe('the language of help', () => {
       if (lines.length === 0) return ['no example'];
       return lines.flatMap((line) => {
         const [own = ''] = line.slice(line.indexOf('novactl')).split(' -- ');
-        const used = [...own.matchAll(/(?<=\s)--?[a-z][a-z-]*/g)].map(([flag]) => flag);
+        const used = [...own.matchAll(/(?<=\s)--?[a-z][a-z0-9-]*/g)].map(([flag]) => flag);
         return used.filter((flag) => !flag.startsWith('--') || command.flags[flag.slice(2)] === undefined);
       });
     };
@@ -81,7 +81,7 @@ describe('names', () => {
   });
 
   it('of flags are long, lower-case, and short forms mean one thing everywhere', () => {
-    expect(broken(({ flags }) => Object.keys(flags).filter((name) => !/^[a-z]{2,}(-[a-z]+)*$/.test(name)))).toEqual([]);
+    expect(broken(({ flags }) => Object.keys(flags).filter((name) => !/^[a-z][a-z0-9]+(-[a-z0-9]+)*$/.test(name)))).toEqual([]);
     const meaning = new Map<string, string>();
     const rule = ({ flags }: Cached) =>
       Object.values(flags).flatMap(({ char, name }) => {

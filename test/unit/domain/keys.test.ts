@@ -64,8 +64,10 @@ describe('keys', () => {
       tags: KEYS.tags('i-1'),
       usage: KEYS.usage('p'),
       user: KEYS.user('u'),
+      userCertificate: KEYS.userCertificate('4F'),
     };
     const others = [
+      KEYS.accessKeyUse('AKIA1'),
       ...[KEYS.account('012345678901'), KEYS.userUse('u'), KEYS.directoryChange],
       ...[KEYS.cloud, KEYS.hostName('h'), KEYS.hostTransport({ kind: 'local' }), KEYS.imageName('p', 'i')],
       ...[
