@@ -1,13 +1,7 @@
+import { checkNetworks, networkKeyOf } from './check-networks.ts';
 import type { InstanceRecord } from './instance.ts';
 import { KEYS, PREFIX } from './keys.ts';
-import type {
-  CapacityRecord,
-  ClaimRecord,
-  HostRecord,
-  ImageRecord,
-  NetworkRecord,
-  ReservationRecord,
-} from './records.ts';
+import type { CapacityRecord, ClaimRecord, HostRecord, ImageRecord, ReservationRecord } from './records.ts';
 import { NO_CAPACITY } from './records.ts';
 import { usageDifferences, usageDifferenceText } from './usage.ts';
 
@@ -45,7 +39,7 @@ export function checkRecords(records: readonly StoredRecord[]): string[] {
     found,
   );
   checkImages(valuesOf<ImageRecord>(sound, PREFIX.image), all, found);
-  checkNetworks(valuesOf<NetworkRecord>(sound, PREFIX.network), all, found);
+  checkNetworks(byKey, all.live, found);
   for (const one of usageDifferences(sound)) found(`${one.key} ${usageDifferenceText(one)}`);
   return problems;
 }
@@ -79,6 +73,10 @@ const NEEDED: Readonly<Record<string, readonly string[]>> = {
   [PREFIX.operation]: ['id', 'name', 'status', 'startedAtMs'],
   [PREFIX.reservation]: ['id', 'instanceIds'],
   [PREFIX.usage]: ['used'],
+  [PREFIX.vpc]: ['id', 'projectId', 'cidr', 'subnets', 'routeTables'],
+  [PREFIX.internetGateway]: ['id', 'projectId'],
+  [PREFIX.securityGroup]: ['id', 'projectId', 'vpcId', 'name', 'rules'],
+  'security-group-name/': ['groupId'],
 };
 
 function isRecord({ key, value }: StoredRecord, found: Found): boolean {
@@ -96,7 +94,7 @@ function checkInstance({ byKey }: Records, instance: InstanceRecord, found: Foun
   const { id, hostId, nic, projectId, imageId, kernelId, ramdiskId, hasUserData } = instance;
   const needs: readonly (readonly [string, string])[] = [
     [KEYS.host(hostId), 'its host'],
-    [KEYS.network(projectId), 'its network'],
+    [networkKeyOf(byKey, projectId, nic.networkId), 'its network'],
     [KEYS.capacity(hostId), 'the capacity that it takes'],
     [KEYS.image(imageId), 'its image'],
     ...(kernelId === undefined ? [] : [[KEYS.image(kernelId), 'its kernel'] as const]),
@@ -171,15 +169,6 @@ function checkImages(images: readonly ImageRecord[], { byKey }: Records, found: 
     if (named?.imageId !== id) found(`image/${id}: its name ${name} leads to ${named?.imageId ?? 'nothing'}`);
     for (const part of [kernelId, ramdiskId]) {
       if (part !== undefined && !byKey.has(KEYS.image(part))) found(`image/${id}: its part ${part} is not there`);
-    }
-  }
-}
-
-function checkNetworks(networks: readonly NetworkRecord[], { byKey }: Records, found: Found): void {
-  for (const { id, projectId, cidr, bridge, bridgeMac } of networks) {
-    for (const key of [KEYS.subnet(cidr), KEYS.interfaceName(bridge), KEYS.mac(bridgeMac)]) {
-      const owner = (byKey.get(key) as ClaimRecord | undefined)?.owner;
-      if (owner !== projectId) found(`network/${projectId} (${id}): ${key} belongs to ${owner ?? 'nobody'}`);
     }
   }
 }

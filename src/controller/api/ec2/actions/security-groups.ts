@@ -133,7 +133,6 @@ export const securityGroupsActions: Ec2Actions = {
     });
     const { groupId, projectId, tags } = group;
     return {
-      return: true,
       groupId,
       tagSet: tagSet(tags),
       securityGroupArn: arn(call, projectId, 'security-group', groupId),

@@ -22,7 +22,7 @@ const failure = async (action: string, given: Record<string, string>): Promise<s
   return (error as { code?: string } | undefined)?.code ?? 'no error';
 };
 
-const rulesOf = async (groupId: string): Promise<(string | undefined)[]> => {
+const rulesOf = async (groupId: string): Promise<string[]> => {
   const root = await ec2(sim, 'DescribeSecurityGroupRules', {
     'Filter.1.Name': 'group-id',
     'Filter.1.Value.1': groupId,
