@@ -1,4 +1,5 @@
 import { CloudError } from '../../../base/errors.ts';
+import { isUsableKey } from '../../../domain/access-key.ts';
 import { KEYS } from '../../../domain/keys.ts';
 import type { AccessKeyRecord } from '../../../domain/records.ts';
 import type { ControllerContext } from '../../controller-context.ts';
@@ -25,10 +26,10 @@ export interface Ec2Callers {
 export type Ec2CallersParts = Pick<ControllerContext, 'clock' | 'directory' | 'policy' | 'sealer' | 'store'>;
 
 export function ec2Callers(parts: Ec2CallersParts): Ec2Callers {
-  const { store, sealer } = parts;
+  const { clock, store, sealer } = parts;
   const keyOf = (id: string): AccessKeyRecord | undefined => {
     const record = store.get<AccessKeyRecord>(KEYS.accessKey(id))?.value;
-    return record?.active === true ? record : undefined;
+    return isUsableKey(record, clock.nowMs()) ? record : undefined;
   };
   return {
     secretOf(id) {
