@@ -2,6 +2,7 @@ import { afterAll, beforeAll, beforeEach, describe } from 'vitest';
 import { createLdapDirectory } from '../../src/adapters/directory/ldap-directory.ts';
 import type { LdapSettings } from '../../src/adapters/directory/ldap-settings.ts';
 import { PrivateSlapd, slapdMissing } from '../support/private-slapd.ts';
+import { peopleCases, ruleCases } from './directory-ldap-people.ts';
 import { serverCases, trustCases } from './directory-ldap-server.ts';
 import { directoryContract, type DirectorySubject } from './directory.ts';
 
@@ -38,3 +39,15 @@ directoryContract('[real] slapd, StartTLS', () =>
 directoryContract('[real] slapd, ldaps', () => subject({ url: server().tlsUrl }));
 describe('LDAP server', () => serverCases(server));
 describe('Trust in an LDAP server', () => trustCases(server));
+describe('People of others in LDAP', () => {
+  let theirs: PrivateSlapd | undefined;
+  beforeAll(async () => {
+    if (missing === undefined) theirs = await PrivateSlapd.start({ othersPeople: true });
+  });
+  afterAll(() => theirs?.destroy());
+  peopleCases(() => {
+    if (theirs === undefined) throw new Error('slapd did not start');
+    return theirs;
+  });
+});
+describe('Rules of an LDAP server', () => ruleCases(server));

@@ -36,6 +36,8 @@ export function slapdMissing(): string | undefined {
 export interface PrivateSlapdOptions {
   /** Without our schema, indexes, rules and overlays: a directory as others have it. */
   readonly bare?: boolean;
+  /** Users are the people whom others have put into ou=people, and novactl puts its own beside them. */
+  readonly othersPeople?: boolean;
 }
 
 /**
@@ -49,28 +51,30 @@ export class PrivateSlapd {
   readonly configDn = 'cn=admin,cn=config';
   readonly bindDn = `cn=novactl,ou=novactl,${this.suffix}`;
   readonly bindPassword = randomBytes(9).toString('hex');
-  readonly places: LdapPlaces = {
-    baseDn: `ou=novactl,${this.suffix}`,
-    userBase: `ou=users,ou=novactl,${this.suffix}`,
-    userFilter: '(objectClass=inetOrgPerson)',
-    attributes: { name: 'uid', displayName: 'displayName', email: 'mail' },
-  };
   /** People whom others have put here. */
   readonly peopleDn = `ou=people,${this.suffix}`;
+  readonly places: LdapPlaces;
   readonly dir = mkdtempSync(join(tmpdir(), 'nv-slapd-'));
   readonly authority: TestAuthority;
   readonly port: number;
   readonly tlsPort: number;
   #child: ChildProcess | undefined;
 
-  private constructor([port = 0, tlsPort = 0]: readonly number[]) {
+  private constructor([port = 0, tlsPort = 0]: readonly number[], { othersPeople = false }: PrivateSlapdOptions) {
+    const baseDn = `ou=novactl,${this.suffix}`;
+    this.places = {
+      baseDn,
+      userBase: othersPeople ? this.peopleDn : `ou=users,${baseDn}`,
+      userFilter: '(objectClass=inetOrgPerson)',
+      attributes: { name: 'uid', displayName: 'displayName', email: 'mail' },
+    };
     this.port = port;
     this.tlsPort = tlsPort;
     this.authority = new TestAuthority(join(this.dir, 'tls'));
   }
 
   static async start(options: PrivateSlapdOptions = {}): Promise<PrivateSlapd> {
-    const slapd = new PrivateSlapd(await freePorts(2));
+    const slapd = new PrivateSlapd(await freePorts(2), options);
     try {
       slapd.#install(options);
       await slapd.run();
@@ -188,7 +192,7 @@ export class PrivateSlapd {
   /** Removes users, projects and people. */
   async empty(): Promise<void> {
     await this.asRoot(async (client) => {
-      for (const base of [this.places.userBase, `ou=projects,${this.places.baseDn}`, this.peopleDn]) {
+      for (const base of new Set([this.places.userBase, `ou=projects,${this.places.baseDn}`, this.peopleDn])) {
         const { searchEntries } = await client.search(base, { scope: 'children', attributes: ['1.1'] });
         const dns = searchEntries.map(({ dn }) => dn).toSorted((a, b) => b.split(',').length - a.split(',').length);
         for (const dn of dns) await client.del(dn);

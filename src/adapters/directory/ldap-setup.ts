@@ -23,21 +23,33 @@ export const indexesFor = ({ attributes }: Pick<SetupPlaces, 'attributes'>): str
 ];
 
 /**
- * Who may do what, in this order. The account of novactl has no more than it needs: its own part, and of people's entries what is ours, the class
- * list and the password. People change their own passwords. Nobody else reads what is ours.
+ * Who may do what, in this order. The account of novactl has no more than it needs: its own part, the entries that it made, and of other people's
+ * what is ours and the list of classes. Whom it made may change their own password. Nobody else reads what is ours.
  */
 export function accessRules({ baseDn, userBase, bindDn }: SetupPlaces): string[] {
   const nova = `by dn.exact="${bindDn}"`;
   const people = `to dn.subtree="${userBase}"`;
-  return [
-    `to dn.exact="${bindDn}" by anonymous auth by self read by * none`,
-    `${people} attrs=userPassword ${nova} =w by self =xw by anonymous auth by * none`,
-    `${people} attrs=${USER_ATTRIBUTES.join(',')} ${nova} write by * none`,
-    ...(isBelow(userBase, baseDn)
-      ? [`${people} ${nova} write by self read by * none`]
-      : [`${people} attrs=entry,children,objectClass ${nova} write by * break`, `${people} ${nova} read by * break`]),
+  const own = `${people} filter=(${NOVA.ownEntry}=TRUE)`;
+  const password = `attrs=userPassword ${nova} =w by self =xw by anonymous auth by * none`;
+  const marks = `${people} attrs=${USER_ATTRIBUTES.join(',')} ${nova} write by * none`;
+  const account = `to dn.exact="${bindDn}" by anonymous auth by self read by * none`;
+  const part = [
     `to dn.subtree="ou=policies,${baseDn}" ${nova} read by * none`,
     `to dn.subtree="${baseDn}" ${nova} write by * none`,
+  ];
+  if (isBelow(userBase, baseDn)) {
+    return [account, `${people} ${password}`, marks, `${people} ${nova} write by self read by * none`, ...part];
+  }
+  return [
+    account,
+    ...part,
+    `${own} ${password}`,
+    `${people} attrs=userPassword ${nova} none by * break`,
+    marks,
+    `${own} ${nova} write by self read by * break`,
+    // To take somebody in is to add a class; to remove a person would take a right on the entry, which is not given.
+    `${people} attrs=children,objectClass ${nova} write by * break`,
+    `${people} ${nova} read by * break`,
   ];
 }
 
