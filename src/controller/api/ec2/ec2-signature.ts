@@ -1,6 +1,6 @@
 import { CloudError, isCode } from '../../../base/errors.ts';
 import { sha256Hex } from '../../../base/ids.ts';
-import { claimedSignature } from '../signature/claimed-signature.ts';
+import { claimedSignature, type ClaimedSignature } from '../signature/claimed-signature.ts';
 import { verifySignature } from '../signature/verify-signature.ts';
 import type { NamedKey } from './ec2-principal.ts';
 import type { Regions } from './ec2-regions.ts';
@@ -9,6 +9,8 @@ import { isSignedInParameters, verifySignatureV2 } from './ec2-signature-v2.ts';
 
 /** The service that requests to this API are signed for. */
 export const EC2_SERVICE = 'ec2';
+/** What signs for these is no request to this API, whatever the host is called. */
+const OTHER_SERVICES = ['novactl', 's3'];
 
 export interface Ec2SignatureOptions {
   readonly regions: Regions;
@@ -60,17 +62,36 @@ function refuseSessions({ signable, parameters }: Ec2Request): void {
   );
 }
 
+/**
+ * The scope that boto 2 signs for when nobody told it another: it takes host names apart as if they were AWS's, `ec2.region.amazonaws.com`.
+ * (boto 2.49, auth.py, HmacAuthV4Handler.)
+ */
+function scopeOfHost(host: string): { service: string; region: string } {
+  const [service = '', second = service, ...more] = host.replace(/:\d+$/, '').split('.');
+  return { service, region: more.length === 1 ? 'us-east-1' : second };
+}
+
+/** What the signature must be for: this API in a region of this cloud, or what boto 2 makes of the host's name, which means the first region. */
+function scopeFor({ scope }: ClaimedSignature, host: string, regions: Regions): { service: string; region: string } {
+  const ofHost = scopeOfHost(host);
+  const isOfHost = scope.service === ofHost.service && !OTHER_SERVICES.includes(scope.service);
+  const service = isOfHost ? scope.service : EC2_SERVICE;
+  if (regions.names.includes(scope.region)) return { service, region: scope.region };
+  if (scope.region === ofHost.region) return { service, region: regions.first };
+  return { service, region: regions.find(scope.region).name };
+}
+
 function byVersion4(request: Ec2Request, options: Ec2SignatureOptions): Ec2Signer {
-  const { signable, body, parameters } = request;
+  const { signable, body, parameters, host } = request;
   const claimed = claimedSignature(signable);
-  const { name: region } = options.regions.find(claimed.scope.region);
+  const { service, region } = scopeFor(claimed, host, options.regions);
   const hash = sha256Hex(body);
   checkBodyHash(request, hash);
   const { accessKeyId, projectId } = withHosts(signable.headers.get('host')?.[0]?.trim() ?? '', (hostForm) =>
     verifySignature(
       { ...signable, headers: new Map([...signable.headers, ['host', [hostForm]]]) },
       {
-        ...{ service: EC2_SERVICE, region, nowMs: options.nowMs, pathStyle: 'encoded' },
+        ...{ service, region: claimed.scope.region, nowMs: options.nowMs, pathStyle: 'encoded' },
         secretOf: options.secretOf,
         payloadHash: () => hash,
         namesProject: true,
