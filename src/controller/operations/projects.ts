@@ -56,7 +56,7 @@ export const deleteProject = changesDirectory<'DeleteProject'>({
   plan(view, input, { principal }) {
     const { ProjectId: id, Purge } = input;
     requireProject(view, principal, id);
-    if (id === FIRST_NAME) throw new CloudError('OperationNotPermitted', `ProjectId: ${id} can't be deleted`);
+    if (id === FIRST_NAME) throw new CloudError('OperationNotPermitted', `the project ${id} can't be deleted`);
     const left = leftOfProject(view.replica, id);
     refuseLeft(id, left, Purge === true);
     return {
@@ -87,7 +87,7 @@ function refuseLeft(id: string, left: readonly LeftOfKind[], purge: boolean): vo
     return `${what} ${ids.slice(0, SHOWN).join(', ')}${more}`;
   });
   const advice = purge ? 'delete these first' : '"novactl project delete --purge" deletes what can be deleted with it';
-  throw new CloudError('InvalidProject.InUse', `ProjectId: ${id} has things left: ${text.join('; ')}; ${advice}`, {
+  throw new CloudError('InvalidProject.InUse', `project ${id} has things left: ${text.join('; ')}; ${advice}`, {
     details: { parameter: 'ProjectId', left: Object.fromEntries(kinds.map(({ what, ids }) => [what, ids])) },
   });
 }

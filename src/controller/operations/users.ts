@@ -59,7 +59,7 @@ export const deleteUser = changesDirectory<'DeleteUser'>({
     const { UserName: name, ReassignTo: heir } = input;
     if (view.user(name) === undefined) throw noUser(name);
     if (name === FIRST_NAME)
-      throw new CloudError('OperationNotPermitted', `UserName: ${name} can't be deleted; it can be disabled`);
+      throw new CloudError('OperationNotPermitted', `the user ${name} can't be deleted; it can be disabled`);
     const left = leftOf(view, name);
     refuseLeft(input, left);
     if (heir !== undefined && (heir === name || view.user(heir) === undefined)) throw noUser(heir, 'ReassignTo');
@@ -94,7 +94,7 @@ function leftOf(view: DirectoryView, name: string): Left {
 
 function refuseLeft({ UserName, ReassignTo, Purge }: OperationParsed<'DeleteUser'>, left: Left): void {
   const refuse = (text: string, advice: string): never => {
-    throw new CloudError('InvalidUser.InUse', `UserName: ${UserName} ${text}; ${advice}`, {
+    throw new CloudError('InvalidUser.InUse', `${UserName} ${text}; ${advice}`, {
       details: { parameter: 'UserName', left },
     });
   };
