@@ -34,9 +34,10 @@ export function launchGroups(
 export function launchDemand(
   draft: Draft,
   { cloud, principal }: ReadContext,
-  { AvailabilityZones: asked = principal.zones, network }: Input & { readonly network?: NetworkRecord },
+  { AvailabilityZones, network }: Input & { readonly network?: NetworkRecord },
   { vcpus, memoryMib, diskGib, architecture }: Demand,
 ): Demand {
+  const asked = AvailabilityZones ?? principal.zones;
   const zones = network?.zone === undefined ? asked : zoneOfSubnet(network.zone, asked);
   const demand = { vcpus, memoryMib, diskGib, ...(architecture === undefined ? {} : { architecture }) };
   if (zones === undefined) return demand;
