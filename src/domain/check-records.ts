@@ -1,4 +1,5 @@
 import { checkNetworks, networkKeyOf } from './check-networks.ts';
+import { checkVolumes, VOLUME_FIELDS } from './check-volumes.ts';
 import type { InstanceRecord } from './instance.ts';
 import { KEYS, PREFIX } from './keys.ts';
 import type { CapacityRecord, ClaimRecord, HostRecord, ImageRecord, ReservationRecord } from './records.ts';
@@ -40,6 +41,7 @@ export function checkRecords(records: readonly StoredRecord[]): string[] {
   );
   checkImages(valuesOf<ImageRecord>(sound, PREFIX.image), all, found);
   checkNetworks(byKey, all.live, found);
+  checkVolumes(sound, byKey, found);
   for (const one of usageDifferences(sound)) found(`${one.key} ${usageDifferenceText(one)}`);
   return problems;
 }
@@ -73,6 +75,7 @@ const NEEDED: Readonly<Record<string, readonly string[]>> = {
   [PREFIX.operation]: ['id', 'name', 'status', 'startedAtMs'],
   [PREFIX.reservation]: ['id', 'instanceIds'],
   [PREFIX.usage]: ['used'],
+  ...VOLUME_FIELDS,
   [PREFIX.vpc]: ['id', 'projectId', 'cidr', 'subnets', 'routeTables'],
   [PREFIX.internetGateway]: ['id', 'projectId'],
   [PREFIX.securityGroup]: ['id', 'projectId', 'vpcId', 'name', 'rules'],

@@ -27,7 +27,7 @@ export interface SnapshotRecord {
   readonly stateReason?: { readonly code: string; readonly message: string };
   /** It is a copy, of that one. */
   readonly copyOf?: string;
-  /** Who else may make volumes of it. */
+  /** Who else in its region may make volumes of it; projects without their region. */
   readonly public: boolean;
   readonly sharedWith: readonly string[];
   /** Volumes and copies that are still to be made of it. Until then it stays. */

@@ -4,6 +4,7 @@ import type { PublicAddressRecord } from '../../domain/address.ts';
 import { needCapability } from '../../domain/capabilities.ts';
 import type { InstanceRecord } from '../../domain/instance.ts';
 import { KEYS, PREFIX } from '../../domain/keys.ts';
+import { projectWithoutRegion } from '../../domain/project-region.ts';
 import { addressAmounts } from '../../domain/usage.ts';
 import { interfaceId } from '../../domain/vpc-ids.ts';
 import type { OperationOutput, OperationParsed } from '../../messages/operations/index.ts';
@@ -160,7 +161,7 @@ const ADDRESSES: Listing<View> = {
     domain: (row) => row.domain,
     'instance-id': (row) => row.instanceId,
     'network-interface-id': (row) => row.instanceId && interfaceId(row.instanceId),
-    'network-interface-owner-id': (row) => row.instanceId && row.projectId,
+    'network-interface-owner-id': (row) => row.instanceId && projectWithoutRegion(row.projectId),
     'private-ip-address': (row) => row.privateIpAddress,
     'public-ip': (row) => row.publicIp,
   },

@@ -2,6 +2,7 @@ import { isoTime } from '../../base/clock.ts';
 import { CloudError } from '../../base/errors.ts';
 import { newId } from '../../base/ids.ts';
 import { KEYS, PREFIX } from '../../domain/keys.ts';
+import { projectInRegion, projectWithoutRegion } from '../../domain/project-region.ts';
 import type { SnapshotRecord } from '../../domain/snapshot.ts';
 import { snapshotTransition } from '../../domain/snapshot.ts';
 import { snapshotAmounts } from '../../domain/usage.ts';
@@ -49,7 +50,7 @@ export const copySnapshot: ChangeHandler<'CopySnapshot'> = {
   decide(draft, input, context) {
     volumeBackend(context.cloud, 'CopySnapshot', 'copy-snapshots');
     refuseEncryption(input.Encrypted);
-    const source = sourceSnapshot(draft, anyZone(context), input.SourceSnapshotId);
+    const source = sourceSnapshot(draft, inRegion(context, input.SourceRegion), input.SourceSnapshotId);
     const pending = source.pendingUses ?? [];
     if (pending.length >= PENDING_MAX) throw tooMany('SourceSnapshotId', `copies of ${source.id}`, PENDING_MAX);
     const { volumeId, sizeGib } = source;
@@ -64,9 +65,12 @@ export const copySnapshot: ChangeHandler<'CopySnapshot'> = {
   },
 };
 
-/** A copy may be of another region. */
-function anyZone(context: ChangeContext): ChangeContext {
-  return { ...context, principal: withoutFields(context.principal, 'zones') };
+/** The caller in the source's region. */
+function inRegion(context: ChangeContext, region: string | undefined): ChangeContext {
+  if (region === undefined) return context;
+  const { principal, cloud } = context;
+  const projectId = projectInRegion(projectWithoutRegion(principal.projectId), region, cloud.policy.region);
+  return { ...context, principal: { ...withoutFields(principal, 'zones'), projectId } };
 }
 
 function tooMany(parameter: string, what: string, limit: number): CloudError {
@@ -130,7 +134,8 @@ export const modifySnapshotAttribute: ChangeHandler<'ModifySnapshotAttribute'> =
     const { SnapshotId: id, Public, Add = [], Remove = [], Reset } = input;
     const record = snapshotOf((key) => draft.get(key), context.principal, id);
     const before = Reset === true ? [] : record.sharedWith;
-    const sharedWith = [...new Set([...before, ...Add])].filter((projectId) => !Remove.includes(projectId));
+    const gone = Remove.map(projectWithoutRegion);
+    const sharedWith = [...new Set([...before, ...Add.map(projectWithoutRegion)])].filter((one) => !gone.includes(one));
     if (sharedWith.length > SHARED_MAX) {
       throw new CloudError('ResourceLimitExceeded', `${id} would be shared with more than ${SHARED_MAX} projects`);
     }
@@ -153,7 +158,7 @@ const SNAPSHOTS: Listing<SnapshotView> = {
   fields: {
     description: (row) => row.description,
     encrypted: () => 'false',
-    'owner-id': (row) => row.projectId,
+    'owner-id': (row) => projectWithoutRegion(row.projectId),
     progress: (row) => `${row.progress}%`,
     'snapshot-id': (row) => row.snapshotId,
     'start-time': (row) => isoTime(row.startTimeMs),
@@ -166,12 +171,12 @@ const SNAPSHOTS: Listing<SnapshotView> = {
 
 export const describeSnapshots: ReadHandler<'DescribeSnapshots'> = ({ cloud, principal }, input) => {
   const { OwnerIds, RestorableByUserIds, SnapshotIds } = input;
-  const owners = OwnerIds?.map((id) => (id === 'self' ? principal.projectId : id));
+  const owners = OwnerIds?.map((id) => projectWithoutRegion(id === 'self' ? principal.projectId : id));
   const seen = snapshotViews(cloud.store, PREFIX.snapshot).filter(
     (row) =>
       isInZones(principal, { zone: row.availabilityZone }) &&
       isSeen(principal, row) &&
-      (owners?.includes(row.projectId) ?? true) &&
+      (owners?.includes(projectWithoutRegion(row.projectId)) ?? true) &&
       (RestorableByUserIds?.some((id) => isRestorableBy(row, id, principal)) ?? true),
   );
   const { rows, ...rest } = listed(seen, { ...input, ids: SnapshotIds }, SNAPSHOTS);
@@ -187,6 +192,7 @@ function isSeen(principal: Principal, row: SnapshotView): boolean {
 /** `all`: everybody may. */
 function isRestorableBy(row: SnapshotView, id: string, principal: Principal): boolean {
   if (id === 'all') return row.public;
-  const projectId = id === 'self' ? principal.projectId : id;
+  const region = principal.projectId.slice(projectWithoutRegion(principal.projectId).length);
+  const projectId = id === 'self' ? principal.projectId : `${projectWithoutRegion(id)}${region}`;
   return mayRestore(projectId, row);
 }

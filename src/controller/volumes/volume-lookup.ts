@@ -1,6 +1,7 @@
 import { CloudError } from '../../base/errors.ts';
 import { needCapability } from '../../domain/capabilities.ts';
 import { KEYS, PREFIX } from '../../domain/keys.ts';
+import { projectWithoutRegion } from '../../domain/project-region.ts';
 import type { HostRecord } from '../../domain/records.ts';
 import type { SnapshotRecord } from '../../domain/snapshot.ts';
 import type { VolumeRecord } from '../../domain/volume.ts';
@@ -42,7 +43,10 @@ export function mayRestore(
   projectId: string,
   record: Pick<SnapshotRecord, 'public' | 'projectId' | 'sharedWith'>,
 ): boolean {
-  return record.public || record.projectId === projectId || record.sharedWith.includes(projectId);
+  if (record.projectId === projectId) return true;
+  const region = (id: string): string => id.slice(projectWithoutRegion(id).length);
+  const isNear = region(record.projectId) === region(projectId);
+  return isNear && (record.public || record.sharedWith.includes(projectWithoutRegion(projectId)));
 }
 
 /** One that the caller may see; `own`: and change. */

@@ -49,6 +49,8 @@ export const CopySnapshot = defineOperation({
   access: 'sysadmin',
   input: z.strictObject({
     SourceSnapshotId: SnapshotId,
+    /** Default: the caller's own. */
+    SourceRegion: z.string().min(1).max(63).optional(),
     Description: Description.optional(),
     /** Where the copy is; default: where the source is. */
     AvailabilityZone: ZoneName.optional(),

@@ -1,11 +1,16 @@
 import { describe, expect, it } from 'vitest';
 import { afterVolumeStep, nextVolumeStep, volumeStepName } from '../../../../src/controller/volumes/volume-steps.ts';
-import type { VolumeRecord } from '../../../../src/domain/volume.ts';
+import type { Modification, VolumeRecord } from '../../../../src/domain/volume.ts';
 import { sampleAttachment, sampleVolume } from '../../../support/volume-samples.ts';
 
-const MODIFYING = {
-  ...{ state: 'modifying', fromGib: 8, fromType: 'standard', toGib: 10, startedAtMs: 5, operationId: 'op-grow' },
-} as const;
+const MODIFYING: Modification = {
+  state: 'modifying',
+  fromGib: 8,
+  fromType: 'standard',
+  toGib: 10,
+  startedAtMs: 5,
+  operationId: 'op-grow',
+};
 
 const attaching = (patch: object = {}) =>
   sampleVolume('in-use', {

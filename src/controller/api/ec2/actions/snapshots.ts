@@ -60,7 +60,7 @@ export const snapshotsActions: Ec2Actions = {
       ...given({
         Description: params.text('Description'),
         Encrypted: params.bool('Encrypted'),
-        AvailabilityZone: source === region ? undefined : zones[0],
+        ...(source === region ? {} : { SourceRegion: source, AvailabilityZone: zones[0] }),
         Tags,
       }),
     });
