@@ -3,18 +3,18 @@ import { formatIpv4, parseIpv4 } from './addressing.ts';
 import type { RuleMatch } from './security-groups.ts';
 
 /** EC2's names of protocols, and their numbers in IANA's list. */
-const PROTOCOLS: Readonly<Record<string, string>> = {
-  '-1': '-1',
-  all: '-1',
-  '1': 'icmp',
-  icmp: 'icmp',
-  '6': 'tcp',
-  tcp: 'tcp',
-  '17': 'udp',
-  udp: 'udp',
-  '58': 'icmpv6',
-  icmpv6: 'icmpv6',
-};
+const PROTOCOLS: ReadonlyMap<string, string> = new Map([
+  ['-1', '-1'],
+  ['all', '-1'],
+  ['1', 'icmp'],
+  ['icmp', 'icmp'],
+  ['6', 'tcp'],
+  ['tcp', 'tcp'],
+  ['17', 'udp'],
+  ['udp', 'udp'],
+  ['58', 'icmpv6'],
+  ['icmpv6', 'icmpv6'],
+]);
 
 const bad = (parameter: string, message: string): CloudError =>
   new CloudError('InvalidParameterValue', `${parameter}: ${message}`, { details: { parameter } });
@@ -46,7 +46,7 @@ export function ruleMatch({ IpProtocol, FromPort, ToPort }: Ports): RuleMatch {
 }
 
 function protocolOf(text: string): string {
-  const named = PROTOCOLS[text.toLowerCase()];
+  const named = PROTOCOLS.get(text.toLowerCase());
   if (named !== undefined) return named;
   if (/^(0|[1-9]\d{0,2})$/.test(text) && Number(text) <= 255) return text;
   throw bad(

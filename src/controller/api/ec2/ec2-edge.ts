@@ -7,7 +7,7 @@ import { projectInRegion, type RegionZones } from '../../../domain/project-regio
 import type { Replica } from '../../../ports/store.ts';
 import type { Principal } from '../../operations/handler.ts';
 import type { Gateway } from '../gateway.ts';
-import { EC2_ACTIONS } from './actions/index.ts';
+import { actionNamed } from './actions/index.ts';
 import { faultAnswer, successAnswer, type Ec2Answer } from './ec2-answer.ts';
 import { ec2Call, refuseUnread } from './ec2-call.ts';
 import { ec2Fault } from './ec2-error.ts';
@@ -92,7 +92,7 @@ export class Ec2Edge {
     trace.region = signer.region;
     const { action, version } = this.#asked(request, trace);
     this.#slowDown(signer.accessKeyId, action);
-    const perform = Object.hasOwn(EC2_ACTIONS, action) ? EC2_ACTIONS[action] : undefined;
+    const perform = actionNamed(action);
     if (perform === undefined) {
       throw new CloudError('InvalidAction', `the action ${JSON.stringify(action)} is not known here`);
     }
