@@ -1,10 +1,12 @@
 import { CloudError } from '../../base/errors.ts';
 import { type AccessKeyUseRecord, isExpiredKey } from '../../domain/access-key.ts';
+import { useUser } from '../../domain/directory-records.ts';
 import { KEYS, PREFIX } from '../../domain/keys.ts';
 import type { AccessKeyRecord } from '../../domain/records.ts';
 import type { OperationOutput, OperationParsed } from '../../messages/operations/index.ts';
 import type { Draft } from '../state/draft.ts';
 import { type KeyOwner, requireKeyOwner } from '../users/key-owner.ts';
+import { noProject } from '../users/directory-views.ts';
 import { newAccessKey } from '../users/new-access-key.ts';
 import type { ChangeContext, ChangeHandler, Principal, ReadHandler } from './handler.ts';
 import { isAdmin } from './handler.ts';
@@ -25,6 +27,7 @@ export const createAccessKey: ChangeHandler<'CreateAccessKey', KeyOwner> = {
 
   settled: true,
   decide(draft, input, context, owner) {
+    if (context.cloud.directory.kind === 'store') keepOwner(draft, owner);
     const given = givenPair(input, context.principal);
     const made = given === undefined ? nextKey(draft, context, owner) : givenKey(draft, context, owner, given);
     const record: AccessKeyRecord = { ...made.record, issued: true };
@@ -40,6 +43,12 @@ export const createAccessKey: ChangeHandler<'CreateAccessKey', KeyOwner> = {
     };
   },
 };
+
+/** User and project are still there, and stay until the key is: a key of nobody would be that of whoever gets the name next. */
+function keepOwner(draft: Draft, { userId, projectId }: KeyOwner): void {
+  useUser(draft, userId);
+  if (draft.get(KEYS.project(projectId)) === undefined) throw noProject(projectId);
+}
 
 function givenPair(
   { AccessKeyId: id, SecretAccessKey: secret }: OperationParsed<'CreateAccessKey'>,

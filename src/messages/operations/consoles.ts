@@ -7,7 +7,7 @@ export const OpenConsole = defineOperation({
   summary: "connect to an instance's serial console",
   kind: 'duplex',
   changes: false,
-  access: 'member',
+  access: 'use',
   input: z.strictObject({
     InstanceId,
     /** Take it from the session that has it now. */

@@ -144,7 +144,8 @@ export const PlanInstances = defineOperation({
   summary: 'show where instances would be placed and why, without a change',
   kind: 'unary',
   changes: false,
-  access: 'member',
+  // It tells of all hosts.
+  access: 'cloudadmin',
   input: z.strictObject(launchFields),
   output: z.object({
     possible: z.boolean(),
@@ -281,6 +282,8 @@ export const ModifyInstanceAttribute = defineOperation({
     UserData: UserData.optional(),
     DisableApiTermination: z.boolean().optional(),
     DisableApiStop: z.boolean().optional(),
+    /** By device name: whether the volume there goes with the instance. */
+    DeleteOnTermination: z.record(z.string().max(64), z.boolean()).optional(),
     InstanceInitiatedShutdownBehavior: ShutdownBehavior.optional(),
     SecurityGroupIds: z.array(z.string().min(1).max(255)).min(1).max(16).optional(),
   }),
@@ -345,7 +348,8 @@ export const ExplainPlacement = defineOperation({
   summary: 'say for each host why it would or would not get an instance',
   kind: 'unary',
   changes: false,
-  access: 'member',
+  // It tells of all hosts.
+  access: 'cloudadmin',
   input: z.strictObject({ InstanceType: Name, ImageId: ImageIdOrName.optional() }),
   output: z.object({ instanceType: z.string(), possible: z.boolean(), hosts: z.array(FilterRow) }),
 });

@@ -9,6 +9,7 @@ import type { Logger } from '../../../base/logger.ts';
 import type { Clock } from '../../../base/clock.ts';
 import { UNSIGNED_PAYLOAD } from '../../../base/signature/signature-v4.ts';
 import { GIB } from '../../../base/units.ts';
+import { ACCESS_RULES, passesRule } from '../../../domain/access-rules.ts';
 import type { Blobs } from '../../../ports/blobs.ts';
 import { definitionOf } from '../../operations/executor.ts';
 import type { CallMeta, Principal } from '../../operations/handler.ts';
@@ -176,6 +177,7 @@ export class AdminRoutes {
 
   async #upload(request: FastifyRequest): Promise<object> {
     const { blobs, random } = this.#options;
+    refuseUpload(this.#caller(request.raw).principal);
     const key = `upload/${newId('blob', random)}`;
     const body = request.body ?? Readable.from([]);
     if (!(body instanceof Readable)) {
@@ -234,6 +236,17 @@ export class AdminRoutes {
     if (!request.raw.complete) void reply.header('connection', 'close');
     void reply.status(error.status).send({ error: error.flatten(), requestId });
   }
+}
+
+/** Bytes are for images: who may register none has nothing to send. */
+function refuseUpload({ name, projectId, roles }: Principal): void {
+  const { access } = definitionOf('RegisterImage');
+  if (passesRule(access, roles)) return;
+  throw new CloudError(
+    'UnauthorizedOperation',
+    `to upload an image is for cloudadmin, ${ACCESS_RULES[access].join(', ')} (rule "${access}"); ${name} is ${roles.join(', ')} in project ${projectId}`,
+    { details: { rule: access } },
+  );
 }
 
 function wrongBody(): CloudError {
