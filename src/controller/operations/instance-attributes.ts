@@ -13,6 +13,7 @@ import { resolveGroups } from '../networks/security-groups.ts';
 import { vpcIdOf } from '../networks/vpcs.ts';
 import type { Draft } from '../state/draft.ts';
 import { claimQuota, releaseQuota } from '../users/quota.ts';
+import { setDeleteOnTermination } from '../volumes/attach-volume.ts';
 import type { ChangeContext, ChangeHandler, ReadHandler } from './handler.ts';
 import { instanceOf } from './instance-lookup.ts';
 
@@ -32,7 +33,7 @@ const STEPS: readonly ((
   record: InstanceRecord,
   input: Input,
   context: ChangeContext,
-) => InstanceRecord)[] = [withType, withBootParts, withUserData, withGroups, withProtection];
+) => InstanceRecord)[] = [withType, withBootParts, withUserData, withGroups, withVolumes, withProtection];
 
 export const modifyInstanceAttribute: ChangeHandler<'ModifyInstanceAttribute'> = {
   decide(draft, input, context) {
@@ -131,6 +132,11 @@ function withGroups(draft: Draft, record: InstanceRecord, { SecurityGroupIds: id
   const vpcId = vpcIdOf((key) => draft.peek(key), projectId, nic.networkId);
   const source = { ...context.cloud, nowMs: context.nowMs, vpcId };
   return { ...record, groupIds: resolveGroups(draft, projectId, { ids }, source) };
+}
+
+function withVolumes(draft: Draft, record: InstanceRecord, { DeleteOnTermination: byDevice = {} }: Input) {
+  for (const [device, goes] of Object.entries(byDevice)) setDeleteOnTermination(draft, record.id, device, goes);
+  return record;
 }
 
 function withProtection(_draft: Draft, record: InstanceRecord, input: Input) {

@@ -95,9 +95,13 @@ function changes(params: Params): Change[] {
     return text === undefined ? [] : [change(params, text)];
   });
   const groups = params.list('GroupId');
-  const all = groups === undefined ? named : [...named, { SecurityGroupIds: groups }];
+  const all = [
+    ...named,
+    ...(groups === undefined ? [] : [{ SecurityGroupIds: groups }]),
+    ...(params.has('BlockDeviceMapping') ? [{ DeleteOnTermination: deviceDeletes(params) }] : []),
+  ];
   const older = params.text('Attribute');
-  if (older === undefined || older === 'groupSet') return all;
+  if (older === undefined || older === 'groupSet' || older === 'blockDeviceMapping') return all;
   const text = params.text('Value');
   const change = Object.hasOwn(CHANGES, older) ? CHANGES[older] : undefined;
   if (change === undefined)
@@ -106,6 +110,17 @@ function changes(params: Params): Change[] {
       `${JSON.stringify(older.slice(0, 64))} can't be changed; these can: ${Object.keys(CHANGES).join(', ')}`,
     );
   return text === undefined ? all : [...all, change(params, text)];
+}
+
+/** Of each device that is named, whether its volume goes with the instance: nothing else of a mapping can be changed. */
+function deviceDeletes(params: Params): Record<string, boolean> {
+  const rows = params.structs('BlockDeviceMapping').map((mapping) => {
+    const device = mapping.need('DeviceName');
+    const goes = mapping.struct('Ebs')?.bool('DeleteOnTermination');
+    if (goes === undefined) throw mapping.bad('Ebs.DeleteOnTermination', 'is needed: true or false');
+    return [device, goes] as const;
+  });
+  return Object.fromEntries(rows);
 }
 
 /** `Name.Value`, or plain `Name` as some clients write it. */

@@ -23,8 +23,9 @@ const TIME = expect.stringMatching(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/) a
 
 async function runInstance(): Promise<string> {
   const { instances } = await cloud.sim.run();
-  await cloud.sim.settled('running');
-  return instances[0]?.instanceId ?? '';
+  const ids = instances.map(({ instanceId }) => instanceId);
+  await cloud.sim.settled('running', ids);
+  return ids[0] ?? '';
 }
 
 describe('volumes over the EC2 API', () => {
@@ -74,6 +75,28 @@ describe('volumes over the EC2 API', () => {
     await ok('DeleteVolume', { VolumeId });
     expect(await cloud.ask('DescribeVolumes', { 'VolumeId.1': VolumeId })).toMatchObject({
       ...{ status: 400, code: 'InvalidVolume.NotFound' },
+    });
+  });
+
+  it('[sim] goes with its instance where the instance was told so', async () => {
+    const InstanceId = await runInstance();
+    const VolumeId = field(await ok('CreateVolume', { AvailabilityZone: 'nova', Size: '1' }), 'volumeId');
+    await ok('AttachVolume', { VolumeId, InstanceId, Device: '/dev/sdf' });
+    const told = (device: string): Promise<Ec2Reply> =>
+      cloud.ask('ModifyInstanceAttribute', {
+        ...{ InstanceId, 'BlockDeviceMapping.1.DeviceName': device },
+        'BlockDeviceMapping.1.Ebs.DeleteOnTermination': 'true',
+      });
+    expect(await told('/dev/sdg')).toMatchObject({ code: 'InvalidParameterValue' });
+    expect((await told('/dev/sdf')).code).toBe('');
+    const shown = await ok('DescribeInstances', { 'InstanceId.1': InstanceId });
+    expect(shown.text).toContain(`<volumeId>${VolumeId}</volumeId>`);
+    expect(shown.text).toContain('<deleteOnTermination>true</deleteOnTermination>');
+    await ok('TerminateInstances', { 'InstanceId.1': InstanceId });
+    await cloud.sim.settled('terminated', [InstanceId]);
+    await volumesSettled(cloud.sim);
+    expect(await cloud.ask('DescribeVolumes', { 'VolumeId.1': VolumeId })).toMatchObject({
+      code: 'InvalidVolume.NotFound',
     });
   });
 
