@@ -47,6 +47,7 @@ import {
   resumeMaintenance,
   startMaintenance,
 } from './maintenance.ts';
+import { rotateMasterKey } from './master-key.ts';
 import { openConsole } from './open-console.ts';
 import { describeOperations, watchOperation } from './operations.ts';
 import { describeQuotas, setQuota } from './quotas.ts';
@@ -243,6 +244,7 @@ export const CHANGES: { readonly [N in ChangeName]: ChangeHandler<N, unknown> } 
   RevokeSecurityGroupEgress: revokeSecurityGroupEgress,
   RevokeSecurityGroupIngress: revokeSecurityGroupIngress,
   RotateAccessKey: rotateAccessKey,
+  RotateMasterKey: rotateMasterKey,
   RunInstances: runInstances,
   SetHostKey: setHostKey,
   SetHostState: setHostState,

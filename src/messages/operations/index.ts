@@ -133,6 +133,7 @@ import {
 } from './projects.ts';
 import { AddRole, CheckRole, DescribeRoles, ExplainAccess, GetCallerIdentity, RemoveRole } from './roles.ts';
 import { CreateUser, DeleteUser, DescribeUsers, ModifyUser } from './users.ts';
+import { RotateMasterKey } from './master-key.ts';
 import { CreateUserCertificate, DeleteUserCertificate, DescribeUserCertificates } from './user-certificates.ts';
 
 /** Every operation there is. An action that is not here is answered with InvalidAction. */
@@ -258,6 +259,7 @@ export const OPERATIONS = {
   RevokeSecurityGroupEgress,
   RevokeSecurityGroupIngress,
   RotateAccessKey,
+  RotateMasterKey,
   RunInstances,
   SetHostKey,
   SetHostState,
