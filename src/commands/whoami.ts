@@ -4,7 +4,6 @@ import { columnsFlag } from './support/flags.ts';
 
 export class Whoami extends BaseCommand {
   static override summary = 'say who the cloud takes you for';
-  static override aliases = ['show-identity'];
   static override examples = ['<%= config.bin %> whoami', '<%= config.bin %> whoami --json'];
   static override flags = { ...columnsFlag };
 

@@ -6,7 +6,8 @@ import { changeFlags, columnsFlag } from '../support/flags.ts';
 export class ProjectAddMember extends BaseCommand {
   static override summary = 'make a user a member of a project';
   static override description = 'A member sees what the project has; roles (novactl role add) let them change it.';
-  static override aliases = ['add-project-member'];
+  static override aliases = ['add-member-project'];
+  static override hiddenAliases = ['add-project-member'];
   static override examples = [
     '<%= config.bin %> project add-member lab anna',
     '<%= config.bin %> project add-member lab anna --reason "new in the team" --json',

@@ -7,7 +7,8 @@ export class ProjectRemoveMember extends BaseCommand {
   static override summary = 'take a user out of a project';
   static override description =
     'The roles there go too, and their keys of the project let nobody in any more. What they made stays.';
-  static override aliases = ['remove-project-member'];
+  static override aliases = ['remove-member-project'];
+  static override hiddenAliases = ['remove-project-member'];
   static override examples = [
     '<%= config.bin %> project remove-member lab anna',
     '<%= config.bin %> project remove-member lab anna --reason "new in the team" --json',

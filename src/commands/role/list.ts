@@ -7,7 +7,7 @@ import { Flags } from '@oclif/core';
 export class RoleList extends BaseCommand {
   static override summary = 'list who has which role';
   static override description =
-    'cloudadmin may do everything everywhere; itsec cuts off what endangers others; sysadmin has instances, images and volumes; netadmin addresses, security groups and networks; developer instances and keys.';
+    'A cloudadmin may do everything everywhere; itsec cuts off what endangers others; sysadmin has instances, images and volumes; netadmin addresses, security groups and networks; developer instances and keys.';
   static override aliases = ['list-role'];
   static override examples = [
     '<%= config.bin %> role list',

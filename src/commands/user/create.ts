@@ -48,7 +48,7 @@ export class UserCreate extends BaseCommand {
     UserName: 'USER',
     DisplayName: '--display-name',
     Email: '--email',
-    Password: 'the password',
+    Password: '--password',
     Projects: '--project',
     Roles: '--role',
   };

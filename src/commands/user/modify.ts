@@ -30,7 +30,7 @@ export class UserModify extends BaseCommand {
     UserName: 'USER',
     DisplayName: '--display-name',
     Email: '--email',
-    Password: 'the password',
+    Password: '--password',
   };
 
   async run(): Promise<void> {

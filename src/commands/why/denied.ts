@@ -6,7 +6,7 @@ import { ownerInput } from '../support/owner-flags.ts';
 
 export class WhyDenied extends BaseCommand {
   static override summary = 'say which rule lets somebody call an operation, or does not';
-  static override aliases = ['explain-access'];
+  static override aliases = ['explain-denied'];
   static override examples = [
     '<%= config.bin %> why denied RunInstances',
     '<%= config.bin %> why denied CreateSecurityGroup --user anna --project lab',
