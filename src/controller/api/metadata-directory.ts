@@ -3,6 +3,7 @@ import type { InstanceRecord } from '../../domain/instance.ts';
 import { KEYS, PREFIX } from '../../domain/keys.ts';
 import type { ImageRecord, ProjectRecord, UserDataRecord } from '../../domain/records.ts';
 import type { ControllerContext } from '../controller-context.ts';
+import { publicAddressOf } from '../networks/public-address-of.ts';
 import type { MetadataView } from './metadata/metadata-view.ts';
 
 type Context = Pick<ControllerContext, 'store' | 'policy'>;
@@ -55,6 +56,7 @@ export class MetadataDirectory {
     const userData =
       record.hasUserData === true ? store.get<UserDataRecord>(KEYS.userData(record.id))?.value.data : undefined;
     const { keyName: name, publicKey: openssh } = record;
+    const publicIpv4 = publicAddressOf(store, record.id)?.publicIp;
     return {
       instanceId: record.id,
       reservationId: record.reservationId,
@@ -65,6 +67,7 @@ export class MetadataDirectory {
       instanceType: record.typeName,
       hostname: `${hostnameOf(record.nic.address)}.${policy.domain}`,
       localIpv4: record.nic.address,
+      ...(publicIpv4 === undefined ? {} : { publicIpv4 }),
       mac: record.nic.mac,
       zone: record.zone,
       region: policy.region,

@@ -1,4 +1,5 @@
 import { afterEach, describe, expect, it } from 'vitest';
+import { MetadataDirectory } from '../../../../src/controller/api/metadata-directory.ts';
 import { publicAddressOf } from '../../../../src/controller/networks/public-address-of.ts';
 import { checkRecords } from '../../../../src/domain/check-records.ts';
 import type { SimCloud } from '../../../support/sim-cloud.ts';
@@ -53,6 +54,10 @@ describe('public addresses', () => {
       ...{ publicIp: a.publicIp, allocationId: a.allocationId, associationId },
     });
     expect((await associate(a.allocationId, one)).associationId).toBe(associationId);
+    const metadata = new MetadataDirectory(sim.cloud.context);
+    const guest = metadata.lookup(sim.record(one).nic.address);
+    expect(guest).toMatchObject({ instanceId: one, publicIpv4: a.publicIp });
+    metadata.close();
     const taken = { code: 'Resource.AlreadyAssociated' };
     await expect(associate(a.allocationId, two)).rejects.toMatchObject(taken);
     await expect(associate(b.allocationId, one)).rejects.toMatchObject(taken);
