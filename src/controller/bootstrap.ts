@@ -3,7 +3,7 @@ import type { Random } from '../base/random.ts';
 import { randomBelow } from '../base/random.ts';
 import { DEFAULT_INSTANCE_TYPES } from '../domain/instance-types.ts';
 import { KEYS } from '../domain/keys.ts';
-import type { CloudRecord, ProjectRecord, SealCheckRecord, UserRecord } from '../domain/records.ts';
+import type { AccountRecord, CloudRecord, ProjectRecord, SealCheckRecord, UserRecord } from '../domain/records.ts';
 import type { Sealer } from '../ports/sealer.ts';
 import type { Store } from '../ports/store.ts';
 import { transact, type Draft } from './state/draft.ts';
@@ -15,6 +15,8 @@ export interface BootstrapParts {
   readonly random: Random;
   readonly nowMs: number;
   readonly sealer: Sealer;
+  /** 12 digits, of the first project; empty: drawn. */
+  readonly accountId: string;
 }
 
 const SEAL_CHECK = 'novactl';
@@ -33,7 +35,8 @@ export async function bootstrapCloud(parts: BootstrapParts): Promise<string> {
     if (known !== undefined) return known.cloudId;
     const cloudId = newId('cloud', random);
     draft.put(KEYS.cloud, { v: 1, cloudId, createdAtMs: nowMs } satisfies CloudRecord);
-    const accountId = String(randomBelow(random, 9e11) + 1e11);
+    const accountId = parts.accountId === '' ? String(randomBelow(random, 9e11) + 1e11) : parts.accountId;
+    draft.put(KEYS.account(accountId), { v: 1, projectId: 'admin' } satisfies AccountRecord);
     draft.put(KEYS.project('admin'), { v: 1, id: 'admin', accountId, createdAtMs: nowMs } satisfies ProjectRecord);
     draft.put(KEYS.user('admin'), {
       v: 1,

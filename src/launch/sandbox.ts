@@ -94,6 +94,7 @@ function sandboxConfig(options: SandboxOptions, stateDir: string): Config {
       stateDir,
       runDir: join(stateDir, 'run'),
       drivers: 'simulated',
+      accountId: options.accountId ?? '',
       'store.engine': kept === undefined ? 'memory' : 'file',
       'metadata.listen': 'none',
       'log.level': 'warn',
@@ -127,6 +128,7 @@ async function populate(options: SandboxOptions, roles: RunningRoles): Promise<B
   }
   const images = await seedImages(options, roles, ask, random);
   const key = await accessKey(options, ask);
+  await addUsers(options, ask);
   const accountId = roles.context?.store.get<{ accountId: string }>('project/admin')?.value.accountId ?? '';
   return { ...key, accountId, images };
 }
@@ -171,7 +173,37 @@ async function seedImages(
   return now.images.map(({ imageId, name }) => ({ id: imageId, name }));
 }
 
-async function accessKey(_options: SandboxOptions, ask: Ask): Promise<AccessKeyPair> {
-  const { accessKey: made, secretAccessKey } = await ask('CreateAccessKey', {});
+async function accessKey({ accessKey: given }: SandboxOptions, ask: Ask): Promise<AccessKeyPair> {
+  if (given !== undefined) return keyFor(ask, { UserName: 'admin', ProjectId: 'admin' }, given);
+  const { accessKey: made, secretAccessKey } = await ask('CreateAccessKey', { UserName: 'admin', ProjectId: 'admin' });
   return { accessKeyId: made.accessKeyId, secretAccessKey };
+}
+
+/** A key that a kept sandbox has already stays as it is. */
+async function keyFor(
+  ask: Ask,
+  owner: { readonly UserName: string; readonly ProjectId: string },
+  pair: AccessKeyPair,
+): Promise<AccessKeyPair> {
+  const { accessKeys } = await ask('DescribeAccessKeys', owner);
+  if (accessKeys.some(({ accessKeyId }) => accessKeyId === pair.accessKeyId)) return pair;
+  await ask('CreateAccessKey', {
+    ...owner,
+    AccessKeyId: pair.accessKeyId,
+    SecretAccessKey: pair.secretAccessKey,
+  });
+  return pair;
+}
+
+/** Each a user, who manages a project of the same name. */
+async function addUsers({ users }: SandboxOptions, ask: Ask): Promise<void> {
+  const { users: known } = await ask('DescribeUsers', {});
+  const { projects } = await ask('DescribeProjects', {});
+  for (const { name, ...pair } of users) {
+    if (!known.some(({ userName }) => userName === name)) await ask('CreateUser', { UserName: name });
+    if (!projects.some(({ projectId }) => projectId === name)) {
+      await ask('CreateProject', { ProjectId: name, Manager: name });
+    }
+    await keyFor(ask, { UserName: name, ProjectId: name }, pair);
+  }
 }

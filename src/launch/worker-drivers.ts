@@ -39,7 +39,7 @@ export interface WorkerDrivers {
 export function workerDrivers(parts: WorkerDriversParts): WorkerDrivers {
   const { config, clock, random, logger, acceptMetadata } = parts;
   if (config.drivers === 'simulated') {
-    const world = createSimulatedHosts({ clock });
+    const world = createSimulatedHosts({ clock, options: { disksLast: true } });
     return { openDrivers: (blobs) => world.openDrivers(blobs), volumes: world.volumes };
   }
   const cloudKey = new CloudKey(cloudKeyPath(config), random, { mayMake: parts.mayMakeKey !== false });

@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { defaultCloudDirs } from '../../base/user-dirs.ts';
 import { checkRegions, ec2, regions } from './ec2-schema.ts';
+import { directorySchema } from './directory-schema.ts';
 import { readListen } from './listen.ts';
 import { name, oneOf, whole } from './schema-fields.ts';
 
@@ -171,6 +172,11 @@ const rabbitmq = z.strictObject({
 const Keys = z.strictObject({
   region: name.default('nova').describe('name of the region'),
   zone: name.default('nova').describe('availability zone of hosts that are added without one'),
+  accountId: z
+    .string()
+    .regex(/^(\d{12})?$/, 'must be 12 digits, or empty')
+    .default('')
+    .describe("account id that a new cloud's first project gets, 12 digits; empty: drawn"),
   regions,
   stateDir: path.default(system.stateDir).describe("folder of the cloud's state (mode 0700)"),
   runDir: path.default(system.runDir).describe('folder of the admin socket (mode 0700)'),
@@ -286,6 +292,7 @@ const Keys = z.strictObject({
         .describe('address for metrics, liveness and readiness by HTTP, such as 127.0.0.1:9773; empty: none'),
     })
     .prefault({}),
+  directory: directorySchema.prefault({}),
   drivers: oneOf('real', 'simulated')
     .default('real')
     .describe('what hosts are driven with; simulated is for tests and trying out'),

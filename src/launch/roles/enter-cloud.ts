@@ -68,7 +68,7 @@ async function openCloud(options: EnterCloudOptions, keyPath: string): Promise<E
   const hadKey = existsSync(keyPath);
   try {
     const sealer = options.sealer ?? (await openSealer(config, store, random));
-    const cloudId = await bootstrapCloud({ store, random, nowMs: clock.nowMs(), sealer });
+    const cloudId = await bootstrapCloud({ store, random, nowMs: clock.nowMs(), sealer, accountId: config.accountId });
     return { cloudId, sealer };
   } catch (error) {
     // Another controller was the first, with another key: the one that was made here is good for nothing.

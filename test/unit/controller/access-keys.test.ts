@@ -22,7 +22,7 @@ const keysOf = (store: Store): AccessKeyRecord[] =>
   store.range<AccessKeyRecord>(PREFIX.accessKey).map((entry) => entry.value);
 
 describe('the first identity', () => {
-  const start = (store: Store, by = sealer) => bootstrapCloud({ store, random, nowMs: 5, sealer: by });
+  const start = (store: Store, by = sealer) => bootstrapCloud({ store, random, nowMs: 5, sealer: by, accountId: '' });
 
   it('is made once, with one access key', async () => {
     const store = createMemoryStore({ clock, random });

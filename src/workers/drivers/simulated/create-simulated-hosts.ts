@@ -252,7 +252,7 @@ function simulatedImages(host: SimHost, session: SimSession, blobs: Pick<Blobs, 
       calls.run(session, 'ensureOverlay', () => {
         const path = `${host.folder(spec.instanceId)}/disk`;
         if (disks.has(spec.instanceId)) return path;
-        if (spec.mustExist === true) {
+        if (spec.mustExist === true && !host.options.disksLast) {
           throw new CloudError(
             'NotFound',
             `the disk of ${spec.instanceId} is not on ${host.name}: it has run before, so none is made in its place`,

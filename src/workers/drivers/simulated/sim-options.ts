@@ -19,6 +19,8 @@ export interface SimHostOptions {
   /** Each driver call takes so long; 0: it ends in the same turn of the event loop. */
   readonly latencyMs: number;
   readonly guest: SimGuest;
+  /** A disk that must be there is: for hosts that are made anew with each process, whose guests start again as after a loss of power. */
+  readonly disksLast: boolean;
 }
 
 export const SIM_HOST_DEFAULTS: SimHostOptions = {
@@ -29,5 +31,6 @@ export const SIM_HOST_DEFAULTS: SimHostOptions = {
   virtType: 'kvm',
   routes: [],
   latencyMs: 0,
+  disksLast: false,
   guest: { bootMs: 0, shutdownMs: 0, obeysAcpi: true },
 };
