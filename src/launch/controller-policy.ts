@@ -2,9 +2,6 @@ import type { ControllerPolicy } from '../controller/controller-context.ts';
 import { CAPABILITIES } from '../domain/capabilities.ts';
 import type { Config } from './config/schema.ts';
 
-/** Edits that others make in a directory of theirs are seen within twice of it at most. */
-const DIRECTORY_CACHE_MS = 5000;
-
 /** Of simulated hosts where none was configured: documentation's own addresses (RFC 5737), which nobody has. */
 const SIMULATED_PUBLIC_RANGE = '198.51.100.0/24';
 
@@ -37,7 +34,7 @@ export function controllerPolicy(config: Config): ControllerPolicy {
     backupKeep: config.backup.keep,
     // Real drivers have none of them yet: each comes with its own driver.
     capabilities: config.drivers === 'simulated' ? CAPABILITIES : [],
-    directoryCacheMs: DIRECTORY_CACHE_MS,
+    directoryCacheMs: config.directory.cacheMs,
     simulatedHosts: config.drivers === 'simulated',
   });
 }

@@ -29,9 +29,9 @@ export function isLdapCode(error: unknown, ...names: readonly LdapCodeName[]): e
 /** What to do about codes of which the server's own words say too little. */
 const ADVICE: ReadonlyMap<number, string> = new Map([
   [4, 'it gives this account no more entries: raise its limit (olcLimits), see packaging/ldap'],
-  [8, 'it wants TLS: set directory.startTls to true, or write ldaps:// in directory.url'],
+  [8, 'it wants TLS: set directory.startTls to on, or write ldaps:// in directory.url'],
   [10, 'it points to another server, and referrals are not followed: name that server in directory.url'],
-  [13, 'it wants TLS: set directory.startTls to true, or write ldaps:// in directory.url'],
+  [13, 'it wants TLS: set directory.startTls to on, or write ldaps:// in directory.url'],
   [17, 'it does not know our schema: load packaging/ldap/novactl.ldif, see "novactl directory check"'],
   [21, 'it does not take one of the values'],
   [32, 'it shows no such entry to this account: see "novactl directory check"'],

@@ -58,7 +58,7 @@ export function readLdapServer({ url: text, startTls }: Pick<LdapAccess, 'url' |
   }
   if (!server.secure && !startTls && !isLoopback(server.host)) {
     throw refuse(
-      `directory.url: ${text} is plain and leaves this machine; write ldaps://, or set directory.startTls to true`,
+      `directory.url: ${text} is plain and leaves this machine; write ldaps://, or set directory.startTls to on`,
     );
   }
   return server;

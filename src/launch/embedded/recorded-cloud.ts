@@ -15,6 +15,7 @@ import { TOPIC } from '../../messages/worker.ts';
 import { ReportIntake } from '../../controller/hosts/report-intake.ts';
 import { ComputeWorker } from '../../workers/compute-worker.ts';
 import { blobsDir } from '../config/places.ts';
+import { openDirectory } from '../open-directory.ts';
 import { controllerContext } from '../roles/controller-context.ts';
 import { WORKER_ID } from '../roles/process-plan.ts';
 import { workerDrivers } from '../worker-drivers.ts';
@@ -47,10 +48,19 @@ export class RecordedCloud {
       await store?.close();
       return undefined;
     }
-    return new RecordedCloud(parts, store, cloud.cloudId);
+    try {
+      const directory = await openDirectory(parts.config, { ...parts, store });
+      return new RecordedCloud(parts, { store, directory, cloudId: cloud.cloudId });
+    } catch (error) {
+      await store.close();
+      throw error;
+    }
   }
 
-  private constructor(parts: EmbeddedParts, store: ControllerContext['store'], cloudId: string) {
+  private constructor(
+    parts: EmbeddedParts,
+    { store, directory, cloudId }: Pick<ControllerContext, 'store' | 'directory' | 'cloudId'>,
+  ) {
     const { config, clock, random, logger } = parts;
     const bus = createMemoryBus({ clock, random, logger });
     const observed = new Map<string, Promise<void>>();
@@ -66,7 +76,7 @@ export class RecordedCloud {
         shownRoles: [],
         wanted: () => false,
       },
-      { store, bus, blobs, sealer, cloudId },
+      { store, bus, blobs, sealer, cloudId, directory },
     );
     this.context = {
       ...shared,
@@ -103,6 +113,7 @@ export class RecordedCloud {
 
   async close(): Promise<void> {
     await (await this.#worker?.catch(() => undefined))?.close();
+    await this.context.directory.close();
     await this.context.bus.close();
     await this.context.store.close();
   }

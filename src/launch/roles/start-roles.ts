@@ -25,6 +25,7 @@ import type { VolumeBackend } from '../../ports/volume-backend.ts';
 import { ComputeWorker } from '../../workers/compute-worker.ts';
 import type { Config } from '../config/schema.ts';
 import { blobsDir } from '../config/places.ts';
+import { openDirectory } from '../open-directory.ts';
 import { controllerContext } from './controller-context.ts';
 import { enterCloud } from './enter-cloud.ts';
 import type { ProcessPlan } from './process-plan.ts';
@@ -85,7 +86,7 @@ const FIRST_REPORTS_MS = 5000;
 /** Starts the roles of the plan; when that fails, those that were started are closed. */
 export async function startRoles(options: RolesOptions): Promise<RunningRoles> {
   const made = await makeRoles(options);
-  const started: Closer[] = [];
+  const started: Closer[] = [() => made.context?.directory.close()];
   const end = (): Promise<void> => closeAll(started);
   try {
     for (const part of [made.held, made.intake, made.controller, made.worker]) {
@@ -122,7 +123,7 @@ async function makeRoles(options: RolesOptions): Promise<MadeRoles> {
   const entered =
     needsStore && store !== undefined ? { store, ...(await enterCloud({ ...options, store })) } : undefined;
   const session = randomHex(random, 16);
-  const context = entered && controllerContext({ ...options, session }, { ...entered, bus, blobs });
+  const context = entered && (await contextOf(options, session, { ...entered, bus, blobs }));
   const isController = plan.roles.includes('controller');
   const controller = context !== undefined && isController ? new Controller(context) : undefined;
   const onFree = (): void => controller?.adopted();
@@ -133,6 +134,15 @@ async function makeRoles(options: RolesOptions): Promise<MadeRoles> {
     worker: plan.roles.includes('worker') ? workerOf(options, blobs, session) : undefined,
     intake: context === undefined || isController ? undefined : new ReportIntake(context),
   };
+}
+
+async function contextOf(
+  options: RolesOptions,
+  session: string,
+  parts: Omit<Parameters<typeof controllerContext>[1], 'directory'>,
+): Promise<ControllerContext> {
+  const directory = await openDirectory(options.config, { ...options, store: parts.store });
+  return controllerContext({ ...options, session }, { ...parts, directory });
 }
 
 /** Controllers that can't hear each other's workers would each wait for answers that go elsewhere. */
