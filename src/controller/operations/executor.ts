@@ -6,6 +6,7 @@ import type { Random } from '../../base/random.ts';
 import { randomHex } from '../../base/random.ts';
 import { ACCESS_RULES, passesRule } from '../../domain/access-rules.ts';
 import { KEYS, operationIdAt } from '../../domain/keys.ts';
+import { projectWithoutRegion } from '../../domain/project-region.ts';
 import type { OperationRecord, TokenRecord } from '../../domain/records.ts';
 import type { OperationDefinition } from '../../messages/operations/definition.ts';
 import { ClientToken } from '../../messages/operations/fields.ts';
@@ -222,7 +223,8 @@ export function definitionOf(name: string): OperationDefinition {
 
 /** A project that the caller works in must not go while something is made in it: the transaction guards its record. */
 function projectGuard({ directory }: ControllerContext, { principal }: CallMeta): (draft: Draft) => void {
-  const { projectId, userName } = principal;
+  const { userName } = principal;
+  const projectId = projectWithoutRegion(principal.projectId);
   if (directory.kind !== 'store') return () => undefined;
   // Whoever the directory knows was found in the project just now; of others it is known only when it was read here before.
   let was = userName !== undefined;
