@@ -21,7 +21,7 @@ export const createProject = changesDirectory<'CreateProject'>({
     const project = {
       ...{ id, manager, members: [...new Set([manager, ...Members])], roles: {}, createdAtMs: context.nowMs },
       ...(Description === undefined ? {} : { description: Description }),
-      accountId: input.AccountId ?? freeAccountId(view, context),
+      accountId: accountIdFor(view, input.AccountId, context),
     };
     return { changes: [{ kind: 'create-project', project }], targets: [id] };
   },
@@ -29,8 +29,15 @@ export const createProject = changesDirectory<'CreateProject'>({
 });
 
 /** Whoever is faster with the same is found out in the transaction. */
-function freeAccountId(view: DirectoryView, { cloud }: ReadContext): string {
-  const taken = new Set(view.projects().map(({ accountId }) => accountId));
+function accountIdFor(view: DirectoryView, wanted: string | undefined, { cloud }: ReadContext): string {
+  const taken = new Map(view.projects().map(({ accountId, id }) => [accountId, id]));
+  const holder = wanted === undefined ? undefined : taken.get(wanted);
+  if (holder !== undefined) {
+    throw new CloudError('InvalidProject.Duplicate', `AccountId: project ${holder} has this account; name another`, {
+      details: { parameter: 'AccountId', project: holder },
+    });
+  }
+  if (wanted !== undefined) return wanted;
   for (;;) {
     const id = String(randomBelow(cloud.random, 9e11) + 1e11);
     if (!taken.has(id)) return id;
