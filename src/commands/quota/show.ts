@@ -7,7 +7,7 @@ export class QuotaShow extends BaseCommand {
   static override summary = 'show what a project has in use, and its limits';
   static override description =
     "With --user only what that user has in the project, beside the user's own limits, which count beside the project's. --output wide draws a bar. The project admin is unlimited until limits are set.";
-  static override aliases = ['show-quota'];
+  static override aliases = ['show-quota', 'project:quota'];
   static override examples = [
     '<%= config.bin %> quota show',
     '<%= config.bin %> quota show --project lab --output wide',
