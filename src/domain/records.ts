@@ -2,6 +2,8 @@ import type { PasswordHash } from '../base/password-hash.ts';
 import type { RoleName } from './access-rules.ts';
 import type { InstanceRecord } from './instance.ts';
 
+export type { NetworkRecord } from './network.ts';
+
 /** Records other than the instance. Each carries `v`; unknown fields are kept, since changes copy the whole record. */
 
 export interface CloudRecord {
@@ -283,21 +285,6 @@ export interface TagsRecord {
   readonly kind: string;
   readonly projectId: string;
   readonly tags: Readonly<Record<string, string>>;
-}
-
-/** A project's network: one subnet, one bridge on each host that has an instance in it. */
-export interface NetworkRecord {
-  readonly v: 1;
-  readonly id: string;
-  readonly projectId: string;
-  readonly cidr: string;
-  readonly gateway: string;
-  readonly bridge: string;
-  readonly bridgeMac: string;
-  readonly createdAtMs: number;
-  /** Of a subnet that was made in a VPC: the VPC, and the zone that it was made for. Absent: the project's first network. */
-  readonly vpcId?: string;
-  readonly zone?: string;
 }
 
 /** Who holds an address, MAC, interface name or subnet. With releasedAtMs it is in quarantine until it may be given again. */
