@@ -1,6 +1,8 @@
 import { afterEach, describe, expect, it } from 'vitest';
 import { MetadataDirectory } from '../../../../src/controller/api/metadata-directory.ts';
 import { publicAddressOf } from '../../../../src/controller/networks/public-address-of.ts';
+import { freePublicAddress } from '../../../../src/controller/networks/public-addresses.ts';
+import { Draft } from '../../../../src/controller/state/draft.ts';
 import { checkRecords } from '../../../../src/domain/check-records.ts';
 import type { SimCloud } from '../../../support/sim-cloud.ts';
 import { ADMIN, startSimCloud } from '../../../support/sim-cloud.ts';
@@ -29,6 +31,13 @@ describe('public addresses', () => {
     expect(new Set(given.map(({ allocationId }) => allocationId)).size).toBe(20);
     for (const { publicIp } of given) expect(publicIp).toMatch(/^203\.0\.113\.([1-9]|[12]\d|30)$/);
     expect(sim.store.count('public-address/')).toBe(20);
+  });
+
+  it('[sim] are given only if nobody else has them meanwhile, whatever process that is in', async () => {
+    sim = await startSimCloud({ hosts: [] });
+    const draft = new Draft(sim.store);
+    const address = freePublicAddress(draft, '203.0.113.0/24', sim.random);
+    expect(draft.guards).toEqual([{ key: `public-address/${address}`, absent: true }]);
   });
 
   it('[sim] are given until there is none, and again when one comes back', async () => {

@@ -1,4 +1,5 @@
 import { afterEach, describe, expect, it } from 'vitest';
+import { jsonLogger } from '../../../../src/base/logger.ts';
 import { volumesOfInstance } from '../../../../src/controller/volumes/volumes-of-instance.ts';
 import { checkRecords } from '../../../../src/domain/check-records.ts';
 import type { OperationInput } from '../../../../src/messages/operations/index.ts';
@@ -91,7 +92,9 @@ describe('a volume', () => {
   });
 
   it('[sim] that was being attached when its instance ended says so in the operation', async () => {
-    sim = await startSimCloud();
+    const errors: string[] = [];
+    const logger = jsonLogger({ level: 'error', nowMs: () => 0, write: (line) => errors.push(line) });
+    sim = await startSimCloud({ logger });
     const instanceId = await makeInstance();
     const volumeId = await makeVolume();
     sim.world.volumes.inject({ call: 'attach', how: 'hang' });
@@ -105,6 +108,7 @@ describe('a volume', () => {
     await volumesSettled(sim);
     expect(await status(operationId)).toBe('failed');
     expect(at(volumeId)).toBeUndefined();
+    expect(errors).toEqual([]);
   });
 
   it('[sim] goes only where it fits: project, zone, state and a free device', async () => {
