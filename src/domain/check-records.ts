@@ -2,7 +2,7 @@ import { checkNetworks, networkKeyOf } from './check-networks.ts';
 import { checkVolumes, VOLUME_FIELDS } from './check-volumes.ts';
 import type { InstanceRecord } from './instance.ts';
 import { KEYS, PREFIX } from './keys.ts';
-import type { CapacityRecord, ClaimRecord, HostRecord, ImageRecord, ReservationRecord } from './records.ts';
+import type { CapacityRecord, ClaimRecord, HostRecord, ImageRecord, ReservationRecord, TagsRecord } from './records.ts';
 import { NO_CAPACITY } from './records.ts';
 import { usageDifferences, usageDifferenceText } from './usage.ts';
 
@@ -40,6 +40,7 @@ export function checkRecords(records: readonly StoredRecord[]): string[] {
     found,
   );
   checkImages(valuesOf<ImageRecord>(sound, PREFIX.image), all, found);
+  checkTags(valuesOf<TagsRecord>(sound, PREFIX.tags), all, found);
   checkNetworks(byKey, all.live, found);
   checkVolumes(sound, byKey, found);
   for (const one of usageDifferences(sound)) found(`${one.key} ${usageDifferenceText(one)}`);
@@ -74,6 +75,7 @@ const NEEDED: Readonly<Record<string, readonly string[]>> = {
   'subnet/': ['owner'],
   [PREFIX.operation]: ['id', 'name', 'status', 'startedAtMs'],
   [PREFIX.reservation]: ['id', 'instanceIds'],
+  [PREFIX.tags]: ['resourceId', 'kind', 'projectId', 'tags'],
   [PREFIX.usage]: ['used'],
   ...VOLUME_FIELDS,
   [PREFIX.vpc]: ['id', 'projectId', 'cidr', 'subnets', 'routeTables'],
@@ -163,6 +165,21 @@ function checkHosts(
     if (key.startsWith(PREFIX.capacity) && !known.has(key.slice(PREFIX.capacity.length))) {
       found(`${key} is of a host that is not there`);
     }
+  }
+}
+
+/** Of what has its record under its id; tags go with it. */
+const TAGGED: Readonly<Record<string, (id: string) => string>> = {
+  image: KEYS.image,
+  instance: KEYS.instance,
+  snapshot: KEYS.snapshot,
+  volume: KEYS.volume,
+};
+
+function checkTags(all: readonly TagsRecord[], { byKey }: Records, found: Found): void {
+  for (const { resourceId, kind } of all) {
+    const keyOf = TAGGED[kind];
+    if (keyOf !== undefined && !byKey.has(keyOf(resourceId))) found(`${KEYS.tags(resourceId)} belongs to no ${kind}`);
   }
 }
 
