@@ -1,11 +1,9 @@
 import { request } from 'node:http';
-import { sha256Hex } from '../../src/base/ids.ts';
 import { silentLogger, type Logger } from '../../src/base/logger.ts';
 import { signRequest, type AccessKey } from '../../src/base/signature/sign-request.ts';
 import { parseXml, xmlFind, xmlText, type XmlElement } from '../../src/base/xml.ts';
 import type { Ec2Edge } from '../../src/controller/api/ec2/ec2-edge.ts';
-import type { EC2_LIMITS } from '../../src/controller/api/ec2/ec2-server.ts';
-import { Ec2Server } from '../../src/controller/api/ec2/ec2-server.ts';
+import { Ec2Server, type Ec2Times } from '../../src/controller/api/ec2/ec2-server.ts';
 import { createEc2Edge } from '../../src/launch/ec2.ts';
 import { ConfigSchema } from '../../src/launch/config/schema.ts';
 import { startSimCloud, type SimCloud, type SimCloudOptions } from './sim-cloud.ts';
@@ -52,7 +50,7 @@ export function replyOf(status: number, headers: Ec2Reply['headers'], text: stri
 export interface Ec2CloudOptions extends SimCloudOptions {
   /** Keys of the section `ec2`. */
   readonly ec2?: Record<string, unknown>;
-  readonly limits?: Partial<Pick<typeof EC2_LIMITS, 'headersMs' | 'requestMs' | 'checkEveryMs'>>;
+  readonly limits?: Ec2Times;
 }
 
 /** The EC2 API by plain HTTP on a port of its own, over simulated hosts, in this process, with an access key of the first user. */
@@ -129,5 +127,3 @@ export class Ec2Cloud {
     await this.sim.close();
   }
 }
-
-export const EMPTY_BODY_HASH = sha256Hex('');

@@ -31,14 +31,20 @@ export const EC2_LIMITS = {
   bodiesBytes: 64 * 1024 * 1024,
 } as const;
 
+/** Milliseconds, in place of those of EC2_LIMITS. */
+export interface Ec2Times {
+  readonly headersMs: number;
+  readonly requestMs: number;
+  readonly checkEveryMs: number;
+}
+
 export interface Ec2ServerOptions {
   readonly edge: Ec2Edge;
   readonly logger: Logger;
   readonly listen: { readonly host: string; readonly port: number };
   /** PEM; absent: plain HTTP. */
   readonly certificate?: { readonly certificates: string; readonly privateKey: string };
-  /** In place of those of EC2_LIMITS. */
-  readonly limits?: Partial<Pick<typeof EC2_LIMITS, 'headersMs' | 'requestMs' | 'checkEveryMs'>>;
+  readonly limits?: Ec2Times;
 }
 
 const TOO_LARGE = `the body is larger than ${REQUEST_LIMITS.bodyBytes} bytes`;
@@ -84,7 +90,7 @@ export class Ec2Server {
     const counter = new ConnectionCounter(EC2_LIMITS.connectionsPerSource);
     server.on('connection', (socket: Socket) => counter.admit(socket, socket.remoteAddress ?? ''));
     // Until a request has come, node's own limit for its headers does not run either.
-    server.setTimeout(headersMs);
+    server.setTimeout(2 * headersMs);
     server.on('request', (request: IncomingMessage, response: ServerResponse) => this.#receive(request, response));
     server.on('checkExpectation', (request: IncomingMessage, response: ServerResponse) =>
       this.#end(request, response, refusalOf(options.edge, 'MalformedRequest', 'Expect can only be 100-continue')),
