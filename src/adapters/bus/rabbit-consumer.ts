@@ -23,6 +23,8 @@ export interface ConsumerParts {
   readonly reply: (to: { replyTo: string; correlationId: string }, incoming: Incoming, text: string) => Promise<void>;
   /** Resolves when the message is among the dead letters. */
   readonly bury: (incoming: Incoming, why: { deliveries: number; reason: string }) => Promise<void>;
+  /** Waits for the consumer of a queue of casts to be taken. */
+  readonly consumeCasts: <T>(queue: string, consuming: Promise<T>) => Promise<T>;
   /** The connection that stands now. */
   readonly connection: () => ChannelModel | undefined;
   /** Consumes again after a time without. */
@@ -83,7 +85,8 @@ export class RabbitConsumer {
           state.problem = `the queue ${queue} was removed`;
           void channel.close().catch(() => undefined);
         };
-        const { consumerTag } = await channel.consume(queue, onMessage);
+        const consuming = channel.consume(queue, onMessage);
+        const { consumerTag } = await (kind === 'cast' ? this.#parts.consumeCasts(queue, consuming) : consuming);
         tags.push(consumerTag);
       }
       this.#tags = tags;
