@@ -102,10 +102,22 @@ export class RabbitConsumer {
     this.#stopped.abort();
     const channel = this.#channel;
     if (channel !== undefined) await Promise.all(this.#tags.map((tag) => channel.cancel(tag).catch(() => undefined)));
-    if (this.#handling > 0) await new Promise<void>((resolve) => this.#idle.push(resolve));
+    if (this.#handling > 0) await this.#idleOrLate();
     // What was given to us and not acknowledged goes to others.
     this.#channel = undefined;
     void channel?.close().catch(() => undefined);
+  }
+
+  /** Who ends does not wait as long as callers do. */
+  #idleOrLate(): Promise<void> {
+    const { clock, limits } = this.#parts;
+    return new Promise((resolve) => {
+      const late = clock.after(limits.ackTimeoutMs, resolve);
+      this.#idle.push(() => {
+        late.cancel();
+        resolve();
+      });
+    });
   }
 
   get #closing(): boolean {
@@ -177,7 +189,9 @@ export class RabbitConsumer {
     const handler = Object.hasOwn(handlers, incoming.type) ? handlers[incoming.type] : undefined;
     if (handler === undefined) return { kind: 'unknown-type' };
     return new Promise((resolve) => {
-      const timer = clock.after(limits.ackTimeoutMs, () => resolve({ kind: 'ack-timeout' }), { unref: true });
+      const timer = clock.after(handlingMs(incoming, limits.ackTimeoutMs), () => resolve({ kind: 'ack-timeout' }), {
+        unref: true,
+      });
       const run = async (): Promise<Json | undefined> =>
         handler(JSON.parse(incoming.bodyText) as Json, incoming.envelope);
       void run()
@@ -233,6 +247,11 @@ export class RabbitConsumer {
     // No hot loop: it is held here and takes one of the places.
     clock.after(limits.redeliveryDelayMs, () => giveBack(delivery), { unref: true });
   }
+}
+
+/** As long as the caller of a call waits for its answer, by its own clock. */
+function handlingMs({ deadlineMs = 0, sentAtMs }: Incoming, ackTimeoutMs: number): number {
+  return Math.max(ackTimeoutMs, deadlineMs - sentAtMs);
 }
 
 /** Where the channel is gone the broker has given the message to another already. */
