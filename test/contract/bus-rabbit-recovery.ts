@@ -244,6 +244,27 @@ function cutCases({ broker, open, proxy, through }: ProxyTools): void {
     expect(await client.call('t', 'echo', 1, CALL)).toBe(1);
     await ok(server);
   });
+
+  it('the queue of its own echo that is deleted underneath is made again before it counts as silence [real]', async () => {
+    const bus = await open(broker());
+    const echoes = async (): Promise<string[]> =>
+      Object.keys(await broker().queueDepths()).filter((name) => name.startsWith('fanout.echo.'));
+    const before = await echoes();
+    expect(before).toHaveLength(1);
+    const deaf: unknown[] = [];
+    const look = setInterval(() => {
+      if (!bus.health().ok) deaf.push(bus.health().problem);
+    }, 50);
+    try {
+      for (const queue of before) await broker().ctl('delete_queue', '-p', broker().vhost, queue);
+      await sleep(7000);
+    } finally {
+      clearInterval(look);
+    }
+    const after = await echoes();
+    expect([after.length, after.includes(before[0] ?? '')]).toEqual([1, false]);
+    expect(deaf).toEqual([]);
+  }, 40_000);
 }
 
 function faultCases({ broker, open, proxy, through }: ProxyTools): void {
