@@ -2,7 +2,7 @@ import { CloudError, errorText } from '../base/errors.ts';
 import { toJson } from '../base/json.ts';
 import { KEYS, PREFIX } from '../domain/keys.ts';
 import { KeyUse } from '../messages/key-use.ts';
-import { OpenHostNow, Outcome, TOPIC } from '../messages/worker.ts';
+import { OpenHostNow, OperationUnderWay, Outcome, TOPIC } from '../messages/worker.ts';
 import type { Json } from '../base/json.ts';
 import type { HandlerTable, Subscription } from '../ports/bus.ts';
 import type { ControllerContext } from './controller-context.ts';
@@ -14,6 +14,7 @@ import { expireRecords } from './maintenance/expire.ts';
 import { completeReservations } from './instances/reservations.ts';
 import { Executor } from './operations/executor.ts';
 import type { CallMeta } from './operations/handler.ts';
+import { UnderWay } from './operations/under-way.ts';
 import { recordKeyUse } from './users/key-use.ts';
 import { VolumeLoop } from './volumes/volume-loop.ts';
 
@@ -22,6 +23,14 @@ const HOUSEKEEPING_MS = 600_000;
 /** The worker waits 10 s for its answer. */
 const HAND_ON_MS = 8000;
 
+/** A change, as an edge asks for it. */
+interface Asked {
+  readonly askId?: string;
+  readonly name: string;
+  readonly input: Json;
+  readonly meta: CallMeta;
+}
+
 /** The Cloud Controller of one process: takes changes and reports from the bus, drives the reconcilers. */
 export class Controller {
   readonly executor: Executor;
@@ -29,6 +38,7 @@ export class Controller {
   readonly #volumes: VolumeLoop;
   readonly #context: ControllerContext;
   readonly #intake: ReportIntake;
+  readonly #underWay = new UnderWay<Json>();
   readonly #subscriptions: Subscription[] = [];
   #housekeeping: { cancel(): void } | undefined;
   /** Other controllers come and go. */
@@ -135,9 +145,11 @@ export class Controller {
   #handlers(): HandlerTable {
     return {
       operation: async (body) => {
-        const { name, input, meta } = body as unknown as { name: string; input: Json; meta: CallMeta };
-        const { output, rev } = await this.executor.change(name, input, meta);
-        return { output: toJson(output as object), rev };
+        const { askId, name, input, meta } = body as unknown as Asked;
+        return this.#underWay.run(askId, async () => {
+          const { output, rev } = await this.executor.change(name, input, meta);
+          return { output: toJson(output as object), rev };
+        });
       },
       'key-use': async (body) => {
         await recordKeyUse(this.#context, KeyUse.parse(body));
@@ -150,7 +162,7 @@ export class Controller {
     };
   }
 
-  /** For this controller and no other: it is asked as the owner of a host. */
+  /** For this controller and no other: it is asked as the owner of a host, or what it is at. */
   #ownHandlers(): HandlerTable {
     return {
       outcome: async (body) => {
@@ -161,6 +173,7 @@ export class Controller {
         await this.#context.workers.openForOther(OpenHostNow.parse(body).hostId);
         return undefined;
       },
+      'operation-under-way': async (body) => this.#underWay.has(OperationUnderWay.parse(body).askId),
     };
   }
 

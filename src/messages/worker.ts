@@ -129,6 +129,9 @@ export type CloseHost = z.output<typeof CloseHost>;
 /** One controller to another: the host is yours, open it (again) now. */
 export const OpenHostNow = z.object({ v: z.literal(1), hostId: z.string() });
 
+/** To one controller: are you carrying out what was asked under this id? Answered with true or false. */
+export const OperationUnderWay = z.object({ v: z.literal(1), askId: z.string() });
+
 export const ProbeHost = z.object({ v: z.literal(1), transport: HostTransport });
 
 /** Asks for the key by which a machine answers; nobody logs in there (but at the jump host). */
@@ -340,7 +343,7 @@ export type ServiceHello = z.output<typeof ServiceHello>;
 export const TOPIC = {
   /** Calls that any controller may take: operations, outcomes. */
   controller: 'controller',
-  /** Calls for one controller: outcomes of hosts that it owns. */
+  /** Calls for one controller: outcomes of hosts that it owns, and what it is carrying out. */
   controllerOf: (id: string): string => `controller.${id}`,
   /** Calls that any process with the api role may take: metadata for guests. */
   api: 'api',

@@ -77,6 +77,7 @@ export const BUS_LIMITS = {
   queueLength: 100_000,
   prefetch: 16,
   redeliveryDelayMs: 1000,
+  /** Of a handler; one of a call has as long as its caller waits, where that is longer. */
   ackTimeoutMs: 60_000,
   deadLetters: 1000,
 } as const;

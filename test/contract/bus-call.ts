@@ -14,6 +14,17 @@ export function callCases(current: () => BusSubject): void {
     expect(await client.call('t', 'nothing', 1, CALL)).toBeUndefined();
   });
 
+  it('a handler may take as long as its caller waits, and longer than one of a cast', async () => {
+    const { client, server } = current();
+    await server.serve('t', {
+      slow: async () => {
+        await sleep(2300);
+        return 'late';
+      },
+    });
+    expect(await client.call('t', 'slow', 1, CALL)).toBe('late');
+  });
+
   it('many at once get each its own answer', async () => {
     const { client, server } = current();
     await server.serve('t', { twice: async (body) => (body as number) * 2 });

@@ -23,7 +23,7 @@ export type Outcome =
   | { readonly kind: 'failed'; readonly error: CloudError }
   /** No handler of that name. */
   | { readonly kind: 'unknown-type' }
-  /** The handler took longer than the acknowledgement may; it may still be running. */
+  /** The handler took longer than the acknowledgement may, and of a call longer than its caller waits; it may still be running. */
   | { readonly kind: 'ack-timeout' };
 
 interface Consumer {
@@ -94,7 +94,16 @@ export class MemoryQueue {
       this.#consumers = this.#consumers.filter((other) => other !== consumer);
       if (this.#consumers.length === 0) this.#options.onAbandoned?.();
     }
-    if (consumer.active > 0) await new Promise<void>((resolve) => consumer.drained.push(resolve));
+    if (consumer.active === 0) return;
+    const { clock, ackTimeoutMs } = this.#options;
+    // Who ends does not wait as long as callers do.
+    await new Promise<void>((resolve) => {
+      const late = clock.after(ackTimeoutMs, resolve);
+      consumer.drained.push(() => {
+        late.cancel();
+        resolve();
+      });
+    });
   }
 
   #schedule(): void {
@@ -162,7 +171,9 @@ export class MemoryQueue {
       if (consumer.active === 0) for (const resolve of consumer.drained.splice(0)) resolve();
       this.#schedule();
     };
-    const timer: Timer = clock.after(ackTimeoutMs, () => end({ kind: 'ack-timeout' }), { unref: true });
+    // As long as the caller of a call waits for its answer.
+    const handlingMs = Math.max(ackTimeoutMs, (message.deadlineMs ?? 0) - message.sentAtMs);
+    const timer: Timer = clock.after(handlingMs, () => end({ kind: 'ack-timeout' }), { unref: true });
     this.#handle(consumer, message, envelope).then(
       (answer) => end({ kind: 'ok', answer }),
       (error: unknown) => end({ kind: 'failed', error: asCloudError(error) }),

@@ -21,13 +21,13 @@ import { RabbitConsumer, type ConsumerParts } from './rabbit-consumer.ts';
 import { readDeadLetters } from './rabbit-dead-letters.ts';
 import { RabbitEcho } from './rabbit-echo.ts';
 import { type RabbitAccess, readEndpoints } from './rabbit-dial.ts';
+import { ForgottenQueues } from './rabbit-forgotten.ts';
 import { RabbitLink } from './rabbit-link.ts';
 import { deadProperties, type Fixed, properties } from './rabbit-message.ts';
 import { topicProblem } from './rabbit-problems.ts';
 import { checkPublishing, RabbitPublisher, type OutMessage } from './rabbit-publisher.ts';
 import {
   declareCallQueue,
-  declareCastQueue,
   declareDeadLetters,
   declareFanoutExchange,
   declareFanoutQueue,
@@ -51,6 +51,7 @@ const DRAIN_MS = 5000;
 /** A queue of a broker that was just started may need some seconds until it can be consumed. */
 const ATTACH_MS = 60_000;
 const ATTACH_WAIT_MS = 250;
+const ATTACH_MAX_WAIT_MS = 5000;
 
 /**
  * The bus between processes, on RabbitMQ. It rejects when no connection can be had now: the CloudError names what in `bus.rabbitmq` is
@@ -71,6 +72,7 @@ class RabbitBus implements Bus {
   readonly #sends: RabbitPublisher;
   readonly #calls: RabbitCalls;
   readonly #echo: RabbitEcho;
+  readonly #forgotten: ForgottenQueues;
   readonly #consumers = new Set<RabbitConsumer>();
   /** Exchanges that are known to be there, on this connection. */
   readonly #exchanges = new Map<string, Promise<void>>();
@@ -86,7 +88,9 @@ class RabbitBus implements Bus {
     this.#limits = { ...BUS_LIMITS, ...limits };
     this.#name = `${options.name}-${randomHex(random, 12)}`;
     this.#sinceMs = clock.monotonicMs();
-    const common = { clock, random, logger, access: options, endpoints: readEndpoints(options.endpoints) };
+    const endpoints = readEndpoints(options.endpoints);
+    this.#forgotten = new ForgottenQueues({ clock, logger, vhost: options.vhost, alone: endpoints.length === 1 });
+    const common = { clock, random, logger, access: options, endpoints };
     this.#publishing = new RabbitLink({
       ...common,
       purpose: 'publish',
@@ -157,7 +161,7 @@ class RabbitBus implements Bus {
       handlers,
       prefetch: options.prefetch ?? this.#limits.prefetch,
       declare: async (channel) => [
-        { kind: 'cast', queue: await declareCastQueue(channel, topic) },
+        { kind: 'cast', queue: await this.#forgotten.declare(channel, topic) },
         { kind: 'call', queue: await declareCallQueue(channel, topic) },
       ],
     });
@@ -311,6 +315,8 @@ class RabbitBus implements Bus {
         const content = Buffer.from(incoming.bodyText, 'utf8');
         return this.#deliver(NAMES.dead, { exchange: NAMES.dead, routingKey: '', content, options });
       },
+      consumeCasts: (queue, consuming) =>
+        this.#forgotten.consume(queue, consuming, (reason) => this.#consuming.drop(reason)),
       connection: () => this.#consuming.connection,
       onUp: () => this.#heard(),
     });
@@ -333,7 +339,7 @@ class RabbitBus implements Bus {
   async #attach(topic: string, consumer: RabbitConsumer): Promise<void> {
     const { clock } = this.#options;
     const startMs = clock.monotonicMs();
-    for (;;) {
+    for (let waitMs = ATTACH_WAIT_MS; ; waitMs = Math.min(waitMs * 2, ATTACH_MAX_WAIT_MS)) {
       try {
         const connection = this.#consuming.connection;
         if (connection === undefined) throw unavailable(this.#consuming.problem);
@@ -343,7 +349,7 @@ class RabbitBus implements Bus {
         const problem = topicProblem(topic, this.#options, error);
         const over = clock.monotonicMs() - startMs > ATTACH_MS || this.#closing !== undefined;
         if (problem.code !== 'Unavailable' || over) throw problem;
-        await clock.sleep(ATTACH_WAIT_MS);
+        await clock.sleep(waitMs);
       }
     }
   }

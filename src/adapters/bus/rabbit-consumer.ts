@@ -23,6 +23,8 @@ export interface ConsumerParts {
   readonly reply: (to: { replyTo: string; correlationId: string }, incoming: Incoming, text: string) => Promise<void>;
   /** Resolves when the message is among the dead letters. */
   readonly bury: (incoming: Incoming, why: { deliveries: number; reason: string }) => Promise<void>;
+  /** Waits for the consumer of a queue of casts to be taken. */
+  readonly consumeCasts: <T>(queue: string, consuming: Promise<T>) => Promise<T>;
   /** The connection that stands now. */
   readonly connection: () => ChannelModel | undefined;
   /** Consumes again after a time without. */
@@ -83,7 +85,8 @@ export class RabbitConsumer {
           state.problem = `the queue ${queue} was removed`;
           void channel.close().catch(() => undefined);
         };
-        const { consumerTag } = await channel.consume(queue, onMessage);
+        const consuming = channel.consume(queue, onMessage);
+        const { consumerTag } = await (kind === 'cast' ? this.#parts.consumeCasts(queue, consuming) : consuming);
         tags.push(consumerTag);
       }
       this.#tags = tags;
@@ -99,10 +102,22 @@ export class RabbitConsumer {
     this.#stopped.abort();
     const channel = this.#channel;
     if (channel !== undefined) await Promise.all(this.#tags.map((tag) => channel.cancel(tag).catch(() => undefined)));
-    if (this.#handling > 0) await new Promise<void>((resolve) => this.#idle.push(resolve));
+    if (this.#handling > 0) await this.#idleOrLate();
     // What was given to us and not acknowledged goes to others.
     this.#channel = undefined;
     void channel?.close().catch(() => undefined);
+  }
+
+  /** Who ends does not wait as long as callers do. */
+  #idleOrLate(): Promise<void> {
+    const { clock, limits } = this.#parts;
+    return new Promise((resolve) => {
+      const late = clock.after(limits.ackTimeoutMs, resolve);
+      this.#idle.push(() => {
+        late.cancel();
+        resolve();
+      });
+    });
   }
 
   get #closing(): boolean {
@@ -174,7 +189,9 @@ export class RabbitConsumer {
     const handler = Object.hasOwn(handlers, incoming.type) ? handlers[incoming.type] : undefined;
     if (handler === undefined) return { kind: 'unknown-type' };
     return new Promise((resolve) => {
-      const timer = clock.after(limits.ackTimeoutMs, () => resolve({ kind: 'ack-timeout' }), { unref: true });
+      const timer = clock.after(handlingMs(incoming, limits.ackTimeoutMs), () => resolve({ kind: 'ack-timeout' }), {
+        unref: true,
+      });
       const run = async (): Promise<Json | undefined> =>
         handler(JSON.parse(incoming.bodyText) as Json, incoming.envelope);
       void run()
@@ -230,6 +247,11 @@ export class RabbitConsumer {
     // No hot loop: it is held here and takes one of the places.
     clock.after(limits.redeliveryDelayMs, () => giveBack(delivery), { unref: true });
   }
+}
+
+/** As long as the caller of a call waits for its answer, by its own clock. */
+function handlingMs({ deadlineMs = 0, sentAtMs }: Incoming, ackTimeoutMs: number): number {
+  return Math.max(ackTimeoutMs, deadlineMs - sentAtMs);
 }
 
 /** Where the channel is gone the broker has given the message to another already. */

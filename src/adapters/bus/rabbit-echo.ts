@@ -24,6 +24,8 @@ export class RabbitEcho {
   #queue = '';
   #wasSilent = false;
   #timer: Timer | undefined;
+  /** Where the broker closed the channel or removed the queue alone: the connection that it is opened on again. */
+  #lost: ChannelModel | undefined;
 
   constructor(parts: EchoParts) {
     this.#parts = parts;
@@ -39,13 +41,20 @@ export class RabbitEcho {
   async attach(connection: ChannelModel): Promise<void> {
     const queue = this.#parts.queueName();
     const channel = await connection.createChannel();
-    // Where it is closed, the echo stays away and health says so.
-    channel.on('error', () => undefined);
+    let broken = false;
+    channel.on('error', () => (broken = true));
+    channel.on('close', () => {
+      // With no error of its own it went with its connection, which brings it back.
+      if (broken && this.#queue === queue) this.#lost = connection;
+    });
     await channel.assertQueue(queue, { durable: false, exclusive: true, autoDelete: true });
     const onMessage = (message: ConsumeMessage | null): void => {
-      if (message !== null) this.#heard();
+      if (message !== null) return this.#heard();
+      broken = true;
+      void channel.close().catch(() => undefined);
     };
     await channel.consume(queue, onMessage, { noAck: true });
+    this.#lost = undefined;
     this.#queue = queue;
     this.#heard();
   }
@@ -62,11 +71,23 @@ export class RabbitEcho {
 
   #ping(): void {
     this.#wasSilent ||= this.problem !== undefined;
+    if (this.#lost !== undefined) void this.#again(this.#lost);
     try {
       void this.#parts.send(this.#queue).catch(() => undefined);
     } catch {
       // There is no connection, and that is known already.
       return;
+    }
+  }
+
+  async #again(connection: ChannelModel): Promise<void> {
+    this.#lost = undefined;
+    const queue = this.#queue;
+    try {
+      await this.attach(connection);
+    } catch {
+      // Of a connection that was replaced meanwhile nothing is wanted any more.
+      if (this.#queue === queue) this.#lost = connection;
     }
   }
 

@@ -106,6 +106,7 @@ const OTHERWISE = 'see that RabbitMQ runs there and that bus.rabbitmq.endpoints 
 
 /** An error that names the server, the key of the configuration and what mends it; with the password never in it. */
 export function connectionProblem(endpoint: Endpoint, access: RabbitAccess, error: unknown): CloudError {
+  if (error instanceof CloudError) return error;
   const problem = read(error);
   const row = ROWS.find(({ holds }) => holds(problem));
   const advice = row?.advice(endpoint.host, access) ?? OTHERWISE;

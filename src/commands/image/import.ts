@@ -16,6 +16,7 @@ export class ImageImport extends BaseCommand {
   static override examples = [
     '<%= config.bin %> image import debian.qcow2 --name debian',
     '<%= config.bin %> image import vmlinuz --name my-kernel --kind kernel',
+    '<%= config.bin %> image import debian.qcow2 --name debian-12 --id ami-0123456789abcdef0',
     '<%= config.bin %> image import root.img --name mine --kernel my-kernel --ramdisk my-ramdisk --kernel-args "console=ttyS0"',
   ];
   static override args = {
@@ -28,6 +29,9 @@ export class ImageImport extends BaseCommand {
     kernel: Flags.string({ description: 'kernel image that a machine image boots', helpValue: 'IMAGE' }),
     ramdisk: Flags.string({ description: 'ramdisk image that a machine image boots', helpValue: 'IMAGE' }),
     'kernel-args': Flags.string({ description: 'words for the kernel', helpValue: 'TEXT' }),
+    id: Flags.string({ description: 'id that it is to have, in place of a new one', helpValue: 'ami-ID' }),
+    description: Flags.string({ description: 'what is told of it', helpValue: 'TEXT' }),
+    'root-device': Flags.string({ description: 'name of its root device, as EC2 clients see it', helpValue: 'DEVICE' }),
     ...changeFlags,
     ...columnsFlag,
   };
@@ -39,6 +43,9 @@ export class ImageImport extends BaseCommand {
     KernelId: '--kernel',
     RamdiskId: '--ramdisk',
     KernelArgs: '--kernel-args',
+    ImageId: '--id',
+    Description: '--description',
+    RootDeviceName: '--root-device',
   };
 
   async run(): Promise<void> {
@@ -54,6 +61,9 @@ export class ImageImport extends BaseCommand {
       ...(flags.kernel === undefined ? {} : { KernelId: flags.kernel }),
       ...(flags.ramdisk === undefined ? {} : { RamdiskId: flags.ramdisk }),
       ...(flags['kernel-args'] === undefined ? {} : { KernelArgs: flags['kernel-args'] }),
+      ...(flags.id === undefined ? {} : { ImageId: flags.id }),
+      ...(flags.description === undefined ? {} : { Description: flags.description }),
+      ...(flags['root-device'] === undefined ? {} : { RootDeviceName: flags['root-device'] }),
     });
     session.output.message(`registered the image ${image.name} as ${image.imageId} (${operationId})`);
     await session.showOne({ ...imageDetails(image, session.nowMs()), data: () => ({ image, operationId }) });

@@ -36,6 +36,10 @@ export class StoreImport extends BaseCommand {
     output.message(`wrote ${written} records of ${head.cloudId} to ${engine}, each compared with the file`);
     await session.showValue({ path, engine, cloudId: head.cloudId, written, found, rev }, '');
     output.hint('the keys that the cloud made and the bytes of images are not in it: copy those folders too');
-    output.hint('start it by: novactl up; then look by: novactl maintain verify');
+    output.hint(
+      engine === 'etcd'
+        ? 'start every process of the cloud by: novactl up; then look by: novactl service list, novactl maintain verify'
+        : 'start it by: novactl up; then look by: novactl maintain verify',
+    );
   }
 }

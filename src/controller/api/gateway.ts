@@ -1,4 +1,4 @@
-import { toJson } from '../../base/json.ts';
+import { canonicalJson, toJson } from '../../base/json.ts';
 import { CloudError, isCode } from '../../base/errors.ts';
 import { sha256Hex } from '../../base/ids.ts';
 import { randomHex } from '../../base/random.ts';
@@ -9,6 +9,7 @@ import type { ControllerContext } from '../controller-context.ts';
 import { KeyUses } from '../users/key-use.ts';
 import { definitionOf, Executor } from '../operations/executor.ts';
 import type { CallMeta } from '../operations/handler.ts';
+import { askController } from './ask-controller.ts';
 
 /** How long an edge waits for the controller before it says that the outcome is not known. */
 const CHANGE_TIMEOUT_MS = 110_000;
@@ -57,20 +58,21 @@ export class Gateway {
 
   async #unary(name: string, input: unknown, meta: CallMeta): Promise<unknown> {
     if (!definitionOf(name).changes) return this.#executor.read(name, input, meta);
-    const { bus, store, clock, random } = this.#context;
-    // The bus may deliver a call twice; without a token it would be done twice.
+    const { bus, store, clock, random, ownership } = this.#context;
+    // It may be asked or delivered twice; without a token it would be done twice.
     const clientToken = meta.clientToken ?? `call-${randomHex(random, 32)}`;
     // Given here, so that whoever gets no answer knows what to look for.
     const operationId = operationIdAt(clock.nowMs(), sha256Hex(clientToken));
     const whole = { ...meta, clientToken, operationId };
-    const body = toJson({ name, input: toJson((input ?? {}) as object), meta: whole });
-    const answer = await bus
-      .call(TOPIC.controller, 'operation', body, { timeoutMs: CHANGE_TIMEOUT_MS })
-      .catch((error: unknown) => {
-        // The controller itself may have waited in vain for somebody else, and says so.
+    const asked = { name, input: toJson((input ?? {}) as object), meta: toJson(whole) };
+    const askId = sha256Hex(canonicalJson(asked));
+    const asker = { bus, clock, controllers: () => ownership.controllers() };
+    const answer = await askController(asker, { askId, body: { askId, ...asked }, timeoutMs: CHANGE_TIMEOUT_MS }).catch(
+      (error: unknown) => {
         const isOurs = isCode(error, 'Timeout') && error.details?.['topic'] === TOPIC.controller;
         throw isOurs ? unknownOutcome(name, operationId, error) : error;
-      });
+      },
+    );
     const { output, rev } = answer as unknown as { output: unknown; rev: number };
     await store.waitApplied(rev, REPLICA_TIMEOUT_MS).catch((error: unknown) => {
       throw isCode(error, 'Timeout') ? notSeenYet(name, operationId, error) : error;

@@ -123,8 +123,15 @@ export class Executor {
     idempotency: { token: string | undefined; digest: string },
   ): Promise<{ output: unknown; rev: number }> {
     const { store, random, logger } = this.#context;
-    // What it reads no guard looks at again.
-    if (handler.prepare !== undefined) await store.barrier();
+    if (handler.prepare !== undefined) {
+      // What it reads no guard looks at again.
+      await store.barrier();
+      const { token, digest } = idempotency;
+      // Another controller may have done it just now; what is prepared would find it done, and say that it can't be.
+      const known = token === undefined ? undefined : this.#knownToken(definition.name, meta, token);
+      if (known !== undefined)
+        return { output: await this.#answerAgain(definition.name, handler, meta, known.value, digest), rev: known.rev };
+    }
     const prepared = await handler.prepare?.(this.#readContext(meta), input as never);
     const base = this.#readContext(meta);
     const { token, digest } = idempotency;

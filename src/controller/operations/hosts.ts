@@ -116,10 +116,17 @@ function refuseOverlap(replica: Replica, range: string, routes: readonly string[
   );
 }
 
+const names = new Intl.Collator('en', { numeric: true });
+/** As a person looks for them: host2 before host10. Their ids say nothing. */
+const byName = (a: HostRecord, b: HostRecord): number => names.compare(a.name, b.name);
+
 export const describeHosts: ReadHandler<'DescribeHosts'> = ({ cloud }, input) => {
   const records =
     input.Hosts === undefined
-      ? cloud.store.range<HostRecord>(PREFIX.host).map((entry) => entry.value)
+      ? cloud.store
+          .range<HostRecord>(PREFIX.host)
+          .map((entry) => entry.value)
+          .toSorted(byName)
       : input.Hosts.map((name) => findHost(cloud.store, name, 'Hosts'));
   return { hosts: records.map((record) => hostView(cloud, record)), rev: cloud.store.rev };
 };
