@@ -161,7 +161,7 @@ const ADDRESSES: Listing<View> = {
     domain: (row) => row.domain,
     'instance-id': (row) => row.instanceId,
     'network-interface-id': (row) => row.instanceId && interfaceId(row.instanceId),
-    'network-interface-owner-id': (row) => row.instanceId && projectWithoutRegion(row.projectId),
+    'network-interface-owner-id': (row) => row.instanceId && [row.projectId, projectWithoutRegion(row.projectId)],
     'private-ip-address': (row) => row.privateIpAddress,
     'public-ip': (row) => row.publicIp,
   },

@@ -158,7 +158,7 @@ const SNAPSHOTS: Listing<SnapshotView> = {
   fields: {
     description: (row) => row.description,
     encrypted: () => 'false',
-    'owner-id': (row) => projectWithoutRegion(row.projectId),
+    'owner-id': (row) => [row.projectId, projectWithoutRegion(row.projectId)],
     progress: (row) => `${row.progress}%`,
     'snapshot-id': (row) => row.snapshotId,
     'start-time': (row) => isoTime(row.startTimeMs),

@@ -99,6 +99,25 @@ describe('a snapshot', () => {
     await volumesSettled(sim);
   });
 
+  it('[sim] is of its region, and copied into another', async () => {
+    const SnapshotId = await makeSnapshot();
+    const east = { principal: { ...ADMIN.principal, projectId: 'admin@east', ownProjectOnly: true } };
+    const inEast = async (input: object = {}): Promise<string[]> =>
+      (await sim.call('DescribeSnapshots', input, east)).snapshots.map((row) => row.snapshotId);
+    await sim.call('ModifySnapshotAttribute', { SnapshotId, Public: true });
+    expect(await inEast()).toEqual([]);
+    await expect(sim.call('CopySnapshot', { SourceSnapshotId: SnapshotId }, east)).rejects.toMatchObject({
+      code: 'InvalidSnapshot.NotFound',
+    });
+    const copied = await sim.call('CopySnapshot', { SourceSnapshotId: SnapshotId, SourceRegion: 'nova' }, east);
+    await volumesSettled(sim);
+    const { snapshotId } = copied.snapshot;
+    expect(sim.world.volumes.snapshots.get(snapshotId)).toBe('first');
+    expect(await inEast({ OwnerIds: ['self'] })).toEqual([snapshotId]);
+    expect(await inEast({ Filters: [{ Name: 'owner-id', Values: ['admin'] }] })).toEqual([snapshotId]);
+    expect(await inEast({ Filters: [{ Name: 'owner-id', Values: ['admin@east'] }] })).toEqual([snapshotId]);
+  });
+
   it('[sim] is found by filters and in pages', async () => {
     const ids = [await makeSnapshot(), await makeSnapshot(), await makeSnapshot()].toSorted();
     const Filters = [{ Name: 'description', Values: ['of a *'] }];
