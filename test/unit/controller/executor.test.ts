@@ -35,7 +35,7 @@ describe('what a call may say', () => {
       InstanceType: 7,
       MinCount: 0,
       MaxCount: 101,
-      KeyName: 'a b',
+      KeyName: 'a/b',
       Colour: 'red',
       UserData: '!',
     };
@@ -67,7 +67,7 @@ describe('what a call may say', () => {
     ['StopInstances', { InstanceIds: ['i-1'] }, 'InvalidParameterValue', 'must look like i-0123456789abcdef0'],
     ['StopInstances', { InstanceIds: [] }, 'InvalidParameterValue', 'at least one'],
     ['StopInstances', { InstanceIds: ['i-0123456789abcdef0'] }, 'InvalidInstanceID.NotFound', 'i-0123456789abcdef0'],
-    ['CreateKeyPair', { KeyName: '../x' }, 'InvalidParameterValue', 'KeyName: must be 1 to 128 letters'],
+    ['CreateKeyPair', { KeyName: '../x' }, 'InvalidParameterValue', 'KeyName: must be 1 to 255 printable'],
     [
       'ImportKeyPair',
       { KeyName: 'k', PublicKeyMaterial: 'ssh-dss AAAA' },
