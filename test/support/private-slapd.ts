@@ -211,7 +211,7 @@ export class PrivateSlapd {
 
   #install({ bare = false }: PrivateSlapdOptions): void {
     for (const name of ['slapd.d', 'data']) mkdirSync(join(this.dir, name), { mode: 0o700 });
-    this.#load(0, `${this.#global()}\n${renderLdif([...(bare ? [] : [SCHEMA_ENTRY]), ...this.#databases(bare)])}`);
+    this.#load(0, `${this.#global(bare)}\n${renderLdif([...(bare ? [] : [SCHEMA_ENTRY]), ...this.#databases(bare)])}`);
     this.#load(1, renderLdif(this.#data(bare)));
   }
 
@@ -221,7 +221,7 @@ export class PrivateSlapd {
     execFileSync(SLAPADD, ['-n', String(database), '-F', join(this.dir, 'slapd.d'), '-l', file], { stdio: 'pipe' });
   }
 
-  #global(): string {
+  #global(bare: boolean): string {
     const { certFile, keyFile } = this.authority.issue('localhost');
     const entries: LdifEntry[] = [
       {
@@ -237,7 +237,7 @@ export class PrivateSlapd {
         dn: 'cn=module{0},cn=config',
         attributes: {
           ...{ objectClass: 'olcModuleList', cn: 'module{0}', olcModulePath: MODULES },
-          olcModuleLoad: ['back_mdb', 'ppolicy', 'unique'],
+          olcModuleLoad: bare ? ['back_mdb'] : ['back_mdb', 'ppolicy', 'unique'],
         },
       },
       { dn: 'cn=schema,cn=config', attributes: { objectClass: 'olcSchemaConfig', cn: 'schema' } },
