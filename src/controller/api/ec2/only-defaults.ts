@@ -1,4 +1,5 @@
 import { CloudError } from '../../../base/errors.ts';
+import { tagSpecifications } from './common-params.ts';
 import type { Params } from './params.ts';
 
 /** A parameter by the points in its name; undefined: it is not there. */
@@ -30,4 +31,15 @@ export function noneOf(params: Params, names: Readonly<Record<string, string>>):
 
 export function unsupported(parameter: string, message: string): CloudError {
   return new CloudError('UnsupportedOperation', `${parameter}: ${message}`, { details: { parameter } });
+}
+
+/** The tags of the one kind of thing that an action makes; those of another are refused, since nothing would have them. */
+export function tagsOfOnly(params: Params, type: string): Record<string, string> | undefined {
+  const { [type]: tags, ...others } = tagSpecifications(params);
+  const [other] = Object.keys(others);
+  if (other === undefined) return tags;
+  throw unsupported(
+    params.named('TagSpecification'),
+    `no ${other.slice(0, 64)} is made here that could be tagged, only ResourceType ${type}`,
+  );
 }

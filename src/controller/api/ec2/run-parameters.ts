@@ -1,10 +1,9 @@
 import { CloudError } from '../../../base/errors.ts';
 import { VOLUME_TYPES } from '../../../domain/volume.ts';
 import type { OperationInput } from '../../../messages/operations/index.ts';
-import { tagSpecifications } from './common-params.ts';
 import { given } from './group-trees.ts';
 import { idIf, needId } from './id-params.ts';
-import { noneOf, onlyDefaults, unsupported } from './only-defaults.ts';
+import { noneOf, onlyDefaults, tagsOfOnly, unsupported } from './only-defaults.ts';
 import type { Params } from './params.ts';
 
 type Input = OperationInput<'RunInstances'>;
@@ -73,7 +72,7 @@ export function runInput(params: Params, zones: readonly string[]): Input {
       DisableApiStop: params.bool('DisableApiStop'),
       InstanceInitiatedShutdownBehavior: shutdownBehavior(params, params.text('InstanceInitiatedShutdownBehavior')),
       ClientToken: nonEmpty(params, 'ClientToken'),
-      Tags: instanceTags(params),
+      Tags: tagsOfOnly(params, 'instance'),
       AvailabilityZones: zone(params, zones),
       RootDiskGib: rootDiskGib(params),
     }),
@@ -96,16 +95,6 @@ export function shutdownBehavior(params: Params, text: string | undefined): 'sto
   if (text === undefined || text === '') return undefined;
   if (text === 'stop' || text === 'terminate') return text;
   throw params.bad('InstanceInitiatedShutdownBehavior', `must be stop or terminate, not ${JSON.stringify(text)}`);
-}
-
-function instanceTags(params: Params): Record<string, string> | undefined {
-  const { instance, ...others } = tagSpecifications(params);
-  const [other] = Object.keys(others);
-  if (other === undefined) return instance;
-  throw unsupported(
-    'TagSpecification',
-    `RunInstances makes no ${other} that could be tagged; only ResourceType instance, or tag it later`,
-  );
 }
 
 function zone(params: Params, zones: readonly string[]): string[] | undefined {

@@ -1,18 +1,17 @@
 import { CloudError } from '../../../../base/errors.ts';
 import { projectInRegion } from '../../../../domain/project-region.ts';
 import type { OperationInput } from '../../../../messages/operations/index.ts';
-import { tagSpecifications } from '../common-params.ts';
 import type { Ec2Action, Ec2Actions, Ec2Call } from '../ec2-action.ts';
 import { given, projectOrAsSaid } from '../group-trees.ts';
 import { idIf, idList, needId, refusePage } from '../id-params.ts';
 import { type ImageView, imageTree, launchPermission } from '../image-trees.ts';
-import { noneOf, onlyDefaults, unsupported } from '../only-defaults.ts';
+import { noneOf, onlyDefaults, tagsOfOnly, unsupported } from '../only-defaults.ts';
 import type { Params } from '../params.ts';
 import { nonEmpty } from '../run-parameters.ts';
 import type { XmlTree } from '../xml-tree.ts';
 import { askedPage } from './security-groups.ts';
 
-const tagsOf = (params: Params) => given({ Tags: tagSpecifications(params)['image'] });
+const tagsOf = (params: Params) => given({ Tags: tagsOfOnly(params, 'image') });
 
 const ARCHITECTURES = ['x86_64', 'arm64'] as const;
 const VIRTUALIZATION_TYPES = ['hvm', 'paravirtual'] as const;

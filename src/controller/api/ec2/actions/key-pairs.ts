@@ -1,10 +1,10 @@
 import { isoTime } from '../../../../base/clock.ts';
 import { CloudError, isCode } from '../../../../base/errors.ts';
 import type { OperationOutput } from '../../../../messages/operations/index.ts';
-import { pageParams, tagSet, tagSpecifications } from '../common-params.ts';
+import { pageParams, tagSet } from '../common-params.ts';
 import type { Ec2Action, Ec2Actions } from '../ec2-action.ts';
 import { given } from '../group-trees.ts';
-import { onlyDefaults } from '../only-defaults.ts';
+import { onlyDefaults, tagsOfOnly } from '../only-defaults.ts';
 import type { Params } from '../params.ts';
 
 type KeyPair = OperationOutput<'DescribeKeyPairs'>['keyPairs'][number];
@@ -16,7 +16,7 @@ const keyTree = ({ keyPairId, keyName, keyFingerprint, tags = {} }: KeyPair) => 
   tagSet: tagSet(tags),
 });
 
-const tagsOf = (params: Params) => given({ Tags: tagSpecifications(params)['key-pair'] });
+const tagsOf = (params: Params) => given({ Tags: tagsOfOnly(params, 'key-pair') });
 
 const createKeyPair: Ec2Action = async (call) => {
   const { params } = call;

@@ -151,6 +151,8 @@ describe('key pairs', () => {
     await ok('DeleteKeyPair', { KeyName: 'my key' });
     expect(await refused('DescribeKeyPairs', { 'KeyName.1': 'my key' })).toBe('InvalidKeyPair.NotFound');
     expect(await refused('CreateKeyPair', { KeyName: 'x', KeyFormat: 'ppk' })).toBe('UnsupportedOperation');
+    const tagged = { 'TagSpecification.1.ResourceType': 'instance', 'TagSpecification.1.Tag.1.Key': 'a' };
+    expect(await refused('CreateKeyPair', { KeyName: 'x', ...tagged })).toBe('UnsupportedOperation');
   });
 });
 
