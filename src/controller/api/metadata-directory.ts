@@ -1,6 +1,7 @@
 import { hostnameOf } from '../../domain/addressing.ts';
 import type { InstanceRecord } from '../../domain/instance.ts';
 import { KEYS, PREFIX } from '../../domain/keys.ts';
+import { projectWithoutRegion, regionOfProject } from '../../domain/project-region.ts';
 import type { ImageRecord, ProjectRecord, UserDataRecord } from '../../domain/records.ts';
 import type { ControllerContext } from '../controller-context.ts';
 import { publicAddressOf } from '../networks/public-address-of.ts';
@@ -70,8 +71,8 @@ export class MetadataDirectory {
       ...(publicIpv4 === undefined ? {} : { publicIpv4 }),
       mac: record.nic.mac,
       zone: record.zone,
-      region: policy.region,
-      accountId: store.get<ProjectRecord>(KEYS.project(record.projectId))?.value.accountId ?? '',
+      region: regionOfProject(record.projectId, policy.region),
+      accountId: store.get<ProjectRecord>(KEYS.project(projectWithoutRegion(record.projectId)))?.value.accountId ?? '',
       publicKeys: name === undefined || openssh === undefined ? [] : [{ name, openssh }],
       securityGroups: [],
       ...(userData === undefined ? {} : { userData: Buffer.from(userData, 'base64') }),
