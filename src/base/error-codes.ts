@@ -23,7 +23,6 @@ export const ERROR_TABLE = {
   'InvalidInstanceID.NotFound': row(404, 3),
   'InvalidInstanceID.Malformed': row(400, 2),
   InvalidID: row(400, 2),
-  InvalidInstanceType: row(400, 2),
   InvalidAMIAttributeItemValue: row(400, 2),
   'InvalidAMIID.Malformed': row(400, 2),
   'InvalidAMIID.NotFound': row(404, 3),
