@@ -7,6 +7,7 @@ import { zipArchive } from '../../../src/base/zip.ts';
 import { credentialFiles, type Credentials } from '../../../src/views/credential-files.ts';
 import { expectGolden } from '../../support/golden.ts';
 
+const GOLDEN = ['novarc', 'aws-config', 'aws-credentials', 'boto.cfg', 'provider.tf'];
 const PEM = { privateKey: 'KEY\n', certificate: 'CERT\n', authority: 'CA\n' };
 const plain: Credentials = {
   ...{ projectId: 'lab', userName: 'anna', accountId: '123456789012', region: 'nova' },
@@ -51,10 +52,9 @@ describe('the files of a project’s credentials', () => {
     ['plain', plain],
     ['odd', odd],
   ])('are rendered as before: %s', (name, one) => {
-    for (const file of credentialFiles(one, PEM)) {
-      if (file.name.endsWith('.pem')) continue;
-      expectGolden(`credentials/${name}-${file.name.replace('/', '-')}`, file.text);
-    }
+    const texts = credentialFiles(one, PEM).filter((file) => !file.name.endsWith('.pem'));
+    expect(texts.map((file) => file.name.replace('/', '-'))).toEqual(GOLDEN);
+    texts.forEach((file, at) => expectGolden(`credentials/${name}/${GOLDEN[at] ?? ''}`, file.text));
   });
 
   it.each(['sh', 'bash'])('%s has from novarc what was written into it, however odd [real]', (shell) => {
