@@ -26,6 +26,9 @@ const RECORDS_ONLY: ReadonlySet<string> = new Set([
   'RemoveProjectMember',
   'RemoveRole',
   'ResumeMaintenance',
+  'RotateAccessKey',
+  'SetQuota',
+  'UpdateAccessKey',
   'upload',
 ]);
 
