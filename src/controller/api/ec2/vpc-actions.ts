@@ -113,8 +113,8 @@ export const vpcActions: Ec2Actions = {
   CreateVpc: createVpc,
   CreateDefaultVpc: async (call) => ({ vpc: vpcTree(call, (await call.run('CreateDefaultVpc', {})).vpc) }),
   DeleteVpc: async ({ params, run }) => {
-    const { vpcId } = await run('DeleteVpc', { VpcId: params.need('VpcId') });
-    return { return: true, vpcId };
+    await run('DeleteVpc', { VpcId: params.need('VpcId') });
+    return { return: true };
   },
   DescribeVpcs: async (call) => {
     const { ids, page } = describe('VpcId', call);
@@ -125,8 +125,8 @@ export const vpcActions: Ec2Actions = {
   ModifyVpcAttribute: modifyVpcAttribute,
   CreateSubnet: createSubnet,
   DeleteSubnet: async ({ params, run }) => {
-    const { subnetId } = await run('DeleteSubnet', { SubnetId: params.need('SubnetId') });
-    return { return: true, subnetId };
+    await run('DeleteSubnet', { SubnetId: params.need('SubnetId') });
+    return { return: true };
   },
   DescribeSubnets: async (call) => {
     const { ids, page } = describe('SubnetId', call);
