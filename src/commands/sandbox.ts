@@ -1,6 +1,5 @@
 import { readFile } from 'node:fs/promises';
 import { Flags } from '@oclif/core';
-import { z } from 'zod';
 import { CloudError, errorText } from '../base/errors.ts';
 import type { SandboxImage, SandboxReady } from '../launch/sandbox.ts';
 import { quoteWord } from '../base/shell-quote.ts';
@@ -8,17 +7,6 @@ import { BaseCommand } from './support/base-command.ts';
 import { whole } from './support/flags.ts';
 
 const IMAGES: readonly SandboxImage[] = [{ name: 'debian-12' }, { name: 'ubuntu-24.04' }];
-
-const ImagesFile = z.array(
-  z.strictObject({
-    id: z.string().optional(),
-    name: z.string(),
-    architecture: z.enum(['x86_64', 'arm64']).optional(),
-    virtualizationType: z.enum(['hvm', 'paravirtual']).optional(),
-    platform: z.literal('windows').optional(),
-    rootDeviceName: z.string().optional(),
-  }),
-);
 
 const badFlag = (flag: string, message: string): CloudError => {
   const line = `--${flag}: ${message}`;
@@ -42,7 +30,12 @@ export class Sandbox extends BaseCommand {
       default: 8773,
     }),
     's3-port': Flags.integer({ description: 'refused: there is no object store yet', helpValue: 'N' }),
-    hosts: whole('hosts', { description: 'simulated hosts', min: 0, max: 1000, default: 3 }),
+    hosts: Flags.integer({
+      description: 'simulated hosts; default: 3, and at least one a zone',
+      helpValue: 'N',
+      min: 0,
+      max: 1000,
+    }),
     regions: Flags.string({
       description: 'regions that it serves, each with two zones (its name and a, b); the first is the default',
       helpValue: 'REGION,...',
@@ -59,6 +52,12 @@ export class Sandbox extends BaseCommand {
     'secret-key': Flags.string({
       description: 'its secret; everybody on the machine can read it in the list of processes',
       helpValue: 'SECRET',
+      exclusive: ['secret-key-file'],
+      dependsOn: ['access-key'],
+    }),
+    'secret-key-file': Flags.string({
+      description: 'file that its secret is in, on one line',
+      helpValue: 'FILE',
       dependsOn: ['access-key'],
     }),
     user: Flags.string({
@@ -77,20 +76,22 @@ export class Sandbox extends BaseCommand {
     const { flags } = await this.parse(Sandbox);
     const session = this.open(flags);
     if (flags['s3-port'] !== undefined) throw badFlag('s3-port', 'there is no object store yet');
-    if (flags['access-key'] !== undefined && flags['secret-key'] === undefined) {
-      throw badFlag('access-key', 'goes with --secret-key');
+    const secret =
+      flags['secret-key-file'] === undefined ? flags['secret-key'] : await secretIn(flags['secret-key-file']);
+    if (flags['access-key'] !== undefined && secret === undefined) {
+      throw badFlag('access-key', 'goes with --secret-key-file or --secret-key');
     }
-    const { runSandbox } = await import('../launch/sandbox.ts');
+    const { parseSandboxImages, runSandbox } = await import('../launch/sandbox.ts');
     const { resolve } = await import('node:path');
     await runSandbox({
       ec2Port: flags['ec2-port'],
       hosts: flags.hosts,
       regions: (flags.regions ?? '').split(',').filter((name) => name !== ''),
-      images: flags.images === undefined ? IMAGES : await imagesIn(flags.images),
+      images: flags.images === undefined ? IMAGES : await imagesIn(flags.images, parseSandboxImages),
       accessKey:
         flags['access-key'] === undefined
           ? undefined
-          : { accessKeyId: flags['access-key'], secretAccessKey: flags['secret-key'] ?? '' },
+          : { accessKeyId: flags['access-key'], secretAccessKey: secret ?? '' },
       users: (flags.user ?? []).map(userOf),
       accountId: flags['account-id'],
       stateDir: flags.state === undefined ? undefined : resolve(flags.state),
@@ -106,14 +107,22 @@ export class Sandbox extends BaseCommand {
   }
 }
 
-async function imagesIn(file: string): Promise<readonly SandboxImage[]> {
+async function secretIn(file: string): Promise<string> {
   try {
-    const parsed = ImagesFile.safeParse(JSON.parse(await readFile(file, 'utf8')));
-    if (parsed.success) return parsed.data;
-    const { path, message } = parsed.error.issues[0] ?? { path: [], message: 'is not what it should be' };
-    throw badFlag('images', `${file}: ${path.join('.')}: ${message}`);
+    return (await readFile(file, 'utf8')).trim();
   } catch (error) {
-    throw error instanceof CloudError ? error : badFlag('images', `${file}: ${errorText(error)}`);
+    throw badFlag('secret-key-file', errorText(error));
+  }
+}
+
+async function imagesIn(
+  file: string,
+  parse: (text: string) => readonly SandboxImage[],
+): Promise<readonly SandboxImage[]> {
+  try {
+    return parse(await readFile(file, 'utf8'));
+  } catch (error) {
+    throw badFlag('images', `${file}: ${errorText(error)}`);
   }
 }
 

@@ -2,6 +2,8 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Readable } from 'node:stream';
+import { z } from 'zod';
+import { CloudError } from '../base/errors.ts';
 import { SystemRandom, randomHex, type Random } from '../base/random.ts';
 import { newId } from '../base/ids.ts';
 import type { Principal } from '../controller/operations/handler.ts';
@@ -11,14 +13,26 @@ import type { Config } from './config/schema.ts';
 import type { RunningRoles } from './roles/start-roles.ts';
 import { serve } from './serve.ts';
 
+const Images = z.array(
+  z.strictObject({
+    id: z.string().optional(),
+    name: z.string(),
+    architecture: z.enum(['x86_64', 'arm64']).optional(),
+    virtualizationType: z.enum(['hvm', 'paravirtual']).optional(),
+    platform: z.literal('windows').optional(),
+    rootDeviceName: z.string().optional(),
+  }),
+);
+
 /** An image that the sandbox begins with. */
-export interface SandboxImage {
-  readonly id?: string | undefined;
-  readonly name: string;
-  readonly architecture?: 'x86_64' | 'arm64' | undefined;
-  readonly virtualizationType?: 'hvm' | 'paravirtual' | undefined;
-  readonly platform?: 'windows' | undefined;
-  readonly rootDeviceName?: string | undefined;
+export type SandboxImage = z.output<typeof Images>[number];
+
+/** From the text of a file of images. Errors: 'InvalidParameterValue' that names what is wrong. */
+export function parseSandboxImages(text: string): readonly SandboxImage[] {
+  const parsed = Images.safeParse(JSON.parse(text));
+  if (parsed.success) return parsed.data;
+  const { path, message } = parsed.error.issues[0] ?? { path: [], message: 'is not what it should be' };
+  throw new CloudError('InvalidParameterValue', `${path.join('.') || 'the file'}: ${message}`);
 }
 
 export interface AccessKeyPair {
@@ -29,7 +43,8 @@ export interface AccessKeyPair {
 export interface SandboxOptions {
   /** 0: any that is free. */
   readonly ec2Port: number;
-  readonly hosts: number;
+  /** Default: three, and one a zone at least. */
+  readonly hosts: number | undefined;
   /** The first is the one that clients get who name none. */
   readonly regions: readonly string[];
   readonly images: readonly SandboxImage[];
@@ -54,6 +69,8 @@ export interface SandboxReady extends AccessKeyPair {
   readonly runDir: string;
 }
 
+const ZONE_LETTERS = ['a', 'b'];
+const HOSTS_LEAST = 3;
 /** Guests of a sandbox run nothing: the bytes stand for a disk. */
 const DISK_BYTES = 1_048_576;
 const ROOT: Principal = { name: 'root@sandbox', projectId: 'admin', roles: ['cloudadmin'], from: 'sandbox' };
@@ -107,7 +124,7 @@ function sandboxConfig(options: SandboxOptions, stateDir: string): Config {
         : {
             region: regions[0],
             zone: `${regions[0]}a`,
-            regions: regions.map((name) => ({ name, zones: [`${name}a`, `${name}b`] })),
+            regions: regions.map((name) => ({ name, zones: ZONE_LETTERS.map((letter) => `${name}${letter}`) })),
           }),
     },
   });
@@ -119,9 +136,11 @@ type Begun = Omit<SandboxReady, 'ec2Url' | 'region' | 'stateDir' | 'runDir'>;
 async function populate(options: SandboxOptions, roles: RunningRoles): Promise<Begun> {
   const random = new SystemRandom();
   const ask = asker(roles, random);
-  const zones = options.regions.flatMap((region) => [`${region}a`, `${region}b`]);
+  // Each region gets a host before one gets its second.
+  const zones = ZONE_LETTERS.flatMap((letter) => options.regions.map((region) => `${region}${letter}`));
+  const wanted = options.hosts ?? Math.max(HOSTS_LEAST, zones.length);
   const { hosts } = await ask('DescribeHosts', {});
-  for (let n = hosts.length; n < options.hosts; n += 1) {
+  for (let n = hosts.length; n < wanted; n += 1) {
     const name = `host${n + 1}`;
     const zone = zones.length === 0 ? {} : { Zone: zones[n % zones.length] };
     await ask('AddHost', { Name: name, Transport: { kind: 'simulated', name }, ...zone });

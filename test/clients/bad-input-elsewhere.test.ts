@@ -123,13 +123,7 @@ const KEYS: readonly BadInput[] = [
   bad('an access key for nobody', 'key create --user nosuch', 3, /--user/, /nosuch/),
   bad('a secret over a file that is there', 'key create --out @junk', 5, /junk/, /not overwritten/),
   bad('deleting what is no access key', 'key delete x! --yes', 2, /ID/, /"x!"/, /AKIA/),
-  bad(
-    'deleting an access key that is not there',
-    `key delete ${KEY} --yes`,
-    3,
-    new RegExp(KEY),
-    /key list/,
-  ),
+  bad('deleting an access key that is not there', `key delete ${KEY} --yes`, 3, new RegExp(KEY), /key list/),
 ];
 
 const CONSOLES: readonly BadInput[] = [

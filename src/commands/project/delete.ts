@@ -1,5 +1,5 @@
 import { Flags } from '@oclif/core';
-import type { CloudError} from '../../base/errors.ts';
+import type { CloudError } from '../../base/errors.ts';
 import { isCode } from '../../base/errors.ts';
 import { BaseCommand } from '../support/base-command.ts';
 import { projectArg } from '../support/directory-flags.ts';

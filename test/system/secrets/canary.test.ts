@@ -224,13 +224,7 @@ describe.skipIf(missing !== undefined)(
       await ok('maintain', 'backup', '--to', join(system.cloud.dir, 'b.novactl'));
       for (const line of [
         ...['maintain verify --json', 'maintain status --json', 'maintain reconcile --json', 'status', 'config show'],
-        ...[
-          'op list --json',
-          'host list --json',
-          'host show h1 --json',
-          'host check h1 --json',
-          'key list --json',
-        ],
+        ...['op list --json', 'host list --json', 'host show h1 --json', 'host check h1 --json', 'key list --json'],
         ...[
           'instance list --all --json',
           `instance show ${tiny} --json`,

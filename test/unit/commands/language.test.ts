@@ -81,7 +81,9 @@ describe('names', () => {
   });
 
   it('of flags are long, lower-case, and short forms mean one thing everywhere', () => {
-    expect(broken(({ flags }) => Object.keys(flags).filter((name) => !/^[a-z][a-z0-9]+(-[a-z0-9]+)*$/.test(name)))).toEqual([]);
+    expect(
+      broken(({ flags }) => Object.keys(flags).filter((name) => !/^[a-z][a-z0-9]+(-[a-z0-9]+)*$/.test(name))),
+    ).toEqual([]);
     const meaning = new Map<string, string>();
     const rule = ({ flags }: Cached) =>
       Object.values(flags).flatMap(({ char, name }) => {
