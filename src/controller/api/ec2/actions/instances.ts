@@ -81,7 +81,9 @@ const describeInstanceStatus: Ec2Action = async (call) => {
 const getConsoleOutput: Ec2Action = async (call) => {
   // What is answered is always the newest.
   call.params.bool('Latest');
-  const InstanceId = needId(call.params, 'instance', 'InstanceId');
+  // boto 2 writes it as a list of one.
+  const [InstanceId = '', second] = needIds(call.params, 'instance', 'InstanceId');
+  if (second !== undefined) throw call.params.bad('InstanceId.2', 'the console of one instance is told in a call');
   const { output } = await call.run('GetConsoleOutput', { InstanceId });
   return { instanceId: InstanceId, timestamp: isoTime(call.nowMs), output };
 };
