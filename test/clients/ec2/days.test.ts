@@ -21,6 +21,13 @@ const AWS = '/usr/bin/aws';
 const CLIENTS: readonly Client[] = [
   { name: 'the AWS CLI', needs: AWS, from: 'awscli', command: 'sh', script: 'day.sh', env: { AWS } },
   { name: 'boto3', needs: `${DIST}/boto3`, from: 'python3-boto3', command: PYTHON, script: 'day.py' },
+  {
+    name: 'the AWS SDK for JavaScript',
+    needs: join(import.meta.dirname, '../../../node_modules/@aws-sdk/client-ec2'),
+    from: '@aws-sdk/client-ec2',
+    command: process.execPath,
+    script: 'day-sdk.ts',
+  },
   ...['2', '4'].map((version) => ({
     name: `boto 2.49, signature version ${version}`,
     needs: `${DIST}/boto`,
