@@ -1,4 +1,4 @@
-import { existsSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { parseXml, type XmlElement } from '../../../src/base/xml.ts';
@@ -21,6 +21,7 @@ interface Answer {
 
 let sandbox: SandboxProcess | undefined;
 let answers: readonly Answer[] = [];
+let everyName: readonly string[] = [];
 let model: Model = { operations: {}, shapes: {} };
 
 /** A disk that nothing boots: its first sector ends as a boot sector does. */
@@ -42,7 +43,8 @@ describe('answers against the model of botocore', () => {
     const { code, output } = await sandbox.run(PYTHON, [SCRIPT], { NOVACTL_TEST_UPLOAD });
     const lines = output.split('\n').filter((line) => line.startsWith('{'));
     expect(code, output.slice(-3000)).toBe(0);
-    const last = JSON.parse(lines.pop() ?? '{}') as { model: Model };
+    const last = JSON.parse(lines.pop() ?? '{}') as { model: Model & { all: string[] } };
+    everyName = last.model.all;
     model = withNewer(last.model);
     answers = lines.map((line) => {
       const { action, xml } = JSON.parse(line) as { action: string; xml: string };
@@ -70,6 +72,12 @@ describe('answers against the model of botocore', () => {
       return missingOf(wantedOf(text), trees, action);
     });
     expect(missing).toEqual([]);
+  });
+
+  it('names each action of the model in docs/EC2.md', () => {
+    const page = readFileSync(join(import.meta.dirname, '../../../docs/EC2.md'), 'utf8');
+    expect(everyName.length).toBeGreaterThan(500);
+    expect(everyName.filter((name) => !page.includes(`| ${name} |`))).toEqual([]);
   });
 
   it('finds what is not as it must be', () => {

@@ -321,7 +321,7 @@ def model():
         shapes[name] = {key: value for key, value in shape.items() if not key.startswith("documentation")}
         todo += [member["shape"] for member in shape.get("members", {}).values()]
         todo += [shape["member"]["shape"]] if "member" in shape else []
-    return {"operations": operations, "shapes": shapes}
+    return {"operations": operations, "shapes": shapes, "all": sorted(whole["operations"])}
 
 
 def main():
