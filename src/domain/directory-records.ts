@@ -180,6 +180,8 @@ function deleteUser(draft: RecordDraft, name: string): void {
   draft.get(KEYS.userUse(name));
   const projects = draft.replica
     .range<ProjectRecord>(PREFIX.project)
+    // A transaction has room for the guards of these, not for those of all there are.
+    .filter(({ value }) => projectFrom(value).members.includes(name))
     .map(({ value }) => draft.get<ProjectRecord>(KEYS.project(value.id)))
     .filter((record) => record !== undefined)
     .filter((record) => projectFrom(record).members.includes(name));

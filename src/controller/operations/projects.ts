@@ -5,12 +5,12 @@ import { FIRST_NAME } from '../../domain/directory-records.ts';
 import { changesDirectory } from '../users/change-directory.ts';
 import type { DirectoryView } from '../users/directory-view.ts';
 import { noProject, noUser, projectView } from '../users/directory-views.ts';
-import { dropOwnRecords, leftOfProject, type LeftOfKind } from '../users/left-of-project.ts';
+import { dropLeft, dropOwnRecords, dropUsersShares, leftOfProject, type LeftOfKind } from '../users/left-of-project.ts';
 import type { Principal, ReadContext, ReadHandler } from './handler.ts';
 import { isAdmin, mayUse } from './handler.ts';
 
 /** What one transaction takes beside the rest of it. */
-const CHANGES_MAX = 40;
+const CHANGES_MAX = 30;
 
 export const createProject = changesDirectory<'CreateProject'>({
   plan(view, input, context) {
@@ -70,7 +70,7 @@ export const deleteProject = changesDirectory<'DeleteProject'>({
       changes: [{ kind: 'delete-project', id }],
       targets: [id, ...left.flatMap(({ ids }) => ids)],
       records(draft) {
-        for (const key of left.flatMap(({ keys }) => keys)) draft.del(key);
+        dropLeft(draft, left);
         dropOwnRecords(draft, id);
       },
     };
@@ -80,6 +80,7 @@ export const deleteProject = changesDirectory<'DeleteProject'>({
     deleted: plan.targets.slice(1),
     operationId,
   }),
+  after: ({ cloud }, { ProjectId }) => dropUsersShares(cloud.store, ProjectId),
 });
 
 const SHOWN = 5;

@@ -68,7 +68,8 @@ export const deleteUser = changesDirectory<'DeleteUser'>({
       changes: [...hand, { kind: 'delete-user', name }],
       targets: [name, ...left.accessKeys],
       records(draft) {
-        for (const id of left.accessKeys) draft.del(KEYS.accessKey(id));
+        for (const key of left.accessKeys.flatMap((id) => [KEYS.accessKey(id), KEYS.accessKeyUse(id)]))
+          if (draft.peek(key) !== undefined) draft.del(key);
         for (const id of left.memberOf) draft.del(KEYS.quota(id, name));
       },
     };

@@ -10,6 +10,7 @@ import type { Draft } from '../state/draft.ts';
 export interface DirectoryView {
   user(name: string): DirectoryUser | undefined;
   project(id: string): DirectoryProject | undefined;
+  /** Not guarded: there may be more than a transaction has room to guard. Who must not miss one guards what each new one writes. */
   projects(): readonly DirectoryProject[];
   /** Of everything else that is recorded. */
   readonly replica: Pick<Replica, 'range'>;
@@ -26,7 +27,11 @@ export function draftView(draft: Draft): DirectoryView {
       return record && userFrom(record);
     },
     project,
-    projects: () => draft.replica.range<ProjectRecord>(PREFIX.project).flatMap(({ value }) => project(value.id) ?? []),
+    projects: () =>
+      draft.replica.range<ProjectRecord>(PREFIX.project).flatMap(({ key }) => {
+        const record = draft.peek<ProjectRecord>(key);
+        return record === undefined ? [] : [projectFrom(record)];
+      }),
     replica: draft.replica,
   };
 }

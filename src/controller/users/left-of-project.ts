@@ -1,7 +1,9 @@
 import { KEYS, PREFIX } from '../../domain/keys.ts';
+import { projectWithoutRegion } from '../../domain/project-region.ts';
 import type { ClaimRecord, NetworkRecord } from '../../domain/records.ts';
-import type { Replica } from '../../ports/store.ts';
+import type { Replica, Store } from '../../ports/store.ts';
 import type { Draft } from '../state/draft.ts';
+import { transact } from '../state/draft.ts';
 
 interface Owned {
   readonly id?: string;
@@ -16,36 +18,26 @@ interface Owned {
 interface Kind {
   /** As people read it. */
   readonly what: string;
-  readonly prefix: (projectId: string) => string;
+  readonly prefix: string;
   /** What is over, or was made without anybody asking, is not in the way. */
   readonly counts?: (record: Owned) => boolean;
   /** It can be deleted in the transaction that deletes the project. */
   readonly goesAlong?: true;
 }
 
-const all = (prefix: string) => (): string => prefix;
-const inProject =
-  (prefix: string) =>
-  (projectId: string): string =>
-    `${prefix}${projectId}/`;
-
 /** What a project may have, in the order in which it has to go. */
 const KINDS: readonly Kind[] = [
-  { what: 'instances', prefix: all(PREFIX.instance), counts: ({ state }) => state !== 'terminated' },
-  { what: 'volumes', prefix: all(PREFIX.volume), counts: ({ state }) => state !== 'deleted' },
-  { what: 'snapshots', prefix: all(PREFIX.snapshot), counts: ({ state }) => state !== 'deleted' },
-  { what: 'public addresses', prefix: all(PREFIX.publicAddress) },
-  { what: 'images', prefix: all(PREFIX.image), counts: ({ state }) => state !== 'deregistered' },
-  {
-    what: 'security groups',
-    prefix: inProject(PREFIX.securityGroup),
-    counts: ({ isDefault }) => isDefault !== true,
-  },
-  { what: 'internet gateways', prefix: inProject(PREFIX.internetGateway) },
-  { what: 'subnets', prefix: inProject(PREFIX.network), counts: ({ vpcId }) => vpcId !== undefined },
-  { what: 'VPCs', prefix: inProject(PREFIX.vpc), counts: ({ isDefault }) => isDefault !== true },
-  { what: 'key pairs', prefix: inProject(PREFIX.keyPair), goesAlong: true },
-  { what: 'access keys', prefix: all(PREFIX.accessKey), goesAlong: true },
+  { what: 'instances', prefix: PREFIX.instance, counts: ({ state }) => state !== 'terminated' },
+  { what: 'volumes', prefix: PREFIX.volume, counts: ({ state }) => state !== 'deleted' },
+  { what: 'snapshots', prefix: PREFIX.snapshot, counts: ({ state }) => state !== 'deleted' },
+  { what: 'public addresses', prefix: PREFIX.publicAddress },
+  { what: 'images', prefix: PREFIX.image, counts: ({ state }) => state !== 'deregistered' },
+  { what: 'security groups', prefix: PREFIX.securityGroup, counts: ({ isDefault }) => isDefault !== true },
+  { what: 'internet gateways', prefix: PREFIX.internetGateway },
+  { what: 'subnets', prefix: PREFIX.network, counts: ({ vpcId }) => vpcId !== undefined },
+  { what: 'VPCs', prefix: PREFIX.vpc, counts: ({ isDefault }) => isDefault !== true },
+  { what: 'key pairs', prefix: PREFIX.keyPair, goesAlong: true },
+  { what: 'access keys', prefix: PREFIX.accessKey, goesAlong: true },
 ];
 
 export interface LeftOfKind {
@@ -55,12 +47,12 @@ export interface LeftOfKind {
   readonly goesAlong: boolean;
 }
 
-/** What a project has, by kind; kinds of which it has nothing are left out. */
+/** What a project has in any region (`p@region`, docs/adr/0013), by kind; kinds of which it has nothing are left out. */
 export function leftOfProject(replica: Pick<Replica, 'range'>, projectId: string): LeftOfKind[] {
   return KINDS.map(({ what, prefix, counts, goesAlong }) => {
     const mine = replica
-      .range<Owned>(prefix(projectId))
-      .filter(({ value }) => value.projectId === projectId && (counts?.(value) ?? true));
+      .range<Owned>(prefix)
+      .filter(({ value }) => projectWithoutRegion(value.projectId) === projectId && (counts?.(value) ?? true));
     return {
       what,
       ids: mine.map(({ key, value }) => value.id ?? value.address ?? value.name ?? key),
@@ -70,8 +62,33 @@ export function leftOfProject(replica: Pick<Replica, 'range'>, projectId: string
   }).filter(({ ids }) => ids.length > 0);
 }
 
-/** What was made for the project without anybody asking: its first network with what that holds, the default groups, limits and usage. */
+/** What goes with the project, with what is recorded of each beside it. */
+export function dropLeft(draft: Draft, left: readonly LeftOfKind[]): void {
+  // Not guarded, as are the things themselves: a transaction has room for so many guards only.
+  for (const key of left.flatMap(({ keys }) => keys)) {
+    const { id = '' } = draft.peek<Owned>(key) ?? {};
+    draft.del(key);
+    for (const beside of [KEYS.tags(id), KEYS.accessKeyUse(id)])
+      if (draft.peek(beside) !== undefined) draft.del(beside);
+  }
+}
+
+/** The ids under which the project has something: its own, and those of other regions. */
+function idsOfProject(replica: Pick<Replica, 'range'>, projectId: string): string[] {
+  const known = OWN_PREFIXES.flatMap((prefix) =>
+    replica.range<unknown>(`${prefix}${projectId}@`).map(({ key }) => key.slice(prefix.length).split('/')[0] ?? ''),
+  );
+  return [...new Set([projectId, ...known])];
+}
+
+const OWN_PREFIXES = [PREFIX.network, PREFIX.vpc, PREFIX.securityGroup, PREFIX.quota, PREFIX.usage];
+
+/** What was made for the project without anybody asking, in each region: its first network with what that holds, the default groups, limits and usage. */
 export function dropOwnRecords(draft: Draft, projectId: string): void {
+  for (const id of idsOfProject(draft.replica, projectId)) dropOwnIn(draft, id);
+}
+
+function dropOwnIn(draft: Draft, projectId: string): void {
   // Written by whatever takes of the project's quota, or of its networks, while this is decided.
   for (const key of [KEYS.usage(projectId), KEYS.networkUse(projectId)]) draft.get(key);
   const network = draft.get<NetworkRecord>(KEYS.network(projectId));
@@ -80,13 +97,31 @@ export function dropOwnRecords(draft: Draft, projectId: string): void {
       if (draft.get<ClaimRecord>(key)?.owner === projectId) draft.del(key);
     draft.del(KEYS.network(projectId));
   }
-  const prefixes = [PREFIX.vpc, PREFIX.securityGroup, PREFIX.quota, PREFIX.usage].map((prefix) => prefix + projectId);
-  for (const prefix of prefixes) for (const { key } of draft.replica.range(`${prefix}/`)) draft.del(key);
-  for (const { value } of draft.replica.range<{ id: string; vpcId: string; name: string }>(
+  for (const { key } of draft.replica.range(`${PREFIX.vpc}${projectId}/`)) draft.del(key);
+  for (const { key, value } of draft.replica.range<{ id: string; vpcId: string; name: string }>(
     `${PREFIX.securityGroup}${projectId}/`,
   )) {
+    draft.del(key);
     draft.del(KEYS.securityGroupName(value.vpcId, value.name));
     draft.del(KEYS.tags(value.id));
   }
-  draft.del(KEYS.networkUse(projectId));
+  // Those of its users, of whom there may be more than a transaction has room for, go after it.
+  for (const key of [KEYS.quota(projectId), KEYS.usage(projectId), KEYS.networkUse(projectId)]) draft.del(key);
+}
+
+const USERS_A_TXN = 50;
+
+/** Limits and usage of the users that a project had, once it is gone. */
+export async function dropUsersShares(store: Store, projectId: string): Promise<void> {
+  await store.barrier();
+  const keys = idsOfProject(store, projectId).flatMap((id) =>
+    [PREFIX.quota, PREFIX.usage].flatMap((prefix) => store.range(`${prefix}${id}/`).map(({ key }) => key)),
+  );
+  for (let at = 0; at < keys.length; at += USERS_A_TXN) {
+    await transact(store, (draft) => {
+      // Somebody made one of that name meanwhile.
+      if (draft.get(KEYS.project(projectId)) !== undefined) return;
+      for (const key of keys.slice(at, at + USERS_A_TXN)) if (draft.get(key) !== undefined) draft.del(key);
+    });
+  }
 }

@@ -1,5 +1,6 @@
 import { CloudError } from '../../base/errors.ts';
 import { KEYS } from '../../domain/keys.ts';
+import { projectWithoutRegion } from '../../domain/project-region.ts';
 import {
   DEFAULT_QUOTA,
   QUOTA_KINDS,
@@ -32,8 +33,12 @@ export function quotaOwner({ projectId, userName }: Pick<Principal, 'projectId' 
   return userName === undefined ? { projectId } : { projectId, user: userName };
 }
 
-/** The limits of a project, or of a user in it (for whom what is not set is unlimited, as it is for the administrator's own project). */
-export function limitsOf(get: Get, { projectId, user }: QuotaOwner): Readonly<Record<QuotaKind, number>> {
+/**
+ * The limits of a project, or of a user in it (for whom what is not set is unlimited, as it is for the administrator's own project). Each region counts for
+ * itself, by the limits that were set for the project (docs/adr/0013).
+ */
+export function limitsOf(get: Get, { projectId: idInRegion, user }: QuotaOwner): Readonly<Record<QuotaKind, number>> {
+  const projectId = projectWithoutRegion(idInRegion);
   const set = get<QuotaRecord>(KEYS.quota(projectId, user))?.limits ?? {};
   const rest = user === undefined && projectId !== UNLIMITED_PROJECT ? DEFAULT_QUOTA : undefined;
   const row = (kind: QuotaKind): number => set[kind] ?? rest?.[kind] ?? UNLIMITED;

@@ -165,4 +165,12 @@ describe('quotas', () => {
     expect(projectId).toBe('lab');
     expect(quotas).toHaveLength(9);
   });
+
+  it('[sim] are each region’s own, by the limits of the project', async () => {
+    await sim.call('SetQuota', { ProjectId: 'lab', Limits: { instances: 2 } });
+    await sim.run({ MinCount: 2, MaxCount: 2 }, project('lab'));
+    await sim.run({ MinCount: 2, MaxCount: 2 }, project('lab@east'));
+    await expect(sim.run({}, project('lab@east'))).rejects.toMatchObject({ code: 'InstanceLimitExceeded' });
+    expect(usage('lab@east', 'anna')).toMatchObject({ instances: 2 });
+  });
 });

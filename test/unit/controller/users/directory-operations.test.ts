@@ -83,6 +83,22 @@ describe('[sim] users', () => {
     await refusedWith('OperationNotPermitted', 'DeleteUser', { UserName: 'admin', Purge: true });
   });
 
+  it('can be changed and deleted however many projects there are, with what is known of their keys', async () => {
+    await lab();
+    const other = (id: string, at: number) => ({ v: 1, id, accountId: `${1e11 + at}`, createdAtMs: 1 });
+    const puts = Array.from({ length: 120 }, (_, at) => ({ key: KEYS.project(`p${at}`), value: other(`p${at}`, at) }));
+    await sim.store.txn({ puts: puts.slice(0, 60) });
+    await sim.store.txn({ puts: puts.slice(60) });
+    const { accessKey } = await sim.call('CreateAccessKey', { UserName: 'bob', ProjectId: 'lab' });
+    const use = KEYS.accessKeyUse(accessKey.accessKeyId);
+    await sim.store.txn({ puts: [{ key: use, value: { v: 1, atMs: 1, edge: 'ec2' } }] });
+    await sim.call('ModifyUser', { UserName: 'bob', DisplayName: 'Bob' });
+    await sim.call('CreateProject', { ProjectId: 'one-more' });
+    await sim.call('DeleteUser', { UserName: 'bob', Purge: true });
+    expect(sim.store.get(use)).toBeUndefined();
+    expect((await sim.call('DescribeProjects', { ProjectIds: ['lab'] })).projects[0]?.members).toEqual(['anna']);
+  });
+
   it('who is disabled is refused by their next request', async () => {
     await lab();
     expect((await as('bob', 'lab')).principal.roles).toEqual(['member']);
@@ -132,6 +148,42 @@ describe('[sim] projects', () => {
       { KeyName: 'l', PublicKeyMaterial: PUBLIC_KEY },
       anna,
     );
+  });
+
+  it('with things left in another region stay too, and all of it is looked at there', async () => {
+    await lab();
+    const { principal } = await as('anna', 'lab');
+    const there: CallMeta = { ...ADMIN, principal: { ...principal, projectId: 'lab@east' } };
+    const [image] = sim.store.range<Record<string, unknown>>(PREFIX.image);
+    if (image !== undefined)
+      await sim.store.txn({ puts: [{ key: image.key, value: { ...image.value, public: true } }] });
+    await sim.call('ImportKeyPair', { KeyName: 'k', PublicKeyMaterial: PUBLIC_KEY, Tags: { a: 'b' } }, there);
+    const id = (await sim.run({}, there)).instances[0]?.instanceId ?? '';
+    await sim.settled('running');
+    const refused = await refusedWith('InvalidProject.InUse', 'DeleteProject', { ProjectId: 'lab', Purge: true });
+    expect(refused.details['left']).toEqual({ instances: [id] });
+    await sim.call('TerminateInstances', { InstanceIds: [id] });
+    await sim.settled('terminated', [id]);
+    await sim.call('DeleteProject', { ProjectId: 'lab', Purge: true });
+    const mine = sim.store
+      .range('')
+      .filter(({ key }) => /^(project|network|usage|quota|keypair|vpc|tags)\/(lab|key)/.test(key));
+    expect(mine.map(({ key }) => key)).toEqual([]);
+    expect(sim.store.range<{ owner: string }>('subnet/').filter(({ value }) => value.owner === 'lab@east')).toEqual([]);
+  });
+
+  it('of many users go, with the limits and usage of each', async () => {
+    await lab();
+    const shares = Array.from({ length: 130 }, (_, index) => [
+      KEYS.usage('lab', `u${index}`),
+      KEYS.quota('lab', `u${index}`),
+    ]);
+    for (let at = 0; at < 130; at += 40) {
+      const keys = shares.slice(at, at + 40).flat();
+      await sim.store.txn({ puts: keys.map((key) => ({ key, value: { v: 1, used: {}, limits: {} } })) });
+    }
+    await sim.call('DeleteProject', { ProjectId: 'lab' });
+    expect([...sim.store.range(`${PREFIX.usage}lab/`), ...sim.store.range(`${PREFIX.quota}lab/`)]).toEqual([]);
   });
 
   it('the first one stays', async () => {
