@@ -7,6 +7,7 @@ import { Ec2Edge } from '../controller/api/ec2/ec2-edge.ts';
 import { ec2Callers } from '../controller/api/ec2/ec2-principal.ts';
 import { Ec2Server } from '../controller/api/ec2/ec2-server.ts';
 import { RateLimit } from '../controller/api/ec2/rate-limit.ts';
+import { accountsOf } from '../controller/users/directory-memo.ts';
 import { PREFIX } from '../domain/keys.ts';
 import type { RegionZones } from '../domain/project-region.ts';
 import type { HostRecord } from '../domain/records.ts';
@@ -55,7 +56,8 @@ export function createEc2Edge({ context, gateway }: Cloud, { config, clock, rand
   const { store } = context;
   const { rateLimit, signatureV2 } = config.ec2;
   return new Ec2Edge({
-    ...{ gateway, store, clock, random, logger },
+    ...{ gateway, clock, random, logger },
+    accounts: () => accountsOf(context),
     callers: ec2Callers(context),
     regions: () => configuredRegions(config, store),
     ownZones: config.regions.length > 0,

@@ -4,6 +4,7 @@ import { securityGroupsActions } from '../../src/controller/api/ec2/actions/secu
 import { successAnswer } from '../../src/controller/api/ec2/ec2-answer.ts';
 import { ec2Call, refuseUnread } from '../../src/controller/api/ec2/ec2-call.ts';
 import { Params } from '../../src/controller/api/ec2/params.ts';
+import { accountsOf } from '../../src/controller/users/directory-memo.ts';
 import type { CallMeta } from '../../src/controller/operations/handler.ts';
 import { ADMIN, type SimCloud } from './sim-cloud.ts';
 
@@ -29,7 +30,7 @@ export async function ec2(
     principal: { ...ADMIN.principal, ...options.meta?.principal },
     dryRun: options.dryRun === true,
     gateway: sim.cloud.gateway,
-    store: sim.store,
+    accounts: await accountsOf(sim.cloud.context),
   });
   const tree = await run(call);
   refuseUnread(params);

@@ -1,13 +1,15 @@
+import { isCode } from '../../base/errors.ts';
 import { hostnameOf } from '../../domain/addressing.ts';
 import type { InstanceRecord } from '../../domain/instance.ts';
 import { KEYS, PREFIX } from '../../domain/keys.ts';
 import { projectWithoutRegion, regionOfProject } from '../../domain/project-region.ts';
-import type { ImageRecord, ProjectRecord, UserDataRecord } from '../../domain/records.ts';
+import type { ImageRecord, UserDataRecord } from '../../domain/records.ts';
 import type { ControllerContext } from '../controller-context.ts';
 import { publicAddressOf } from '../networks/public-address-of.ts';
+import { type Accounts, accountsOf } from '../users/directory-memo.ts';
 import type { MetadataView } from './metadata/metadata-view.ts';
 
-type Context = Pick<ControllerContext, 'store' | 'policy'>;
+type Context = Pick<ControllerContext, 'clock' | 'directory' | 'store' | 'policy'>;
 
 /** Whose metadata a guest's own address asks for: an index over the replica, kept by its change feed. */
 export class MetadataDirectory {
@@ -15,6 +17,7 @@ export class MetadataDirectory {
   readonly #byAddress = new Map<string, string>();
   readonly #addressOf = new Map<string, string>();
   readonly #watch: { close(): void };
+  #accounts: Accounts | undefined;
 
   constructor(context: Context) {
     this.#context = context;
@@ -32,11 +35,21 @@ export class MetadataDirectory {
   }
 
   /** With a host only an instance that is recorded there. */
-  lookup(address: string, hostId?: string): MetadataView | undefined {
+  async lookup(address: string, hostId?: string): Promise<MetadataView | undefined> {
     const id = this.#byAddress.get(address);
     const record = id === undefined ? undefined : this.#context.store.get<InstanceRecord>(KEYS.instance(id))?.value;
     if (record === undefined || (hostId !== undefined && record.hostId !== hostId)) return undefined;
-    return this.#view(record);
+    return this.#view(record, await this.#accountsNow());
+  }
+
+  /** A directory that can't be asked keeps no guest from starting: accounts of projects that were there before it are told on. */
+  async #accountsNow(): Promise<Accounts | undefined> {
+    try {
+      this.#accounts = await accountsOf(this.#context);
+    } catch (error) {
+      if (!isCode(error, 'Unavailable')) throw error;
+    }
+    return this.#accounts;
   }
 
   #index(id: string, record: InstanceRecord | undefined): void {
@@ -52,7 +65,7 @@ export class MetadataDirectory {
     this.#byAddress.set(now, id);
   }
 
-  #view(record: InstanceRecord): MetadataView {
+  #view(record: InstanceRecord, accounts: Accounts | undefined): MetadataView {
     const { store, policy } = this.#context;
     const userData =
       record.hasUserData === true ? store.get<UserDataRecord>(KEYS.userData(record.id))?.value.data : undefined;
@@ -72,7 +85,7 @@ export class MetadataDirectory {
       mac: record.nic.mac,
       zone: record.zone,
       region: regionOfProject(record.projectId, policy.region),
-      accountId: store.get<ProjectRecord>(KEYS.project(projectWithoutRegion(record.projectId)))?.value.accountId ?? '',
+      accountId: accounts?.accountOf(projectWithoutRegion(record.projectId)) ?? '',
       publicKeys: name === undefined || openssh === undefined ? [] : [{ name, openssh }],
       securityGroups: [],
       ...(userData === undefined ? {} : { userData: Buffer.from(userData, 'base64') }),

@@ -1,6 +1,7 @@
 import { isCode } from '../../base/errors.ts';
 import type { DirectoryProject, DirectoryUser } from '../../domain/directory.ts';
-import { KEYS } from '../../domain/keys.ts';
+import { KEYS, PREFIX } from '../../domain/keys.ts';
+import type { ProjectRecord } from '../../domain/records.ts';
 import type { ControllerContext } from '../controller-context.ts';
 
 type Context = Pick<ControllerContext, 'clock' | 'directory' | 'policy' | 'store'>;
@@ -77,12 +78,26 @@ class Answers<T> {
 class DirectoryMemo {
   readonly users: Answers<DirectoryUser>;
   readonly projects: Answers<DirectoryProject>;
+  readonly all: Answers<Accounts>;
 
   constructor(context: Context) {
     const { directory } = context;
     this.users = new Answers(context, (name) => directory.user(name));
     this.projects = new Answers(context, (id) => directory.project(id));
+    this.all = new Answers(context, async () => accountsIn(await directory.projects()));
   }
+}
+
+/** Projects by their accounts, and the other way. */
+export interface Accounts {
+  accountOf(projectId: string): string | undefined;
+  projectOf(accountId: string): string | undefined;
+}
+
+function accountsIn(projects: readonly DirectoryProject[]): Accounts {
+  const accounts = new Map(projects.map(({ id, accountId }) => [id, accountId]));
+  const ids = new Map(projects.map(({ id, accountId }) => [accountId, id]));
+  return { accountOf: (projectId) => accounts.get(projectId), projectOf: (accountId) => ids.get(accountId) };
 }
 
 const MEMOS = new WeakMap<object, DirectoryMemo>();
@@ -96,8 +111,24 @@ export async function remembered(
   if (directory.kind === 'store') {
     return { user: await directory.user(ask.userName), project: await directory.project(ask.projectId) };
   }
-  const memo = MEMOS.get(directory) ?? new DirectoryMemo(context);
-  MEMOS.set(directory, memo);
+  const memo = memoOf(context);
   const [user, project] = await Promise.all([memo.users.of(ask.userName), memo.projects.of(ask.projectId)]);
   return { user, project };
+}
+
+function memoOf(context: Context): DirectoryMemo {
+  const memo = MEMOS.get(context.directory) ?? new DirectoryMemo(context);
+  MEMOS.set(context.directory, memo);
+  return memo;
+}
+
+/** Of every project, as near as `remembered`. Errors: 'Unavailable'. */
+export async function accountsOf(context: Context): Promise<Accounts> {
+  const { directory, store } = context;
+  if (directory.kind !== 'store') return (await memoOf(context).all.of('')) ?? accountsIn([]);
+  return {
+    accountOf: (projectId) => store.get<ProjectRecord>(KEYS.project(projectId))?.value.accountId,
+    projectOf: (accountId) =>
+      store.range<ProjectRecord>(PREFIX.project).find(({ value }) => value.accountId === accountId)?.value.id,
+  };
 }

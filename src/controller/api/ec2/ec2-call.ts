@@ -1,12 +1,10 @@
 import { CloudError } from '../../../base/errors.ts';
 import { sha256Hex } from '../../../base/ids.ts';
-import { KEYS, PREFIX } from '../../../domain/keys.ts';
 import { projectWithoutRegion, type RegionZones } from '../../../domain/project-region.ts';
-import type { ProjectRecord } from '../../../domain/records.ts';
 import type { OperationOutput, UnaryName } from '../../../messages/operations/index.ts';
-import type { Replica } from '../../../ports/store.ts';
 import { definitionOf } from '../../operations/executor.ts';
 import type { CallMeta, Principal } from '../../operations/handler.ts';
+import type { Accounts } from '../../users/directory-memo.ts';
 import type { Gateway } from '../gateway.ts';
 import type { Ec2Call } from './ec2-action.ts';
 import type { Params } from './params.ts';
@@ -21,7 +19,7 @@ export interface Ec2CallParts {
   readonly principal: Principal;
   readonly dryRun: boolean;
   readonly gateway: Pick<Gateway, 'unary'>;
-  readonly store: Pick<Replica, 'get' | 'range'>;
+  readonly accounts: Accounts;
 }
 
 /** A parameter that nothing would have come of is never passed over. */
@@ -41,7 +39,7 @@ export function refuseUnread(params: Params): void {
  * of one name have tokens of their own, made of the request's.
  */
 export function ec2Call(parts: Ec2CallParts): Ec2Call {
-  const { params, version, region, regions, nowMs, principal, store } = parts;
+  const { params, version, region, regions, nowMs, principal, accounts } = parts;
   const done = new Map<string, number>();
   const tokenFor = (name: string): { clientToken?: string } => {
     const token = params.text('ClientToken');
@@ -59,10 +57,9 @@ export function ec2Call(parts: Ec2CallParts): Ec2Call {
     projectId: principal.projectId,
     accountOf: (id) => {
       const projectId = projectWithoutRegion(id);
-      return store.get<ProjectRecord>(KEYS.project(projectId))?.value.accountId ?? projectId;
+      return accounts.accountOf(projectId) ?? projectId;
     },
-    projectOf: (accountId) =>
-      store.range<ProjectRecord>(PREFIX.project).find(({ value }) => value.accountId === accountId)?.value.id,
+    projectOf: (accountId) => accounts.projectOf(accountId),
     async run<N extends UnaryName>(name: N, input: Parameters<Ec2Call['run']>[1]) {
       const meta: CallMeta = { requestId: parts.requestId, principal };
       if (!definitionOf(name).changes) return (await parts.gateway.unary(name, input, meta)) as OperationOutput<N>;

@@ -4,8 +4,8 @@ import type { Logger } from '../../../base/logger.ts';
 import type { Random } from '../../../base/random.ts';
 import { randomHex } from '../../../base/random.ts';
 import { projectInRegion, type RegionZones } from '../../../domain/project-region.ts';
-import type { Replica } from '../../../ports/store.ts';
 import type { Principal } from '../../operations/handler.ts';
+import type { Accounts } from '../../users/directory-memo.ts';
 import type { Gateway } from '../gateway.ts';
 import { actionNamed } from './actions/index.ts';
 import { faultAnswer, successAnswer, type Ec2Answer } from './ec2-answer.ts';
@@ -20,7 +20,8 @@ import { rateClassOf, type RateLimit } from './rate-limit.ts';
 
 export interface Ec2EdgeOptions {
   readonly gateway: Pick<Gateway, 'unary'>;
-  readonly store: Pick<Replica, 'get' | 'range'>;
+  /** Whose account is whose, now. Errors: 'Unavailable'. */
+  readonly accounts: () => Promise<Accounts>;
   readonly callers: Ec2Callers;
   /** At least one; the first is that of requests which name none. */
   readonly regions: () => readonly RegionZones[];
@@ -81,7 +82,7 @@ export class Ec2Edge {
   }
 
   async #carryOut(raw: RawEc2Request, requestId: string, trace: Trace): Promise<Ec2Answer> {
-    const { callers, clock, gateway, store, signatureV2 } = this.#options;
+    const { accounts, callers, clock, gateway, signatureV2 } = this.#options;
     const request = readEc2Request(raw);
     const nowMs = clock.nowMs();
     const regions = regionsOf(this.#options.regions());
@@ -99,7 +100,7 @@ export class Ec2Edge {
     const params = Params.of(request.parameters);
     const dryRun = params.bool('DryRun') ?? false;
     const call = ec2Call({
-      ...{ params, version, nowMs, requestId, dryRun, gateway, store },
+      ...{ params, version, nowMs, requestId, dryRun, gateway, accounts: await accounts() },
       region: regions.find(signer.region),
       regions: endpoints(regions, request),
       principal: this.#inRegion(known, regions, signer.region),

@@ -10,15 +10,15 @@ const LOOKUP_TIMEOUT_MS = 5000;
 export type LookupMetadata = (address: string, hostId: string | undefined) => Promise<MetadataView | undefined>;
 
 /** What a process with the api role answers to workers that have guests' requests and no records. */
-export function metadataHandlers(lookup: (address: string, hostId?: string) => MetadataView | undefined): HandlerTable {
+export function metadataHandlers(lookup: LookupMetadata): HandlerTable {
   return {
-    'metadata-lookup': (body) => {
+    'metadata-lookup': async (body) => {
       const { address, hostId } = MetadataLookup.parse(body);
-      const view = lookup(address, hostId);
-      if (view === undefined) return Promise.resolve({});
+      const view = await lookup(address, hostId);
+      if (view === undefined) return {};
       const { userData, ...rest } = view;
       const data = userData === undefined ? {} : { userData: userData.toString('base64') };
-      return Promise.resolve(toJson({ view: { ...rest, ...data } }));
+      return toJson({ view: { ...rest, ...data } });
     },
   };
 }

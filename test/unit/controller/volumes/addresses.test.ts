@@ -64,7 +64,7 @@ describe('public addresses', () => {
     });
     expect((await associate(a.allocationId, one)).associationId).toBe(associationId);
     const metadata = new MetadataDirectory(sim.cloud.context);
-    const guest = metadata.lookup(sim.record(one).nic.address);
+    const guest = await metadata.lookup(sim.record(one).nic.address);
     expect(guest).toMatchObject({ instanceId: one, publicIpv4: a.publicIp });
     metadata.close();
     const taken = { code: 'Resource.AlreadyAssociated' };

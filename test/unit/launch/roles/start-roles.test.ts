@@ -156,7 +156,7 @@ describe('an api, two controllers and two workers', { timeout: 90_000 }, () => {
     );
     const lookup = metadataOverBus(bus);
     const found = await lookup(nic.address, hostId);
-    expect(found).toEqual(directory.lookup(nic.address, hostId));
+    expect(found).toEqual(await directory.lookup(nic.address, hostId));
     expect(found).toMatchObject({ instanceId: id, localIpv4: nic.address });
     expect(await lookup(nic.address, 'h-00000000000000000')).toBeUndefined();
     await serving.close();
