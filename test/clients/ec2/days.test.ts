@@ -16,6 +16,7 @@ interface Client {
 const PYTHON = '/usr/bin/python3';
 const DIST = '/usr/lib/python3/dist-packages';
 const AWS = '/usr/bin/aws';
+const PLAYBOOK = '/usr/bin/ansible-playbook';
 
 /** Each script asserts what it sees, and ends with another code than 0 at the first thing that is not so. */
 const CLIENTS: readonly Client[] = [
@@ -28,6 +29,14 @@ const CLIENTS: readonly Client[] = [
     command: process.execPath,
     script: 'day-sdk.ts',
   },
+  {
+    name: "Ansible's modules, which change nothing when they run again",
+    needs: PLAYBOOK,
+    from: 'ansible',
+    command: 'sh',
+    script: 'day_ansible.sh',
+    env: { PLAYBOOK },
+  },
   ...['2', '4'].map((version) => ({
     name: `boto 2.49, signature version ${version}`,
     needs: `${DIST}/boto`,
@@ -38,7 +47,7 @@ const CLIENTS: readonly Client[] = [
   })),
 ];
 
-const DAY_MS = 115_000;
+const DAY_MS = 175_000;
 
 describe('a day in the life of a cloud', () => {
   let sandbox: SandboxProcess | undefined;

@@ -23,7 +23,7 @@ export interface Ended {
 }
 
 const READY_MS = 20_000;
-const CLIENT_MS = 110_000;
+const CLIENT_MS = 170_000;
 
 /** A sandbox of the built command line, in a process of its own, for clients of others to be driven against. */
 export class SandboxProcess {

@@ -33,10 +33,17 @@ export function unsupported(parameter: string, message: string): CloudError {
   return new CloudError('UnsupportedOperation', `${parameter}: ${message}`, { details: { parameter } });
 }
 
-/** The tags of the one kind of thing that an action makes; those of another are refused, since nothing would have them. */
-export function tagsOfOnly(params: Params, type: string): Record<string, string> | undefined {
+/**
+ * The tags of the one kind of thing that an action makes; those of another are refused, since nothing would have them. `ofAll`: kinds whose tags are
+ * meant for however many are made, so that they are for none here, as in EC2 for an instance without volumes.
+ */
+export function tagsOfOnly(
+  params: Params,
+  type: string,
+  ofAll: readonly string[] = [],
+): Record<string, string> | undefined {
   const { [type]: tags, ...others } = tagSpecifications(params);
-  const [other] = Object.keys(others);
+  const other = Object.keys(others).find((name) => !ofAll.includes(name));
   if (other === undefined) return tags;
   throw unsupported(
     params.named('TagSpecification'),

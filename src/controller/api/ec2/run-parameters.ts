@@ -72,7 +72,7 @@ export function runInput(params: Params, zones: readonly string[]): Input {
       DisableApiStop: params.bool('DisableApiStop'),
       InstanceInitiatedShutdownBehavior: shutdownBehavior(params, params.text('InstanceInitiatedShutdownBehavior')),
       ClientToken: nonEmpty(params, 'ClientToken'),
-      Tags: tagsOfOnly(params, 'instance'),
+      Tags: tagsOfOnly(params, 'instance', ['volume']),
       AvailabilityZones: zone(params, zones),
       RootDiskGib: rootDiskGib(params),
     }),

@@ -78,7 +78,10 @@ describe('RunInstances', () => {
       { 'BlockDeviceMapping.1.DeviceName': '/dev/vda', 'BlockDeviceMapping.1.Ebs.VolumeType': 'io2' },
       'UnsupportedOperation',
     ],
-    [{ 'TagSpecification.1.ResourceType': 'volume', 'TagSpecification.1.Tag.1.Key': 'a' }, 'UnsupportedOperation'],
+    [
+      { 'TagSpecification.1.ResourceType': 'network-interface', 'TagSpecification.1.Tag.1.Key': 'a' },
+      'UnsupportedOperation',
+    ],
     [{ 'NetworkInterface.1.DeviceIndex': '0', SubnetId: 'subnet-0123456789abcdef0' }, 'InvalidParameterCombination'],
     [{ SubnetId: 'subnet-0123456789abcdef0' }, 'InvalidSubnetID.NotFound'],
     [{ KeyName: 'absent' }, 'InvalidKeyPair.NotFound'],
