@@ -2,6 +2,7 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { request } from 'node:https';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { createLdapDirectory } from '../../src/adapters/directory/ldap-directory.ts';
 import { SystemClock } from '../../src/base/clock.ts';
 import { signRequest, type AccessKey } from '../../src/base/signature/sign-request.ts';
 import { xmlText } from '../../src/base/xml.ts';
@@ -74,9 +75,7 @@ function ec2(key: AccessKey, Action: string, more: Readonly<Record<string, strin
 }
 
 async function keyOf(user: string, project: string): Promise<AccessKey> {
-  const made = await cloud.json<AccessKey>(
-    ...['key', 'create', '--user', user, '--project', project],
-  );
+  const made = await cloud.json<AccessKey>(...['key', 'create', '--user', user, '--project', project]);
   return made;
 }
 
@@ -101,6 +100,29 @@ describe.skipIf(absent !== undefined)(`[real] a cloud whose users are in LDAP ($
     expect(await ec2(admin, 'DescribeRegions')).toMatchObject({ status: 200 });
     expect((await cloud.cli('user', 'create', 'anna')).stderr).toContain('there is a user anna already');
     expect(await cloud.cli('key', 'create', '--user', 'ghost')).toMatchObject({ code: 3 });
+  });
+
+  it('what was made before its process died, and not recorded, is found by who asks for the same again', async () => {
+    const directory = createLdapDirectory(slapd.settings());
+    const createdAtMs = new SystemClock().nowMs();
+    const user = { name: 'carl', enabled: true, roles: [], createdAtMs };
+    await directory.apply({ kind: 'create-user', user, password: 'as it was asked' });
+    const project = { id: 'hall', manager: 'bob', members: ['anna', 'bob'], roles: {}, accountId: '444455556666' };
+    await directory.apply({ kind: 'create-project', project: { ...project, createdAtMs } });
+    await directory.close();
+    const file = join(slapd.dir, 'given.password');
+    const create = (password: string): ReturnType<TestCloud['cli']> => {
+      writeFileSync(file, password, { mode: 0o600 });
+      return cloud.cli('user', 'create', 'carl', '--password-file', file);
+    };
+    expect((await create('another password')).stderr).toContain('there is a user carl already');
+    expect(await create('as it was asked')).toMatchObject({ code: 0 });
+    expect((await create('as it was asked')).stderr).toContain('there is a user carl already');
+    const hall = ['project', 'create', 'hall', '--manager', 'bob', '--member', 'anna'];
+    expect((await cloud.cli(...hall, '--description', 'other')).stderr).toContain('there is a project hall already');
+    await cloud.ok(...hall);
+    expect(await cloud.json('project', 'show', 'hall')).toMatchObject({ accountId: '444455556666', manager: 'bob' });
+    expect((await cloud.cli(...hall)).stderr).toContain('there is a project hall already');
   });
 
   it('a role counts at once, and so does its end; what is made has the account that LDAP says', async () => {

@@ -2,6 +2,7 @@ import { CloudError } from '../../base/errors.ts';
 import { randomBelow } from '../../base/random.ts';
 import type { DirectoryChange } from '../../domain/directory.ts';
 import { FIRST_NAME } from '../../domain/directory-records.ts';
+import type { OperationParsed } from '../../messages/operations/index.ts';
 import { changesDirectory } from '../users/change-directory.ts';
 import type { DirectoryView } from '../users/directory-view.ts';
 import { noProject, noUser, projectView } from '../users/directory-views.ts';
@@ -21,7 +22,7 @@ export const createProject = changesDirectory<'CreateProject'>({
     const project = {
       ...{ id, manager, members: [...new Set([manager, ...Members])], roles: {}, createdAtMs: context.nowMs },
       ...(Description === undefined ? {} : { description: Description }),
-      accountId: accountIdFor(view, input.AccountId, context),
+      accountId: accountIdFor(view, input, context),
     };
     return { changes: [{ kind: 'create-project', project }], targets: [id] };
   },
@@ -29,15 +30,21 @@ export const createProject = changesDirectory<'CreateProject'>({
 });
 
 /** Whoever is faster with the same is found out in the transaction. */
-function accountIdFor(view: DirectoryView, wanted: string | undefined, { cloud }: ReadContext): string {
+function accountIdFor(
+  view: DirectoryView,
+  { ProjectId, AccountId: wanted }: Pick<OperationParsed<'CreateProject'>, 'ProjectId' | 'AccountId'>,
+  { cloud }: ReadContext,
+): string {
   const taken = new Map(view.projects().map(({ accountId, id }) => [accountId, id]));
   const holder = wanted === undefined ? undefined : taken.get(wanted);
-  if (holder !== undefined) {
+  if (holder !== undefined && holder !== ProjectId) {
     throw new CloudError('InvalidProject.Duplicate', `AccountId: project ${holder} has this account; name another`, {
       details: { parameter: 'AccountId', project: holder },
     });
   }
-  if (wanted !== undefined) return wanted;
+  // One that is there keeps its own: it may be what this very call made before its process died.
+  const known = wanted ?? view.project(ProjectId)?.accountId;
+  if (known !== undefined) return known;
   for (;;) {
     const id = String(randomBelow(cloud.random, 9e11) + 1e11);
     if (!taken.has(id)) return id;

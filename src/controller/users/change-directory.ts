@@ -6,6 +6,7 @@ import type { OperationOutput, OperationParsed, UnaryName } from '../../messages
 import type { ChangeContext, ChangeHandler, ReadContext } from '../operations/handler.ts';
 import type { Draft } from '../state/draft.ts';
 import { draftView, viewElsewhere, type DirectoryView } from './directory-view.ts';
+import { applyElsewhere } from './unrecorded-create.ts';
 
 /** What an operation does to the directory, and to records that are not in it. */
 export interface DirectoryPlan {
@@ -38,7 +39,7 @@ interface Prepared {
 
 /**
  * With the store's directory the change and its record are one transaction. One elsewhere has no part in transactions: it is changed first, and what was
- * done is recorded then; when that fails the same call again finds it done (but for `create`, which finds its work as a duplicate).
+ * done is recorded then; when that fails the same call again finds it done (`create` by applyElsewhere).
  */
 export function changesDirectory<N extends UnaryName>(operation: DirectoryOperation<N>): ChangeHandler<N, Prepared> {
   return {
@@ -47,7 +48,7 @@ export function changesDirectory<N extends UnaryName>(operation: DirectoryOperat
       const { directory, store } = context.cloud;
       if (directory.kind === 'store') return { password: await hashOf(context, input) };
       const plan = operation.plan(await viewElsewhere(directory, store), input, context);
-      for (const change of plan.changes) await directory.apply(change);
+      for (const change of plan.changes) await applyElsewhere(context, change);
       return { done: { plan, view: await viewElsewhere(directory, store) } };
     },
     decide(draft, input, context, { password, done }) {
