@@ -1,4 +1,5 @@
 import { CloudError } from '../../base/errors.ts';
+import { ACCESS_RULES, passesRule } from '../../domain/access-rules.ts';
 import { withoutFields } from '../../domain/volume.ts';
 import type { InstanceRecord } from '../../domain/instance.ts';
 import { KEYS } from '../../domain/keys.ts';
@@ -6,7 +7,7 @@ import { hostLimits } from '../../domain/placement.ts';
 import type { CapacityRecord, HostRecord, ImageRecord, UserDataRecord } from '../../domain/records.ts';
 import { NO_CAPACITY } from '../../domain/records.ts';
 import { instanceAmounts } from '../../domain/usage.ts';
-import type { OperationParsed } from '../../messages/operations/index.ts';
+import { OPERATIONS, type OperationParsed } from '../../messages/operations/index.ts';
 import { instanceView } from '../instances/instance-view.ts';
 import { bootPart, instanceType } from '../instances/launch-template.ts';
 import { resolveGroups } from '../networks/security-groups.ts';
@@ -14,7 +15,7 @@ import { vpcIdOf } from '../networks/vpcs.ts';
 import type { Draft } from '../state/draft.ts';
 import { claimQuota, releaseQuota } from '../users/quota.ts';
 import { setDeleteOnTermination } from '../volumes/attach-volume.ts';
-import type { ChangeContext, ChangeHandler, ReadHandler } from './handler.ts';
+import type { ChangeContext, ChangeHandler, Principal, ReadHandler } from './handler.ts';
 import { instanceOf } from './instance-lookup.ts';
 
 type Input = OperationParsed<'ModifyInstanceAttribute'>;
@@ -134,9 +135,28 @@ function withGroups(draft: Draft, record: InstanceRecord, { SecurityGroupIds: id
   return { ...record, groupIds: resolveGroups(draft, projectId, { ids }, source) };
 }
 
-function withVolumes(draft: Draft, record: InstanceRecord, { DeleteOnTermination: byDevice = {} }: Input) {
-  for (const [device, goes] of Object.entries(byDevice)) setDeleteOnTermination(draft, record.id, device, goes);
+function withVolumes(
+  draft: Draft,
+  record: InstanceRecord,
+  { DeleteOnTermination: byDevice = {} }: Input,
+  { principal }: ChangeContext,
+) {
+  for (const [device, goes] of Object.entries(byDevice)) {
+    if (goes) refuseVolumeDeletion(principal);
+    setDeleteOnTermination(draft, record.id, device, goes);
+  }
   return record;
+}
+
+/** To have a volume go with its instance is to delete it: for who may. */
+function refuseVolumeDeletion({ name, projectId, roles }: Principal): void {
+  const { access } = OPERATIONS.DeleteVolume;
+  if (passesRule(access, roles)) return;
+  throw new CloudError(
+    'UnauthorizedOperation',
+    `BlockDeviceMapping: that a volume goes with its instance is for cloudadmin, ${ACCESS_RULES[access].join(', ')} to say (rule "${access}"); ${name} is ${roles.join(', ')} in project ${projectId}`,
+    { details: { rule: access } },
+  );
 }
 
 function withProtection(_draft: Draft, record: InstanceRecord, input: Input) {

@@ -11,6 +11,7 @@ import type { ChangeContext, ChangeHandler, Plan, Principal, ReadHandler } from 
 import { mayUse } from '../operations/handler.ts';
 import type { Listing } from '../operations/listing.ts';
 import { listed } from '../operations/listing.ts';
+import { finishTarget } from '../operations/operation-record.ts';
 import type { Draft } from '../state/draft.ts';
 import { putTags, type Tags, tagsOf } from '../tags/resource-tags.ts';
 import { claimQuota, quotaOwner } from '../users/quota.ts';
@@ -120,6 +121,12 @@ export const deleteSnapshot: ChangeHandler<'DeleteSnapshot'> = {
     if (user !== undefined) {
       throw new CloudError('InvalidSnapshot.InUse', `SnapshotId: ${user} is being made of ${id}; wait for that`, {
         details: { snapshotId: id, usedBy: user },
+      });
+    }
+    // Whoever waits for it to be made is told that it never will be.
+    if (record.state === 'pending' && record.operationId !== undefined) {
+      finishTarget(draft, record.operationId, id, nowMs, {
+        error: { code: 'IncorrectState', message: `superseded by ${operationId}` },
       });
     }
     const rest = withoutFields(record, 'retry');

@@ -66,10 +66,13 @@ describe('a snapshot', () => {
 
   it('[sim] that was deleted while it was being made leaves nothing', async () => {
     sim.world.volumes.inject({ call: 'ensureSnapshot', how: 'hang' });
-    const { snapshot } = await sim.call('CreateSnapshot', { VolumeId: volumeId });
+    const { snapshot, operationId } = await sim.call('CreateSnapshot', { VolumeId: volumeId });
     await sim.call('DeleteSnapshot', { SnapshotId: snapshot.snapshotId });
     sim.world.volumes.release();
     await volumesSettled(sim);
+    // Nobody waits for it for ever.
+    const { operations } = await sim.call('DescribeOperations', { OperationIds: [operationId] });
+    expect(operations).toMatchObject([{ status: 'failed', pending: [] }]);
     expect(sim.world.volumes.snapshots.size).toBe(0);
     expect(sim.store.count('snapshot/')).toBe(0);
     expect(volumeRecord(sim, volumeId)?.pendingSnapshots).toBeUndefined();

@@ -71,6 +71,25 @@ describe('a volume', () => {
     await expect(shown(volumeId)).rejects.toMatchObject({ code: 'InvalidVolume.NotFound' });
   });
 
+  it('[sim] goes with its instance by the word of those alone who may delete it', async () => {
+    sim = await startSimCloud();
+    const InstanceId = await makeInstance();
+    const volumeId = await makeVolume();
+    await sim.call('AttachVolume', { VolumeId: volumeId, InstanceId, Device: '/dev/sdf' });
+    await volumesSettled(sim);
+    const say = (goes: boolean, role: string) =>
+      sim.call(
+        'ModifyInstanceAttribute',
+        { InstanceId, DeleteOnTermination: { '/dev/sdf': goes } },
+        { principal: { name: 'dora', projectId: 'admin', roles: [role, 'member'], from: 'test' } },
+      );
+    await expect(say(true, 'developer')).rejects.toMatchObject({ code: 'UnauthorizedOperation' });
+    await say(true, 'sysadmin');
+    expect(volumeRecord(sim, volumeId)?.attachment?.deleteOnTermination).toBe(true);
+    await say(false, 'developer');
+    expect(volumeRecord(sim, volumeId)?.attachment?.deleteOnTermination).toBe(false);
+  });
+
   it('[sim] is detached when its instance ends, and goes with it where that was said', async () => {
     sim = await startSimCloud();
     const instanceId = await makeInstance();
