@@ -30,7 +30,7 @@ const CLIENTS: readonly Client[] = [
     script: 'day-sdk.ts',
   },
   {
-    name: "Ansible's modules, which change nothing when they run again",
+    name: "Ansible's modules, twice the same",
     needs: PLAYBOOK,
     from: 'ansible',
     command: 'sh',
