@@ -130,7 +130,7 @@ export const deregisterImage: ChangeHandler<'DeregisterImage', ImageRecord> = {
     if (!mayUse(context.principal, record.projectId)) {
       throw new CloudError('UnauthorizedOperation', `ImageId: ${record.id} belongs to another project`);
     }
-    const user = whoUses(draft, record);
+    const user = whoUses(draft, record, context.principal);
     if (user !== undefined) {
       throw new CloudError(
         'InvalidAMIID.InUse',
@@ -155,16 +155,22 @@ export const deregisterImage: ChangeHandler<'DeregisterImage', ImageRecord> = {
   },
 };
 
-function whoUses(draft: Draft, image: ImageRecord): string | undefined {
+/** What others have is not named: that it is there is all that the image's owner is told. */
+function whoUses(draft: Draft, image: ImageRecord, principal: Principal): string | undefined {
   const instance = draft.replica
     .range<InstanceRecord>(PREFIX.instance)
     .find(
       ({ value }) =>
         value.state !== 'terminated' && [value.imageId, value.kernelId, value.ramdiskId].includes(image.id),
     );
-  if (instance !== undefined) return `instance ${instance.value.id}`;
+  if (instance !== undefined)
+    return mayUse(principal, instance.value.projectId)
+      ? `instance ${instance.value.id}`
+      : 'an instance of another project';
   const parent = draft.replica
     .range<ImageRecord>(PREFIX.image)
     .find(({ value }) => value.kernelId === image.id || value.ramdiskId === image.id);
-  return parent === undefined ? undefined : `image ${parent.value.name} (${parent.value.id})`;
+  if (parent === undefined) return undefined;
+  const { id, name, projectId } = parent.value;
+  return mayUse(principal, projectId) ? `image ${name} (${id})` : 'an image of another project';
 }
