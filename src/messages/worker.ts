@@ -305,6 +305,8 @@ export const WorkerHello = z.object({
   kinds: z.array(z.string()),
   /** Hosts that are open in this session, to be served. */
   open: z.array(z.string()),
+  /** Host -> the epoch that its session was opened with; a worker of an older release does not say. */
+  epochs: z.record(z.string(), z.int()).default({}),
   /** Hosts that are only looked at. */
   observes: z.array(z.string()).default([]),
   /** It ends soon: its hosts are to go elsewhere. */

@@ -110,7 +110,8 @@ export class ComputeWorker {
     const { kinds = ['compute', 'network'] } = this.#options;
     const [open, observes] = [[] as string[], [] as string[]];
     for (const [hostId, host] of this.#hosts) (host.mode === 'serve' ? open : observes).push(hostId);
-    const hello = { v: 1, workerId, session, kinds, open, observes, leaving: this.#leaving };
+    const epochs = Object.fromEntries([...this.#hosts].map(([hostId, { epoch }]) => [hostId, epoch]));
+    const hello = { v: 1, workerId, session, kinds, open, epochs, observes, leaving: this.#leaving };
     bus.fanout(TOPIC.reports, 'worker-hello', toJson(hello)).catch((error: unknown) => {
       logger.debug('nobody to say hello to', { error: errorText(error) });
     });

@@ -111,7 +111,7 @@ export class WorkerDirectory {
     const held = isHeld(this.#parts.store);
     const open = new Set(held ? [...hello.open, ...hello.observes] : hello.open);
     for (const hostId of this.#assignments.hostsOf(workerId)) {
-      const isOpen = open.has(hostId) && (held || !this.#isOfAnother(hostId, hello.session));
+      const isOpen = open.has(hostId) && (held || !this.#isOfAnother(hostId, hello));
       if (!isOpen || this.#options.isDoubted?.(hostId) === true) this.openSoon(hostId);
     }
     if (held) return isNew;
@@ -120,11 +120,16 @@ export class WorkerDirectory {
     return isNew;
   }
 
-  /** It was assigned by what somebody knew who had not heard of this session yet, or in a history that is no more. */
-  #isOfAnother(hostId: string, session: string): boolean {
+  /**
+   * It was assigned by what somebody knew who had not heard of this session yet, or in a history that is no more; or it went elsewhere and came back,
+   * and the worker heard of neither: the host refuses what it has open, for as long as it has it.
+   */
+  #isOfAnother(hostId: string, { session, epochs }: WorkerHello): boolean {
     const assigned = this.#assignments.of(hostId);
     if (assigned === undefined) return false;
     if (!isOpenedSince(this.#parts.store, assigned)) return true;
+    const epoch = epochs[hostId];
+    if (epoch !== undefined && epoch < assigned.epoch) return true;
     return assigned.session !== undefined && assigned.session !== session;
   }
 

@@ -96,6 +96,24 @@ afterEach(async () => {
   await bus.close();
 });
 
+describe('a host that went to another worker and came back', () => {
+  it('[sim] is opened anew when the worker heard of neither: what it has open the host refuses', async () => {
+    await addHosts('w1', 'h-1');
+    await listen();
+    await startWorker('w1');
+    await clock.advance(3000);
+    expect(assign('h-1')).toMatchObject({ session: 'w1-1', epoch: 1 });
+    const { epoch = 0 } = holder('h-1') ?? {};
+    // Moved to w2 as epoch 2 and back as epoch 3, by controllers whose messages did not come.
+    const assigned = { v: 1, workerId: 'w1', session: 'w1-1', epoch: epoch + 2 };
+    await store.txn({ puts: [{ key: KEYS.assign('compute', 'h-1'), value: assigned }] });
+    await clock.advance(5000);
+    expect(holder('h-1')).toMatchObject({ workerId: 'w1', session: 'w1-1', epoch: assign('h-1')?.epoch });
+    expect(hellos.get('w1')?.epochs).toEqual({ 'h-1': assign('h-1')?.epoch });
+    expect(assign('h-1')?.epoch).toBeGreaterThanOrEqual(epoch + 2);
+  });
+});
+
 describe('a worker that is gone', () => {
   it('[sim] it was killed: nobody takes its messages, so its hosts are another’s after some seconds, each with a higher epoch and claimed on the host', async () => {
     await addHosts('w1', 'h-1', 'h-2');
