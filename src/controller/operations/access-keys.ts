@@ -18,16 +18,30 @@ interface Made {
   readonly secret: string;
 }
 
+interface DirectoryMark {
+  readonly operationId: string;
+}
+
+interface AskedOwner {
+  readonly owner: KeyOwner;
+  /** The last change of the directory, before it was asked. */
+  readonly mark: string | undefined;
+}
+
 /** So many keys one user has at most. */
 const KEYS_A_USER = 50;
 
 /** The secret goes out once. The first identity's key is answered to who asks first; every other call makes a new one. */
-export const createAccessKey: ChangeHandler<'CreateAccessKey', KeyOwner> = {
-  prepare: ({ cloud, principal }, input) => requireKeyOwner(cloud, principal, input),
+export const createAccessKey: ChangeHandler<'CreateAccessKey', AskedOwner> = {
+  async prepare({ cloud, principal }, input) {
+    const mark = cloud.store.get<DirectoryMark>(KEYS.directoryChange)?.value.operationId;
+    return { owner: await requireKeyOwner(cloud, principal, input), mark };
+  },
 
   settled: true,
-  decide(draft, input, context, owner) {
+  decide(draft, input, context, { owner, mark }) {
     if (context.cloud.directory.kind === 'store') keepOwner(draft, owner);
+    else keepOwnerElsewhere(draft, owner, mark);
     const given = givenPair(input, context.principal);
     const made = given === undefined ? nextKey(draft, context, owner) : givenKey(draft, context, owner, given);
     const record: AccessKeyRecord = { ...made.record, issued: true };
@@ -48,6 +62,14 @@ export const createAccessKey: ChangeHandler<'CreateAccessKey', KeyOwner> = {
 function keepOwner(draft: Draft, { userId, projectId }: KeyOwner): void {
   useUser(draft, userId);
   if (draft.get(KEYS.project(projectId)) === undefined) throw noProject(projectId);
+}
+
+/** A directory elsewhere guards nothing, so the last change that this cloud made there is guarded, and one that deletes the user looks for their keys anew. */
+function keepOwnerElsewhere(draft: Draft, { userId }: KeyOwner, mark: string | undefined): void {
+  if (draft.get<DirectoryMark>(KEYS.directoryChange)?.operationId !== mark) {
+    throw new CloudError('Conflict', `users or projects were changed while a key was made for ${userId}; try again`);
+  }
+  draft.put(KEYS.userUse(userId), { v: 1 });
 }
 
 function givenPair(

@@ -68,9 +68,12 @@ export const deleteUser = changesDirectory<'DeleteUser'>({
       changes: [...hand, { kind: 'delete-user', name }],
       targets: [name, ...left.accessKeys],
       records(draft) {
-        for (const key of left.accessKeys.flatMap((id) => [KEYS.accessKey(id), KEYS.accessKeyUse(id)]))
+        // In a directory elsewhere the user was deleted before this: keys that were made until now go too.
+        draft.get(KEYS.userUse(name));
+        for (const key of keysIn(draft.replica, name).flatMap((id) => [KEYS.accessKey(id), KEYS.accessKeyUse(id)]))
           if (draft.peek(key) !== undefined) draft.del(key);
         for (const id of left.memberOf) draft.del(KEYS.quota(id, name));
+        draft.del(KEYS.userUse(name));
       },
     };
   },
@@ -83,11 +86,15 @@ export const deleteUser = changesDirectory<'DeleteUser'>({
 
 const handOver = (id: string, manager: string): DirectoryChange => ({ kind: 'modify-project', id, manager });
 
+function keysIn(replica: DirectoryView['replica'], name: string): string[] {
+  const keys = replica.range<AccessKeyRecord>(PREFIX.accessKey).map(({ value }) => value);
+  return keys.filter(({ userId }) => userId === name).map(({ id }) => id);
+}
+
 function leftOf(view: DirectoryView, name: string): Left {
   const projects = view.projects().filter(({ members }) => members.includes(name));
-  const keys = view.replica.range<AccessKeyRecord>(PREFIX.accessKey).map(({ value }) => value);
   return {
-    accessKeys: keys.filter(({ userId }) => userId === name).map(({ id }) => id),
+    accessKeys: keysIn(view.replica, name),
     manages: projects.filter(({ manager }) => manager === name).map(({ id }) => id),
     memberOf: projects.map(({ id }) => id),
   };
