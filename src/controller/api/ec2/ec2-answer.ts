@@ -33,6 +33,11 @@ export function successAnswer(action: string, version: string, requestId: string
   return answer(200, requestId, DECLARATION + renderElement(`${action}Response`, tree, attributes));
 }
 
+/** As the services of AWS's plain query protocol answer: the request id is in the tree. */
+export function queryAnswer(action: string, namespace: string, requestId: string, content: XmlTree): Ec2Answer {
+  return answer(200, requestId, DECLARATION + renderElement(`${action}Response`, content, ` xmlns="${namespace}"`));
+}
+
 export function faultAnswer(
   { status, code, message }: Ec2Fault,
   requestId: string,

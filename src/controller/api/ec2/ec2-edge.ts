@@ -8,7 +8,7 @@ import type { Principal } from '../../operations/handler.ts';
 import type { Accounts } from '../../users/directory-memo.ts';
 import type { Gateway } from '../gateway.ts';
 import { actionNamed } from './actions/index.ts';
-import { faultAnswer, successAnswer, type Ec2Answer } from './ec2-answer.ts';
+import { faultAnswer, queryAnswer, successAnswer, type Ec2Answer } from './ec2-answer.ts';
 import { ec2Call, refuseUnread } from './ec2-call.ts';
 import { ec2Fault } from './ec2-error.ts';
 import type { Ec2Callers } from './ec2-principal.ts';
@@ -16,6 +16,7 @@ import { regionsOf, type Regions } from './ec2-regions.ts';
 import { readEc2Request, type Ec2Request, type RawEc2Request } from './ec2-request.ts';
 import { verifyEc2Signature } from './ec2-signature.ts';
 import { Params } from './params.ts';
+import { callerIdentity, requireSts, STS_NAMESPACE, STS_SERVICE } from './sts.ts';
 import { rateClassOf, type RateLimit } from './rate-limit.ts';
 
 export interface Ec2EdgeOptions {
@@ -93,6 +94,8 @@ export class Ec2Edge {
     trace.region = signer.region;
     const { action, version } = this.#asked(request, trace);
     this.#slowDown(signer.accessKeyId, action);
+    if (signer.service === STS_SERVICE) return this.#identity({ action, version, requestId, known, request });
+    requireVersion(version);
     const perform = actionNamed(action);
     if (perform === undefined) {
       throw new CloudError('InvalidAction', `the action ${JSON.stringify(action)} is not known here`);
@@ -140,12 +143,22 @@ export class Ec2Edge {
     const action = take('Action').slice(0, 128);
     trace.action = action;
     const version = take('Version');
-    if (!/^\d{4}-\d{2}-\d{2}$/.test(version) || version < FIRST_VERSION || version > LAST_VERSION) {
-      const given = JSON.stringify(version.slice(0, 32));
-      throw new CloudError('NoSuchVersion', `Version: must be ${FIRST_VERSION} to ${LAST_VERSION}, not ${given}`);
-    }
-    trace.version = version;
+    trace.version = version.slice(0, 32);
     return { action, version };
+  }
+
+  async #identity(asked: {
+    readonly action: string;
+    readonly version: string;
+    readonly requestId: string;
+    readonly known: Principal;
+    readonly request: Ec2Request;
+  }): Promise<Ec2Answer> {
+    const { action, version, requestId, known, request } = asked;
+    requireSts(action, version);
+    refuseUnread(Params.of(request.parameters));
+    const account = (await this.#options.accounts()).accountOf(known.projectId) ?? known.projectId;
+    return queryAnswer(action, STS_NAMESPACE, requestId, callerIdentity(known, account, requestId));
   }
 
   #refuse(thrown: unknown, requestId: string, trace: Trace, raw: RawEc2Request, startedMs: number): Ec2Answer {
@@ -166,6 +179,12 @@ export class Ec2Edge {
   #log(requestId: string, trace: Trace, raw: RawEc2Request, more: Record<string, unknown>): void {
     this.#options.logger.debug('EC2 request', { requestId, ...trace, from: raw.remoteAddress, ...more });
   }
+}
+
+function requireVersion(version: string): void {
+  if (/^\d{4}-\d{2}-\d{2}$/.test(version) && version >= FIRST_VERSION && version <= LAST_VERSION) return;
+  const given = JSON.stringify(version.slice(0, 32));
+  throw new CloudError('NoSuchVersion', `Version: must be ${FIRST_VERSION} to ${LAST_VERSION}, not ${given}`);
 }
 
 const endpoints = ({ names }: Regions, { host }: Ec2Request): { name: string; endpoint: string }[] =>

@@ -5,6 +5,7 @@ import { verifySignature } from '../signature/verify-signature.ts';
 import type { NamedKey } from './ec2-principal.ts';
 import type { Regions } from './ec2-regions.ts';
 import { hasAlgorithm, hostForms, type Ec2Request } from './ec2-request.ts';
+import { STS_SERVICE } from './sts.ts';
 import { isSignedInParameters, verifySignatureV2 } from './ec2-signature-v2.ts';
 
 /** The service that requests to this API are signed for. */
@@ -23,6 +24,8 @@ export interface Ec2SignatureOptions {
 /** Who says that they signed, rightly, and for which region. */
 export interface Ec2Signer extends NamedKey {
   readonly region: string;
+  /** Of what: `ec2`, or `sts` for the one question of it that is answered. */
+  readonly service: typeof EC2_SERVICE | typeof STS_SERVICE;
 }
 
 const IN_QUERY = ['Algorithm', 'Credential', 'Date', 'Expires', 'SignedHeaders', 'Signature'].map(
@@ -75,9 +78,10 @@ function scopeOfHost(host: string): { service: string; region: string } {
 function scopeFor({ scope }: ClaimedSignature, host: string, regions: Regions): { service: string; region: string } {
   const ofHost = scopeOfHost(host);
   const isOfHost = scope.service === ofHost.service && !OTHER_SERVICES.includes(scope.service);
-  const service = isOfHost ? scope.service : EC2_SERVICE;
+  const service = isOfHost || scope.service === STS_SERVICE ? scope.service : EC2_SERVICE;
   if (regions.names.includes(scope.region)) return { service, region: scope.region };
-  if (scope.region === ofHost.region) return { service, region: regions.first };
+  // Clients ask one STS for all regions, by a name of AWS's.
+  if (service === STS_SERVICE || scope.region === ofHost.region) return { service, region: regions.first };
   return { service, region: regions.find(scope.region).name };
 }
 
@@ -99,7 +103,7 @@ function byVersion4(request: Ec2Request, options: Ec2SignatureOptions): Ec2Signe
     ),
   );
   if (claimed.form === 'query') for (const name of IN_QUERY) parameters.delete(name);
-  return { accessKeyId, projectId, region };
+  return { accessKeyId, projectId, region, service: service === STS_SERVICE ? STS_SERVICE : EC2_SERVICE };
 }
 
 /**
@@ -112,5 +116,9 @@ export function verifyEc2Signature(request: Ec2Request, options: Ec2SignatureOpt
   if (isVersion4 || !isSignedInParameters(request)) return byVersion4(request, options);
   const { secretOf, nowMs, signatureV2, regions } = options;
   // Version 2 signs no region: it is the first.
-  return { ...verifySignatureV2(request, { on: signatureV2, nowMs, secretOf }), region: regions.first };
+  return {
+    ...verifySignatureV2(request, { on: signatureV2, nowMs, secretOf }),
+    region: regions.first,
+    service: EC2_SERVICE,
+  };
 }
