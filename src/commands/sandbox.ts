@@ -142,6 +142,7 @@ function exportsOf(ready: SandboxReady): string {
     AWS_DEFAULT_REGION: region,
     AWS_REGION: region,
     AWS_ENDPOINT_URL_EC2: ec2Url,
+    AWS_ENDPOINT_URL_STS: ec2Url,
     EC2_URL: `${ec2Url}/services/Cloud/`,
     EC2_ACCESS_KEY: accessKeyId,
     EC2_SECRET_KEY: secretAccessKey,
