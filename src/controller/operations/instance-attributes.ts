@@ -6,7 +6,6 @@ import { KEYS } from '../../domain/keys.ts';
 import { hostLimits } from '../../domain/placement.ts';
 import type { CapacityRecord, HostRecord, ImageRecord, UserDataRecord } from '../../domain/records.ts';
 import { NO_CAPACITY } from '../../domain/records.ts';
-import { instanceAmounts } from '../../domain/usage.ts';
 import { OPERATIONS, type OperationParsed } from '../../messages/operations/index.ts';
 import { instanceView } from '../instances/instance-view.ts';
 import { bootPart, instanceType } from '../instances/launch-template.ts';
@@ -89,9 +88,17 @@ function withType(draft: Draft, record: InstanceRecord, { InstanceType: name }: 
     );
   }
   draft.put(key, next);
-  releaseQuota(draft, record, instanceAmounts(record));
-  claimQuota(draft, record, instanceAmounts(type));
+  moveQuota(draft, record, type);
   return { ...record, typeName: type.name, vcpus: type.vcpus, memoryMib: type.memoryMib };
+}
+
+/** Only the difference: who is over a limit that was lowered may still make an instance smaller. */
+function moveQuota(draft: Draft, record: InstanceRecord, type: Pick<InstanceRecord, 'vcpus' | 'memoryMib'>): void {
+  for (const kind of ['vcpus', 'memoryMib'] as const) {
+    const more = type[kind] - record[kind];
+    if (more > 0) claimQuota(draft, record, { [kind]: more });
+    else if (more < 0) releaseQuota(draft, record, { [kind]: -more });
+  }
 }
 
 function withBootParts(draft: Draft, record: InstanceRecord, input: Input, { principal, nowMs }: ChangeContext) {

@@ -48,6 +48,21 @@ describe('quotas', () => {
     expect(problems()).toEqual([]);
   });
 
+  it('[sim] of an instance that becomes smaller or larger count the difference, also beyond a limit that was lowered', async () => {
+    const { instances } = await sim.run({ InstanceType: 'm1.medium', MinCount: 2, MaxCount: 2 }, project('lab'));
+    const [InstanceId = ''] = instances.map(({ instanceId }) => instanceId);
+    await sim.settled('running');
+    await sim.call('StopInstances', { InstanceIds: [InstanceId] });
+    await sim.settled('stopped', [InstanceId]);
+    await sim.call('SetQuota', { ProjectId: 'lab', Limits: { instances: 1, vcpus: 3 } });
+    await sim.call('ModifyInstanceAttribute', { InstanceId, InstanceType: 'm1.small' });
+    expect(usage('lab')).toMatchObject({ instances: 2, vcpus: 3, memoryMib: 4096 + 2048 });
+    const larger = sim.call('ModifyInstanceAttribute', { InstanceId, InstanceType: 'm1.medium' });
+    await expect(larger).rejects.toMatchObject({ code: 'VcpuLimitExceeded' });
+    expect(usage('lab')).toMatchObject({ instances: 2, vcpus: 3 });
+    expect(problems()).toEqual([]);
+  });
+
   it('[sim] refuse by EC2’s codes, with what is used, and give as many as fit between MinCount and MaxCount', async () => {
     await sim.call('SetQuota', { ProjectId: 'lab', Limits: { instances: 5, vcpus: 3 } });
     const refused = sim.run({ MinCount: 4, MaxCount: 4 }, project('lab'));
