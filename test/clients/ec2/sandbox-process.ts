@@ -95,7 +95,8 @@ export class SandboxProcess {
     });
   }
 
-  async stop(): Promise<void> {
+  /** By SIGTERM; its exit code. */
+  async stop(): Promise<number | null> {
     const child = this.#child;
     if (child.exitCode === null && child.signalCode === null) {
       const gone = new Promise((resolve) => child.once('exit', resolve));
@@ -103,6 +104,7 @@ export class SandboxProcess {
       await gone;
     }
     rmSync(this.home, { recursive: true, force: true });
+    return child.exitCode;
   }
 }
 

@@ -74,7 +74,7 @@ export function createSimulatedHosts(parts: {
     },
     host: hostNamed,
     hosts: () => [...hosts.values()],
-    volumes: new SimVolumes(clock),
+    volumes: new SimVolumes(clock, { disksLast: parts.options?.disksLast }),
     severSessions(options = { lingering: false }) {
       for (const session of sessions) {
         if (options.processName !== undefined && session.processName !== options.processName) continue;

@@ -43,8 +43,12 @@ export class SimVolumes implements VolumeBackend {
   #faults: { fault: VolumeFault; left: number }[] = [];
   #hanging: (() => void)[] = [];
 
-  constructor(clock: Clock) {
+  readonly #disksLast: boolean;
+
+  /** `disksLast`: what must be there is, empty where this world never saw it. */
+  constructor(clock: Clock, { disksLast = false }: { readonly disksLast?: boolean | undefined } = {}) {
     this.#clock = clock;
+    this.#disksLast = disksLast;
   }
 
   inject(fault: VolumeFault): void {
@@ -144,13 +148,17 @@ export class SimVolumes implements VolumeBackend {
   }
 
   #need(volumeId: string): SimVolume {
-    const volume = this.volumes.get(volumeId);
-    if (volume === undefined) throw new CloudError('NotFound', `no volume ${volumeId} in the simulated store`);
+    const known = this.volumes.get(volumeId);
+    if (known !== undefined) return known;
+    if (!this.#disksLast) throw new CloudError('NotFound', `no volume ${volumeId} in the simulated store`);
+    const volume: SimVolume = { volumeId, sizeGib: 0, data: '' };
+    this.volumes.set(volumeId, volume);
     return volume;
   }
 
   #needSnapshot(snapshotId: string): string {
     const data = this.snapshots.get(snapshotId);
+    if (data === undefined && this.#disksLast) return '';
     if (data === undefined) throw new CloudError('NotFound', `no snapshot ${snapshotId} in the simulated store`);
     return data;
   }
