@@ -47,7 +47,7 @@ export function ec2Page(rows: readonly ActionRow[]): string {
     '',
     'Written by `node scripts/ec2-table.ts`; a test fails when it is not what the sources say.',
     '',
-    `Of ${rows.length} actions ${count('yes')} are carried out, ${count('partly')} partly. An action with a reason beside its "no" answers \`UnsupportedOperation\` and that reason; any other that is not carried out answers \`InvalidAction\`. A parameter that an action does not know is refused by name (\`UnknownParameter\`), one that asks for what this cloud does not have by \`UnsupportedOperation\`: nothing is passed over in silence. What is signed for the service `sts` is answered at the same address, `GetCallerIdentity` alone: Terraform and Ansible ask it before they begin.`,
+    `Of ${rows.length} actions ${count('yes')} are carried out, ${count('partly')} partly. An action with a reason beside its "no" answers \`UnsupportedOperation\` and that reason; any other that is not carried out answers \`InvalidAction\`. A parameter that an action does not know is refused by name (\`UnknownParameter\`), one that asks for what this cloud does not have by \`UnsupportedOperation\`: nothing is passed over in silence. What is signed for the service \`sts\` is answered at the same address, \`GetCallerIdentity\` alone: Terraform and Ansible ask it before they begin.`,
     '',
     '| action | done | what not, or why not |',
     '|---|---|---|',
