@@ -1,4 +1,5 @@
 import type { Duplex } from 'node:stream';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, beforeEach, describe, expect, it, type TestContext } from 'vitest';
 import type { DomainSpec, Hypervisor } from '../../../src/ports/hypervisor.ts';
 import { hypervisorOn, libvirtdMissing, PrivateLibvirtd } from '../../support/private-libvirtd.ts';
@@ -49,14 +50,19 @@ describe('the console of a domain on libvirt', () => {
     await hypervisor.start(spec.uuid);
     const console = await open();
     const first = watch(console);
-    await hypervisor.reset(spec.uuid);
-    await until(() => first.text().includes('STILL'), { what: 'the guest printed', timeoutMs: 20_000 });
+    // QEMU looks once a second whether somebody has opened the line, and drops what the guest prints until it has seen it: the guest prints again.
+    const printed = async (): Promise<boolean> => {
+      await hypervisor.reset(spec.uuid);
+      await sleep(3000);
+      return first.text().includes('STILL');
+    };
+    await until(printed, { what: 'the guest printed', timeoutMs: 40_000 });
     await expect(open()).rejects.toMatchObject({ code: 'Conflict' });
     const second = watch(await open(true));
     expect(await first.ended).toMatchObject({ code: 'Conflict', details: { ended: 'taken-over' } });
     await hypervisor.destroy(spec.uuid);
     expect(await second.ended).toBe('end');
-  }, 60_000);
+  }, 90_000);
 
   it('[real] is free again when it is closed, and when its process is gone', async () => {
     await hypervisor.start(spec.uuid);
