@@ -94,9 +94,9 @@ export class WorkerDirectory {
     await this.#openings.close();
   }
 
-  /** A live worker of the kind; the one with the fewest hosts. */
+  /** A live worker of the kind; the one with the fewest hosts, by record: what a worker says of itself is seconds old. */
   pick(kind: string): string | undefined {
-    const load = (workerId: string): number => this.#live.hello(workerId)?.open.length ?? 0;
+    const load = (workerId: string): number => this.#assignments.hostsOf(workerId).size;
     return this.#live.fit(kind).sort((a, b) => load(a) - load(b))[0];
   }
 

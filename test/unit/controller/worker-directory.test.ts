@@ -96,6 +96,18 @@ afterEach(async () => {
   await bus.close();
 });
 
+describe('a host that is new', () => {
+  it('[sim] goes to the worker that has the fewest by record, whatever they have said of themselves', async () => {
+    await listen();
+    await startWorker('w1');
+    await startWorker('w2');
+    await clock.advance(100);
+    const first = directory.pick('compute') ?? '';
+    await addHosts(first, 'h-1');
+    expect([first, directory.pick('compute')].sort()).toEqual(['w1', 'w2']);
+  });
+});
+
 describe('a host that went to another worker and came back', () => {
   it('[sim] is opened anew when the worker heard of neither: what it has open the host refuses', async () => {
     await addHosts('w1', 'h-1');
