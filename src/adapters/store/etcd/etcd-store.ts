@@ -33,8 +33,13 @@ export interface EtcdStoreOptions extends TimeAndChance, FollowerTunables, Check
   readonly holder?: Partial<Pick<LockHolder, 'command' | 'user' | 'kind'>> | undefined;
 }
 
-/** A change is answered after so long at the latest, seen here or not. */
-const SEEN_MS = 5_000;
+/**
+ * A change that was made is answered after so long at the latest, seen here or not. Long enough for a watch that hangs on a frozen node to be given
+ * up and begun on another: whoever changed something reads it here next.
+ */
+const SEEN_MS = PATIENCE_MS;
+/** How long a store with a copy on disk waits at its start for etcd. */
+const WARM_START_MS = 5_000;
 
 /**
  * The store on etcd: changes are its guarded transactions, each with one effect at most; reads come from memory, which follows its events.
@@ -112,7 +117,7 @@ export class EtcdStore extends ReplicaReads implements RestorableStore {
     this.#follower.start();
     this.#alarms.start();
     const late = new Promise<'late'>((resolve) => {
-      const timer = clock.after(warm ? SEEN_MS : PATIENCE_MS, () => resolve('late'));
+      const timer = clock.after(warm ? WARM_START_MS : PATIENCE_MS, () => resolve('late'));
       void this.#follower.synced.then(() => timer.cancel());
     });
     const first = await Promise.race([this.#follower.synced, late]);
