@@ -141,7 +141,7 @@ describe('[sim] projects', () => {
     const mine = sim.store.range('').filter(({ key }) => /^(project|network|usage|quota|keypair|vpc)\/lab/.test(key));
     expect(mine.map(({ key }) => key)).toEqual([]);
     expect(sim.store.range<{ owner: string }>('subnet/').filter(({ value }) => value.owner === 'lab')).toEqual([]);
-    await expect(as('bob', 'lab')).rejects.toMatchObject({ code: 'AuthFailure' });
+    await expect(as('bob', 'lab')).rejects.toMatchObject({ code: 'UnauthorizedOperation' });
     await refusedWith(
       'InvalidProject.NotFound',
       'ImportKeyPair',
