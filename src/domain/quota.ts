@@ -29,6 +29,9 @@ export const DEFAULT_QUOTA: Readonly<Record<QuotaKind, number>> = {
 export const UNLIMITED_PROJECT = 'admin';
 export const UNLIMITED = Number.MAX_SAFE_INTEGER;
 
+/** No limit that is set is larger. */
+export const QUOTA_LIMIT_MAX = 1_000_000_000;
+
 /** Limits that were set for a project, or for a user in it; -1 is never stored: unlimited is the largest safe integer. */
 export interface QuotaRecord {
   readonly v: 1;

@@ -44,7 +44,7 @@ export class Tmux {
 
   /** Types text as it is, then Enter. */
   command(text: string): void {
-    this.#run('send-keys', '-l', text);
+    this.#run('send-keys', '-l', '--', text);
     this.#run('send-keys', 'Enter');
   }
 

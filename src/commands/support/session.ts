@@ -61,6 +61,11 @@ export class Session {
     return this.flags.json ? 'json' : this.flags.output;
   }
 
+  /** Whether what is missing is asked for: somebody sits there, and the answer is not for a program. */
+  get canAsk(): boolean {
+    return this.io.interactive && (this.format === 'table' || this.format === 'wide');
+  }
+
   nowMs(): number {
     return this.io.clock.nowMs();
   }
