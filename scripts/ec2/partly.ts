@@ -38,7 +38,7 @@ export const PARTLY: Readonly<Record<string, string>> = {
   ReplaceRoute: 'by internet gateways to IPv4 networks',
   ResetInstanceAttribute: 'kernel, ramdisk; the source check is always on',
   RunInstances:
-    'one network interface, no volumes but by AttachVolume; no spot instances, launch templates, profiles, placement groups, IPv6',
+    'one network interface; no guaranteed rates of volumes, no spot instances, launch templates, profiles, placement groups, IPv6',
   StopInstances: 'no hibernation',
   UnmonitorInstances: 'answers that monitoring is disabled, which it always is',
 };

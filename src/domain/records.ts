@@ -1,6 +1,7 @@
 import type { PasswordHash } from '../base/password-hash.ts';
 import type { RoleName } from './access-rules.ts';
 import type { InstanceRecord } from './instance.ts';
+import type { LaunchVolume } from './volume.ts';
 
 export type { NetworkRecord } from './network.ts';
 
@@ -308,6 +309,7 @@ export interface ReservationRecord {
       readonly instanceId: string;
       readonly launchIndex: number;
       readonly hostId: string;
+      readonly volumeIds?: readonly string[];
     }[];
   };
 }
@@ -348,6 +350,9 @@ export interface InstanceTemplate extends Pick<
   readonly privateIpAddress?: string;
   /** Base64; kept beside the record, under a key of its own. */
   readonly userData?: string;
+  /** Volumes that each instance gets, and their tags. */
+  readonly volumes?: readonly LaunchVolume[];
+  readonly volumeTags?: Readonly<Record<string, string>>;
 }
 
 export interface UserDataRecord {

@@ -2,7 +2,7 @@ import type { InstanceRecord } from './instance.ts';
 import { KEYS, PREFIX } from './keys.ts';
 import { QUOTA_KINDS, type QuotaKind, type UsageRecord } from './quota.ts';
 import type { PublicAddressRecord } from './address.ts';
-import type { ImageRecord, ReservationRecord } from './records.ts';
+import type { ImageRecord, InstanceTemplate, ReservationRecord } from './records.ts';
 import type { SecurityGroupRecord } from './security-groups.ts';
 import type { SnapshotRecord } from './snapshot.ts';
 import type { VolumeRecord } from './volume.ts';
@@ -34,6 +34,16 @@ export const volumeAmounts = ({ sizeGib }: Pick<VolumeRecord, 'sizeGib'>): Amoun
   volumes: 1,
   gigabytes: sizeGib,
 });
+/** What so many instances take, with the volumes that each of them gets. */
+export function launchAmounts(template: Size & Pick<InstanceTemplate, 'volumes'>, count = 1): Amounts {
+  const { volumes = [] } = template;
+  const gigabytes = volumes.reduce((sum, { sizeGib }) => sum + sizeGib, 0);
+  return {
+    ...instanceAmounts(template, count),
+    ...(volumes.length === 0 ? {} : { volumes: volumes.length * count, gigabytes: gigabytes * count }),
+  };
+}
+
 export const snapshotAmounts: Amounts = { snapshots: 1 };
 export const addressAmounts: Amounts = { addresses: 1 };
 
@@ -50,7 +60,7 @@ function countInstance(record: InstanceRecord): Counted | undefined {
 function countReservation({ remaining }: ReservationRecord): Counted | undefined {
   if (remaining === undefined) return undefined;
   const { template, placements } = remaining;
-  return { ...ownerIn(template), amounts: instanceAmounts(template, placements.length) };
+  return { ...ownerIn(template), amounts: launchAmounts(template, placements.length) };
 }
 
 const countImage = (record: ImageRecord): Counted => ({ ...ownerIn(record), amounts: { images: 1 } });
