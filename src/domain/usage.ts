@@ -102,17 +102,19 @@ export function usageInRecords(
   return sums;
 }
 
-export const NOTHING_USED: Used = wholeUsage({});
+export const NOTHING_USED: Used = Object.fromEntries(QUOTA_KINDS.map((kind) => [kind, 0])) as Record<QuotaKind, number>;
 
 /** Every kind, those that are not there as nothing. */
 export function wholeUsage(used: Amounts): Used {
-  return Object.fromEntries(QUOTA_KINDS.map((kind) => [kind, used[kind] ?? 0])) as Record<QuotaKind, number>;
+  const whole: Record<QuotaKind, number> = { ...NOTHING_USED };
+  for (const kind of QUOTA_KINDS) whole[kind] = used[kind] ?? 0;
+  return whole;
 }
 
 export function plus(used: Used, amounts: Amounts, sign: 1 | -1 = 1): Used {
-  return wholeUsage(
-    Object.fromEntries(QUOTA_KINDS.map((kind) => [kind, Math.max(0, used[kind] + sign * (amounts[kind] ?? 0))])),
-  );
+  const sum = { ...NOTHING_USED };
+  for (const kind of QUOTA_KINDS) sum[kind] = Math.max(0, used[kind] + sign * (amounts[kind] ?? 0));
+  return sum;
 }
 
 /** Usage records that are not the sum of what is there, with what each should hold. */

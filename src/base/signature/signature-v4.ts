@@ -1,4 +1,5 @@
-import { createHash, createHmac } from 'node:crypto';
+import { createHmac } from 'node:crypto';
+import { sha256Hex } from '../ids.ts';
 import { canonicalRequest, type PathStyle, type SignableRequest } from './canonical-request.ts';
 import { signingKeys, type Scope } from './signing-keys.ts';
 
@@ -7,8 +8,6 @@ export type { Scope } from './signing-keys.ts';
 export const ALGORITHM = 'AWS4-HMAC-SHA256';
 /** In place of a body's hash: the body is not signed. */
 export const UNSIGNED_PAYLOAD = 'UNSIGNED-PAYLOAD';
-
-const sha256 = (data: string | Buffer): string => createHash('sha256').update(data).digest('hex');
 
 const signingKey = signingKeys();
 
@@ -41,7 +40,7 @@ export interface SignatureParts {
 
 export function stringToSign(parts: SignatureParts): string {
   const { request, scope, time, ...rest } = parts;
-  return [ALGORITHM, time, scopeText(scope), sha256(canonicalRequest(request, rest))].join('\n');
+  return [ALGORITHM, time, scopeText(scope), sha256Hex(canonicalRequest(request, rest))].join('\n');
 }
 
 /** Lower-case hex of AWS signature version 4 (AWS, "Calculate the signature"). */

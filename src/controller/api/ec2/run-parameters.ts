@@ -54,7 +54,7 @@ const NO_PLACEMENT = {
 } as const;
 
 /** RunInstances as the operation has it. Each parameter is taken over or refused by name; what nobody reads the edge refuses. */
-export function runInput(params: Params, zones: readonly string[]): Input {
+export function runInput(params: Params, region: { readonly zones: readonly string[] }): Input {
   onlyDefaults(params, AS_IT_IS);
   noneOf(params, ABSENT);
   const disks = blockDevices(params);
@@ -75,7 +75,7 @@ export function runInput(params: Params, zones: readonly string[]): Input {
       DisableApiStop: params.bool('DisableApiStop'),
       InstanceInitiatedShutdownBehavior: shutdownBehavior(params, params.text('InstanceInitiatedShutdownBehavior')),
       ClientToken: nonEmpty(params, 'ClientToken'),
-      AvailabilityZones: zone(params, zones),
+      AvailabilityZones: zone(params, region),
     }),
     ...network(params),
     ...disks,
@@ -100,7 +100,8 @@ export function shutdownBehavior(params: Params, text: string | undefined): 'sto
   throw params.bad('InstanceInitiatedShutdownBehavior', `must be stop or terminate, not ${JSON.stringify(text)}`);
 }
 
-function zone(params: Params, zones: readonly string[]): string[] | undefined {
+/** The zones are those of all hosts: they are looked for only when one is asked for. */
+function zone(params: Params, region: { readonly zones: readonly string[] }): string[] | undefined {
   const placement = params.struct('Placement');
   if (placement === undefined) return undefined;
   noneOf(placement, NO_PLACEMENT);
@@ -109,6 +110,7 @@ function zone(params: Params, zones: readonly string[]): string[] | undefined {
     throw unsupported(placement.named('GroupName'), 'there are no placement groups in this cloud');
   const asked = nonEmpty(placement, 'AvailabilityZone');
   if (asked === undefined) return undefined;
+  const { zones } = region;
   if (zones.includes(asked)) return [asked];
   throw placement.bad('AvailabilityZone', `there is no zone ${JSON.stringify(asked)}; there are: ${zones.join(', ')}`);
 }
