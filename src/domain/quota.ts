@@ -9,6 +9,7 @@ export const QUOTA_KINDS = [
   'addresses',
   'groups',
   'images',
+  'keyPairs',
 ] as const;
 export type QuotaKind = (typeof QUOTA_KINDS)[number];
 
@@ -23,6 +24,7 @@ export const DEFAULT_QUOTA: Readonly<Record<QuotaKind, number>> = {
   addresses: 20,
   groups: 100,
   images: 200,
+  keyPairs: 200,
 };
 
 /** The administrator's own project: without limits until some are set, as all clouds were before there were quotas. */

@@ -75,6 +75,8 @@ export interface UserCertificateRecord {
   readonly fingerprint: string;
   readonly createdAtMs: number;
   readonly expiresAtMs: number;
+  /** No check of what it signed may take it from then on. */
+  readonly revokedAtMs?: number;
 }
 
 export interface SealCheckRecord {
@@ -271,6 +273,8 @@ export interface KeyPairRecord {
   readonly id: string;
   readonly name: string;
   readonly projectId: string;
+  /** Who made it, when that is a user: whose own quota it counts in. */
+  readonly user?: string;
   readonly keyType: 'ed25519' | 'rsa';
   readonly fingerprint: string;
   /** One OpenSSH line. */

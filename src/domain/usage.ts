@@ -2,7 +2,7 @@ import type { InstanceRecord } from './instance.ts';
 import { KEYS, PREFIX } from './keys.ts';
 import { QUOTA_KINDS, type QuotaKind, type UsageRecord } from './quota.ts';
 import type { PublicAddressRecord } from './address.ts';
-import type { ImageRecord, InstanceTemplate, ReservationRecord } from './records.ts';
+import type { ImageRecord, InstanceTemplate, KeyPairRecord, ReservationRecord } from './records.ts';
 import type { SecurityGroupRecord } from './security-groups.ts';
 import type { SnapshotRecord } from './snapshot.ts';
 import type { VolumeRecord } from './volume.ts';
@@ -46,6 +46,7 @@ export function launchAmounts(template: Size & Pick<InstanceTemplate, 'volumes'>
 
 export const snapshotAmounts: Amounts = { snapshots: 1 };
 export const addressAmounts: Amounts = { addresses: 1 };
+export const keyPairAmounts: Amounts = { keyPairs: 1 };
 
 const ownerIn = ({ projectId, user }: QuotaOwner): QuotaOwner => ({
   projectId,
@@ -74,6 +75,7 @@ function countGroup(record: SecurityGroupRecord): Counted | undefined {
 const COUNTED: readonly { readonly prefix: string; readonly count: (value: never) => Counted | undefined }[] = [
   { prefix: PREFIX.image, count: countImage },
   { prefix: PREFIX.instance, count: countInstance },
+  { prefix: PREFIX.keyPair, count: (record: KeyPairRecord) => ({ ...ownerIn(record), amounts: keyPairAmounts }) },
   {
     prefix: PREFIX.publicAddress,
     count: (record: PublicAddressRecord) => ({ ...ownerIn(record), amounts: addressAmounts }),

@@ -7,6 +7,7 @@ import type { OperationParsed } from '../../messages/operations/index.ts';
 import { changesDirectory } from '../users/change-directory.ts';
 import type { DirectoryView } from '../users/directory-view.ts';
 import { noProject, noUser, userView } from '../users/directory-views.ts';
+import { dropRestOfUser } from '../users/rest-of-project.ts';
 import type { ReadHandler } from './handler.ts';
 import { isAdmin } from './handler.ts';
 
@@ -82,6 +83,7 @@ export const deleteUser = changesDirectory<'DeleteUser'>({
     deletedAccessKeys: plan.targets.slice(1),
     operationId,
   }),
+  after: ({ cloud }, { UserName }) => dropRestOfUser(cloud, UserName),
 });
 
 const handOver = (id: string, manager: string): DirectoryChange => ({ kind: 'modify-project', id, manager });

@@ -118,6 +118,7 @@ const CODES = {
   addresses: 'AddressLimitExceeded',
   groups: 'SecurityGroupLimitExceeded',
   images: 'ResourceLimitExceeded',
+  keyPairs: 'ResourceLimitExceeded',
 } as const satisfies Record<QuotaKind, string>;
 
 function exceeded(kind: QuotaKind, owner: QuotaOwner, n: { amount: number; used: number; limit: number }): CloudError {

@@ -89,6 +89,19 @@ describe('a plain member, by the command line from elsewhere [sim]', { timeout: 
     await ok('keypair', 'delete', 'mine', '--yes');
   });
 
+  it('sees and revokes the certificates that were made with credentials', async () => {
+    const out = join(cloud.dir, 'credentials');
+    const { serial } = await json<{ serial: string }>(
+      ...['project', 'credentials', '--out', out, '--ec2-url', 'https://cloud.example:8773'],
+    );
+    expect(await ok('certificate', 'list')).toMatch(new RegExp(`${serial} +bob +lab +ec +good `));
+    await ok('certificate', 'revoke', serial.toLowerCase(), '--yes');
+    expect(await ok('certificate', 'list')).toMatch(new RegExp(`${serial} +bob +lab +ec +revoked `));
+    const missing = await bob('certificate', 'revoke', 'AB12', '--yes');
+    expect([missing.code, missing.stderr]).toEqual([3, expect.stringContaining('there is no certificate AB12')]);
+    expect((await bob('certificate', 'revoke', 'xyz', '--yes')).code).toBe(2);
+  });
+
   it.each([
     [['host', 'list'], 4, /DescribeHosts is for cloudadmin.* bob\/AKIA\w+ is .*member.* in project lab/],
     [['user', 'create', 'eve'], 4, /CreateUser is for cloudadmin/],

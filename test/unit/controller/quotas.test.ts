@@ -107,6 +107,23 @@ describe('quotas', () => {
     expect(problems()).toEqual([]);
   });
 
+  it('[sim] count key pairs by who made them, and never more however many ask at once', async () => {
+    await sim.call('SetQuota', { ProjectId: 'lab', Limits: { keyPairs: 3 } });
+    const asked = Array.from({ length: 8 }, (_, index) =>
+      sim.call('CreateKeyPair', { KeyName: `k${index}`, KeyType: 'ed25519' }, project('lab')),
+    );
+    const ended = await Promise.allSettled(asked);
+    const refused = ended.flatMap((one) => (one.status === 'rejected' ? [one.reason as CloudError] : []));
+    expect(refused.map(({ code }) => code)).toEqual(Array.from({ length: 5 }, () => 'ResourceLimitExceeded'));
+    expect(refused[0]?.message).toContain('3 of 3 keyPairs');
+    expect([usage('lab'), usage('lab', 'anna')]).toMatchObject([{ keyPairs: 3 }, { keyPairs: 3 }]);
+    const [made] = ended.flatMap((one) => (one.status === 'fulfilled' ? [one.value.keyPair.keyName] : []));
+    // Somebody else of the project deletes it: it is given back to who made it.
+    await sim.call('DeleteKeyPair', { KeyName: made ?? '' }, project('lab', 'bob'));
+    expect([usage('lab'), usage('lab', 'anna')]).toMatchObject([{ keyPairs: 2 }, { keyPairs: 2 }]);
+    expect(problems()).toEqual([]);
+  });
+
   it('[sim] count images by who registered them', async () => {
     await sim.call('SetQuota', { ProjectId: 'lab', Limits: { images: 1 } });
     const register = async (name: string) =>
@@ -178,7 +195,7 @@ describe('quotas', () => {
     }
     const { projectId, quotas } = await sim.call('DescribeQuotas', {}, project('lab'));
     expect(projectId).toBe('lab');
-    expect(quotas).toHaveLength(9);
+    expect(quotas).toHaveLength(10);
   });
 
   it('[sim] are each region’s own, by the limits of the project', async () => {
