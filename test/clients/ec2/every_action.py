@@ -282,6 +282,7 @@ def not_there():
     """What this cloud has none of."""
     for name in (
         "capacity_reservations carrier_gateways customer_gateways egress_only_internet_gateways fleets flow_logs hosts "
+        "iam_instance_profile_associations "
         "launch_templates managed_prefix_lists nat_gateways placement_groups prefix_lists reserved_instances "
         "spot_fleet_requests spot_instance_requests transit_gateways vpc_endpoints vpc_peering_connections "
         "vpn_connections vpn_gateways"

@@ -66,6 +66,7 @@ export const POPULATED: Readonly<Record<string, string>> = {
   DescribeFleets: 'fleetSet{}',
   DescribeFlowLogs: 'flowLogSet{}',
   DescribeHosts: 'hostSet{}',
+  DescribeIamInstanceProfileAssociations: 'iamInstanceProfileAssociationSet{}',
   DescribeImageAttribute: 'imageId launchPermission{group userId} description{value}',
   DescribeImages: `
     imagesSet{imageId imageLocation imageState imageOwnerId isPublic architecture imageType platformDetails
