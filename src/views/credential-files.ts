@@ -1,4 +1,3 @@
-import { isIP } from 'node:net';
 import { quoteWord } from '../base/shell-quote.ts';
 
 /** All that a client needs to work in one project. */
@@ -121,7 +120,8 @@ export function renderBoto(one: Credentials): string {
   const value = (text: string): string => text.replaceAll('%', '%%');
   const { projectId, accessKeyId, secretAccessKey, region, ec2Url, folder } = one;
   const { hostname, protocol } = new URL(ec2Url);
-  const isAddress = isIP(hostname.replaceAll(/[[\]]/g, '')) !== 0;
+  // As a URL has them: four numbers, or in brackets.
+  const isAddress = /^(\d+\.){3}\d+$|^\[/.test(hostname);
   return [
     '# boto 2: boto.connect_ec2_endpoint(os.environ["EC2_URL"]) takes the address from novarc.',
     ...(protocol === 'https:' && isAddress
