@@ -1,11 +1,6 @@
 import { PREFIX, KEYS } from '../../domain/keys.ts';
-import type {
-  ClaimRecord,
-  OperationRecord,
-  ReservationRecord,
-  TokenRecord,
-  UserCertificateRecord,
-} from '../../domain/records.ts';
+import type { ClaimRecord, OperationRecord, ReservationRecord, TokenRecord } from '../../domain/records.ts';
+import type { UserCertificateRecord } from '../../domain/user-certificate.ts';
 import { STORE_LIMITS } from '../../ports/store.ts';
 import type { Entry, Replica } from '../../ports/store.ts';
 import type { ControllerContext } from '../controller-context.ts';

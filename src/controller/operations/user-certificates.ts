@@ -1,7 +1,7 @@
 import { createPublicKey, type KeyObject } from 'node:crypto';
 import { CloudError, errorText } from '../../base/errors.ts';
 import { KEYS, PREFIX } from '../../domain/keys.ts';
-import type { UserCertificateRecord } from '../../domain/records.ts';
+import type { UserCertificateRecord } from '../../domain/user-certificate.ts';
 import type { OperationOutput } from '../../messages/operations/index.ts';
 import type { SignedCertificate } from '../../ports/certificate-authority.ts';
 import type { Draft } from '../state/draft.ts';

@@ -1,5 +1,5 @@
 import { KEYS, PREFIX } from '../../domain/keys.ts';
-import type { UserCertificateRecord } from '../../domain/records.ts';
+import type { UserCertificateRecord } from '../../domain/user-certificate.ts';
 import type { ControllerContext } from '../controller-context.ts';
 import { transact } from '../state/draft.ts';
 import { idsOfProject, tagsOfProject } from './left-of-project.ts';

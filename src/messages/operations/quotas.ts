@@ -25,10 +25,14 @@ export const DescribeQuotas = defineOperation({
     /** Default: the caller's. */
     ProjectId: Name.optional(),
     UserName: Name.optional(),
+    /** Where what is in use is counted; default: the cloud's own. */
+    Region: z.string().max(64).optional(),
   }),
   output: z.object({
     projectId: z.string(),
     userName: z.string().optional(),
+    /** Absent: the cloud's own. */
+    region: z.string().optional(),
     quotas: z.array(QuotaRow),
     rev: z.int(),
   }),

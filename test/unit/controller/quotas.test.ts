@@ -198,6 +198,28 @@ describe('quotas', () => {
     expect(quotas).toHaveLength(10);
   });
 
+  it('[sim] are shown of each region that there is', async () => {
+    const regions = ['nova', 'east'].map((name) => ({ name, zones: [`${name}a`] }));
+    const other = await startSimCloud({ hosts: [], config: { regions, zone: 'novaa' } });
+    try {
+      const used = { v: 1, used: { instances: 3 } };
+      await other.store.txn({ puts: [{ key: KEYS.usage('admin@east'), value: used }] });
+      const shown = async (Region?: string) => {
+        const { quotas, ...rest } = await other.call('DescribeQuotas', Region === undefined ? {} : { Region });
+        return [rest.projectId, rest.region, quotas.find(({ kind }) => kind === 'instances')?.used];
+      };
+      expect(await shown()).toEqual(['admin', undefined, 0]);
+      expect(await shown('nova')).toEqual(['admin', undefined, 0]);
+      expect(await shown('east')).toEqual(['admin', 'east', 3]);
+      await expect(shown('west')).rejects.toMatchObject({
+        code: 'InvalidParameterValue',
+        message: 'Region: must be one of nova, east',
+      });
+    } finally {
+      await other.close();
+    }
+  });
+
   it('[sim] are each region’s own, by the limits of the project', async () => {
     await sim.call('SetQuota', { ProjectId: 'lab', Limits: { instances: 2 } });
     await sim.run({ MinCount: 2, MaxCount: 2 }, project('lab'));
