@@ -23,7 +23,7 @@ export default defineConfig({
   test: {
     reporters: ['default', new ClosingReporter()],
     maxWorkers: 2,
-    globalSetup: ['test/support/global-libvirtd.ts'],
+    globalSetup: ['test/support/global-libvirtd.ts', 'test/support/global-canaries.ts'],
     sequence: { sequencer: SlowestFirst },
     projects: [
       {

@@ -6,6 +6,7 @@ import type { KeyPairRecord, TokenRecord } from '../../src/domain/records.ts';
 import type { PublicAddressRecord } from '../../src/domain/address.ts';
 import type { SecurityGroupRecord } from '../../src/domain/security-groups.ts';
 import type { VolumeRecord } from '../../src/domain/volume.ts';
+import { watchFor } from '../support/canaries.ts';
 import { TwoApis, type TwoApisReply } from '../support/two-apis.ts';
 import type { AccessKey } from '../../src/base/signature/sign-request.ts';
 
@@ -53,7 +54,10 @@ async function makeClients(): Promise<Client[]> {
     await cloud.call('SetQuota', { ProjectId: project, UserName: hand, Limits: USER_LIMITS });
     for (const user of [boss, hand]) {
       const made = await cloud.call('CreateAccessKey', { UserName: user, ProjectId: project });
-      keys.set(user, { accessKeyId: made.accessKey.accessKeyId, secretAccessKey: made.secretAccessKey });
+      keys.set(user, {
+        accessKeyId: made.accessKey.accessKeyId,
+        secretAccessKey: watchFor('secret access key', made.secretAccessKey),
+      });
     }
   }
   return Array.from({ length: CLIENTS }, (_, at) => {

@@ -17,6 +17,7 @@ import { createEc2Edge } from '../../src/launch/ec2.ts';
 import { type RunningRoles, startRoles } from '../../src/launch/roles/start-roles.ts';
 import type { OperationInput, OperationOutput, UnaryName } from '../../src/messages/operations/index.ts';
 import { createSimulatedHosts } from '../../src/workers/drivers/simulated/create-simulated-hosts.ts';
+import { searchText } from './canaries.ts';
 import { formOf } from './ec2-cloud.ts';
 import { ADMIN, bootSector } from './sim-cloud.ts';
 import { until } from './until.ts';
@@ -108,6 +109,7 @@ export class TwoApis {
     await Promise.all(this.#servers.map((server) => server.close()));
     for (const running of this.#running.toReversed()) await running.close();
     await this.#bus.close();
+    searchText('the records', JSON.stringify(this.store.range('')));
     await this.store.close();
     rmSync(this.#dir, { recursive: true, force: true });
   }

@@ -3,6 +3,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { request } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { heard, searchRemains, watchFor } from '../../support/canaries.ts';
 import { NOVACTL } from '../../support/test-cloud.ts';
 
 /** What `novactl sandbox --json` says when it is ready. */
@@ -40,7 +41,12 @@ export class SandboxProcess {
     const child = spawn(NOVACTL, ['sandbox', '--ec2-port', '0', '--json', ...args], {
       stdio: ['ignore', 'pipe', 'pipe'],
     });
-    return new SandboxProcess(child, await factsOf(child));
+    child.stderr.on('data', (data: Buffer) => heard('stderr of novactl sandbox', data.toString()));
+    const facts = await factsOf(child);
+    // One that was given on the command line is known to whoever sees it.
+    if (!args.some((word) => word.includes(facts.secretAccessKey)))
+      watchFor('secret access key', facts.secretAccessKey);
+    return new SandboxProcess(child, facts);
   }
 
   /** The environment in which a client finds the sandbox, and nothing of the person who runs the tests. */
@@ -97,6 +103,7 @@ export class SandboxProcess {
 
   /** By SIGTERM; its exit code. */
   async stop(): Promise<number | null> {
+    searchRemains(this.facts.stateDir);
     const child = this.#child;
     if (child.exitCode === null && child.signalCode === null) {
       const gone = new Promise((resolve) => child.once('exit', resolve));
