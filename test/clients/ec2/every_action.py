@@ -184,6 +184,9 @@ def volumes(instance):
     snapshot = client.create_snapshot(VolumeId=volume, Description="as it was", TagSpecifications=tags("snapshot"))
     snapshot = snapshot["SnapshotId"]
     waits("snapshot_completed", SnapshotIds=[snapshot])
+    client.create_snapshots(
+        InstanceSpecification={"InstanceId": instance}, Description="all of it", TagSpecifications=tags("snapshot")
+    )
     everybody = {"Add": [{"Group": "all"}]}
     client.modify_snapshot_attribute(
         SnapshotId=snapshot, Attribute="createVolumePermission", CreateVolumePermission=everybody

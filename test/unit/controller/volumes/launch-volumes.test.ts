@@ -123,6 +123,31 @@ describe('volumes of a launch', () => {
   });
 });
 
+describe('snapshots of all volumes of an instance', () => {
+  it('[sim] are one of each, but for those that are left out; with the tags of their volumes', async () => {
+    sim = await startSimCloud();
+    const { id } = await launch({ BlockDeviceMapping: [DATA, KEPT], VolumeTags: { use: 'db' } });
+    await sim.settled('running');
+    await volumesSettled(sim);
+    const before = sim.store.rev;
+    const [data = '', kept = ''] = records()
+      .toSorted((a, b) => a.sizeGib - b.sizeGib)
+      .map((volume) => volume.id);
+    const ask = { InstanceId: id, CopyTags: true, Tags: { day: '1' } };
+    await expect(sim.call('CreateSnapshots', { ...ask, ExcludeVolumeIds: [data, kept] })).rejects.toThrow('no volumes');
+    const stranger = 'vol-0123456789abcdef0';
+    await expect(sim.call('CreateSnapshots', { ...ask, ExcludeVolumeIds: [stranger] })).rejects.toThrow(stranger);
+    expect(sim.store.rev).toBe(before);
+    const { snapshots, operationId } = await sim.call('CreateSnapshots', ask);
+    expect(snapshots.map(({ volumeId }) => volumeId).toSorted()).toEqual([data, kept].toSorted());
+    expect(snapshots[0]?.tags).toEqual({ use: 'db', day: '1' });
+    await sim.call('CreateSnapshots', { InstanceId: id, ExcludeVolumeIds: [data] });
+    await volumesSettled(sim);
+    expect((await operation(operationId)).status).toBe('succeeded');
+    expect(sim.world.volumes.snapshots.size).toBe(3);
+  });
+});
+
 describe('a launch with volumes that goes wrong', () => {
   it('[sim] waits for them, and can be ended while it does', async () => {
     sim = await startSimCloud();
