@@ -1,8 +1,9 @@
-import { type ChildProcess, execFile, spawn } from 'node:child_process';
+import { type ChildProcess, spawn } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { request } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { type Ended, plainClientEnv, runClient } from '../../support/ec2-clients.ts';
 import { heard, searchRemains, watchFor } from '../../support/canaries.ts';
 import { NOVACTL } from '../../support/test-cloud.ts';
 
@@ -18,13 +19,7 @@ export interface SandboxFacts {
   readonly runDir: string;
 }
 
-export interface Ended {
-  readonly code: number;
-  readonly output: string;
-}
-
 const READY_MS = 20_000;
-const CLIENT_MS = 170_000;
 
 /** A sandbox of the built command line, in a process of its own, for clients of others to be driven against. */
 export class SandboxProcess {
@@ -53,21 +48,13 @@ export class SandboxProcess {
   get env(): NodeJS.ProcessEnv {
     const { ec2Url, region, accessKeyId, secretAccessKey, accountId, images } = this.facts;
     return {
-      PATH: '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin',
-      HOME: this.home,
-      TMPDIR: this.home,
-      LANG: 'C.UTF-8',
-      NO_COLOR: '1',
+      ...plainClientEnv(this.home),
       AWS_ACCESS_KEY_ID: accessKeyId,
       AWS_SECRET_ACCESS_KEY: secretAccessKey,
       AWS_DEFAULT_REGION: region,
       AWS_REGION: region,
       AWS_ENDPOINT_URL: ec2Url,
       AWS_ENDPOINT_URL_EC2: ec2Url,
-      AWS_CONFIG_FILE: '/dev/null',
-      AWS_SHARED_CREDENTIALS_FILE: '/dev/null',
-      AWS_EC2_METADATA_DISABLED: 'true',
-      AWS_PAGER: '',
       NOVACTL_TEST_IMAGE: images[0]?.id ?? '',
       NOVACTL_TEST_ACCOUNT: accountId,
     };
@@ -75,13 +62,7 @@ export class SandboxProcess {
 
   /** A client's program to its end. */
   run(command: string, args: readonly string[], extra: NodeJS.ProcessEnv = {}): Promise<Ended> {
-    const options = { env: { ...this.env, ...extra }, timeout: CLIENT_MS, maxBuffer: 64 * 1024 * 1024 };
-    return new Promise((resolve) => {
-      execFile(command, [...args], options, (error, stdout, stderr) => {
-        const code = error === null ? 0 : typeof error.code === 'number' ? error.code : 1;
-        resolve({ code, output: `${stdout}${stderr}` });
-      });
-    });
+    return runClient(command, args, { ...this.env, ...extra });
   }
 
   /** Sends bytes to the cloud, as `novactl image import` does; the key under which they are. */
