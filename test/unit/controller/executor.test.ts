@@ -223,6 +223,7 @@ describe('the operation record', () => {
       KEYS.keyPair('admin', 'audited'),
       KEYS.operation(operationId),
       KEYS.token('admin', 'CreateKeyPair', 'once'),
+      KEYS.usage('admin'),
     ];
     expect(changes[0]?.sort()).toEqual(keys.sort());
     expect(operation(operationId)).toMatchObject({
