@@ -142,14 +142,21 @@ export interface InstanceRow {
   readonly keyName?: string;
 }
 
-export function run(file: string, args: readonly string[], env: NodeJS.ProcessEnv = process.env): Promise<CliResult> {
+export function run(
+  file: string,
+  args: readonly string[],
+  env: NodeJS.ProcessEnv = process.env,
+  input = '',
+): Promise<CliResult> {
   return new Promise((resolve) => {
     const child = execFile(file, [...args], { env, maxBuffer: 16 * 1024 * 1024 }, (error, stdout, stderr) => {
       const code = error === null ? 0 : typeof error.code === 'number' ? error.code : 255;
       if (file === NOVACTL) heardOfCli(args, { stdout, stderr });
       resolve({ code, stdout, stderr });
     });
-    child.stdin?.end();
+    // Who does not read its input may have ended by now.
+    child.stdin?.on('error', () => undefined);
+    child.stdin?.end(input);
   });
 }
 
