@@ -181,12 +181,10 @@ async function rebootInstance(
     isOff(fact) ||
     (!command.force && (await log.run('shutdown', () => askToShutDown(context, uuid, command.timeoutMs))));
   await context.begin(off ? 'start' : 'reset');
-  if (off) {
-    await log.run('start', () => drivers.hypervisor.start(uuid));
-    await log.run('guard', () => drivers.network.guardPort(networkSpec(spec), portSpec(spec)));
-  } else {
-    await log.run('reset', () => drivers.hypervisor.reset(uuid));
-  }
+  if (off) await log.run('start', () => drivers.hypervisor.start(uuid));
+  else await log.run('reset', () => drivers.hypervisor.reset(uuid));
+  // Also after a reset: who started this guest before may have ended before it was guarded.
+  await log.run('guard', () => drivers.network.guardPort(networkSpec(spec), portSpec(spec)));
 }
 
 /** The worker before us died at the last step of this reboot, and the guest is on. */

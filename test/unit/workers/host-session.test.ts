@@ -206,6 +206,15 @@ describe('stop', () => {
 });
 
 describe('reboot', () => {
+  it('[sim] by force guards the port of a guest that its last start did not come to guard', async () => {
+    await done('run');
+    const taps = [...host.guarded];
+    expect(taps).toHaveLength(1);
+    host.guarded.clear();
+    expect(await done('reboot', { generation: 2, force: true })).toMatchObject({ ok: true });
+    expect([counts('reset'), [...host.guarded]]).toEqual([1, taps]);
+  });
+
   it('[sim] is off and on again where the guest plays along, else a reset', async () => {
     await done('run');
     expect(await done('reboot', { generation: 2 })).toMatchObject({ ok: true, fact: { power: 'running' } });
