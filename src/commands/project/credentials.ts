@@ -6,6 +6,7 @@ import { CloudError } from '../../base/errors.ts';
 import { type Credentials, credentialFiles } from '../../views/credential-files.ts';
 import { BaseCommand } from '../support/base-command.ts';
 import { changeFlags } from '../support/flags.ts';
+import { printable } from '../support/printable.ts';
 import { loadWholeConfig } from '../support/load-config.ts';
 import { ownerInput } from '../support/owner-flags.ts';
 import type { Session } from '../support/session.ts';
@@ -121,9 +122,8 @@ function httpUrl(flag: string, text: string): string {
   const url = URL.canParse(text) ? new URL(text) : undefined;
   const plain = url !== undefined && /^https?:$/.test(url.protocol) && url.username === '' && url.password === '';
   if (plain && url.pathname === '/' && url.search === '' && url.hash === '') return url.origin;
-  const shown = text.replaceAll(/\p{Cc}/gu, '?').slice(0, 100);
   throw new CloudError(
     'InvalidParameterValue',
-    `${flag} must be an address like https://cloud.example:8773, not "${shown}"`,
+    `${flag} must be an address like https://cloud.example:8773, not "${printable(text, 100)}"`,
   );
 }

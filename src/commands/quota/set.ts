@@ -6,6 +6,7 @@ import { BaseCommand } from '../support/base-command.ts';
 import { missing } from '../support/directory-flags.ts';
 import { changeFlags, columnsFlag } from '../support/flags.ts';
 import { ownerFlags, ownerInput, ownerParameters } from '../support/owner-flags.ts';
+import { printable } from '../support/printable.ts';
 import type { Session } from '../support/session.ts';
 
 type Limits = OperationInput<'SetQuota'>['Limits'];
@@ -75,9 +76,8 @@ function parseLimits(words: readonly string[]): Limits {
 }
 
 function badLimit(word: string): CloudError {
-  const shown = word.replaceAll(/\p{Cc}/gu, '?').slice(0, 80);
   return new CloudError(
     'InvalidParameterValue',
-    `a limit must be KIND=LIMIT, not "${shown}"; a LIMIT is ${LIMIT_ALLOWED}; kinds are ${LIMITED.join(', ')}`,
+    `a limit must be KIND=LIMIT, not "${printable(word)}"; a LIMIT is ${LIMIT_ALLOWED}; kinds are ${LIMITED.join(', ')}`,
   );
 }

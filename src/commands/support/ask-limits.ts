@@ -1,6 +1,7 @@
 import type { OperationInput, OperationOutput } from '../../messages/operations/index.ts';
 import { LIMIT_ALLOWED, limitIn, limitText, type LimitWish, type QuotaRow } from '../../views/quotas.ts';
 import { dialogue } from './dialogue.ts';
+import { printable } from './printable.ts';
 import type { Session } from './session.ts';
 
 type Limits = OperationInput<'SetQuota'>['Limits'];
@@ -39,7 +40,6 @@ async function wishFor(
     if (text === '') return undefined;
     const wish = limitIn(text);
     if (wish !== undefined) return wish;
-    const shown = text.replaceAll(/\p{Cc}/gu, '?').slice(0, 80);
-    say(`  ${row.kind} must be ${LIMIT_ALLOWED}, not "${shown}"; Enter keeps ${limitText(row)}`);
+    say(`  ${row.kind} must be ${LIMIT_ALLOWED}, not "${printable(text)}"; Enter keeps ${limitText(row)}`);
   }
 }

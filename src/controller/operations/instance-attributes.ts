@@ -154,7 +154,7 @@ function withVolumes(
       refuseUnlessAllowed(
         principal,
         OPERATIONS.DeleteVolume.access,
-        `BlockDeviceMapping: that a volume goes with its instance`,
+        'BlockDeviceMapping: that a volume goes with its instance',
       );
     setDeleteOnTermination(draft, record.id, device, goes);
   }
