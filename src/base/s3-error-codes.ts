@@ -1,0 +1,58 @@
+import type { ExitCode } from './exit-codes.ts';
+
+const row = (
+  status: number,
+  exit: ExitCode,
+  retryable = false,
+): { readonly status: number; readonly exit: ExitCode; readonly retryable: boolean } => ({ status, exit, retryable });
+
+/** S3's codes and statuses (S3 API reference, "Error responses"). */
+export const S3_ERROR_TABLE = {
+  AccessDenied: row(403, 4),
+  AccessControlListNotSupported: row(400, 2),
+  BadDigest: row(400, 2),
+  BucketAlreadyExists: row(409, 5),
+  BucketAlreadyOwnedByYou: row(409, 5),
+  BucketNotEmpty: row(409, 5),
+  EntityTooLarge: row(400, 2),
+  EntityTooSmall: row(400, 2),
+  IncompleteBody: row(400, 2),
+  InvalidArgument: row(400, 2),
+  InvalidBucketName: row(400, 2),
+  InvalidBucketState: row(409, 5),
+  InvalidDigest: row(400, 2),
+  InvalidPart: row(400, 2),
+  InvalidPartOrder: row(400, 2),
+  InvalidPolicyDocument: row(400, 2),
+  InvalidRange: row(416, 2),
+  InvalidRequest: row(400, 2),
+  InvalidTag: row(400, 2),
+  InvalidURI: row(400, 2),
+  KeyTooLongError: row(400, 2),
+  MalformedACLError: row(400, 2),
+  MalformedPOSTRequest: row(400, 2),
+  MalformedPolicy: row(400, 2),
+  MalformedXML: row(400, 2),
+  MetadataTooLarge: row(400, 2),
+  MethodNotAllowed: row(405, 2),
+  MissingContentLength: row(411, 2),
+  MissingRequestBodyError: row(400, 2),
+  NoSuchBucket: row(404, 3),
+  NoSuchBucketPolicy: row(404, 3),
+  NoSuchCORSConfiguration: row(404, 3),
+  NoSuchKey: row(404, 3),
+  NoSuchLifecycleConfiguration: row(404, 3),
+  /** NoSuchVersion at the edge: that code is EC2's for a version of the API already. */
+  NoSuchObjectVersion: row(404, 3),
+  NoSuchTagSet: row(404, 3),
+  NoSuchUpload: row(404, 3),
+  NotImplemented: row(501, 5),
+  NotModified: row(304, 0),
+  PreconditionFailed: row(412, 5),
+  /** Of a bucket or a project. */
+  QuotaExceeded: row(403, 6),
+  RequestTimeTooSkewed: row(403, 4),
+  SlowDown: row(503, 6, true),
+  TooManyBuckets: row(400, 6),
+  XAmzContentSHA256Mismatch: row(400, 2),
+} as const;
