@@ -2,8 +2,10 @@ import type { Readable } from 'node:stream';
 import type {
   BucketRecord,
   ChecksumAlgorithm,
+  DeleteMarker,
   ObjectPart,
   ObjectRecord,
+  ObjectSummary,
   ObjectVersion,
   PartRecord,
   Segment,
@@ -36,7 +38,7 @@ export interface Received {
 export interface WriteConditions {
   /** `*`: the key must have no current object. */
   readonly ifNoneMatch?: '*';
-  /** The current object's etag, without quotes. */
+  /** The current object's etag, without quotes; `*`: any. */
   readonly ifMatch?: string;
 }
 
@@ -47,7 +49,7 @@ export type NewObject = Pick<
   Partial<Pick<ObjectRecord, 'checksum' | 'parts'>>;
 
 export interface Removal {
-  /** The version that is gone, or the delete marker that was made. Undefined: there was nothing, and versioning is off. */
+  /** The version that is gone (or was not there, when it was asked for by id), or the delete marker that was made. Undefined: there was nothing, and versioning is off. */
   readonly versionId?: string;
   /** A marker was made, or the version that is gone was one. */
   readonly deleteMarker: boolean;
@@ -75,7 +77,7 @@ export interface ListVersionsAsked extends ListAsked {
   readonly afterVersionId?: string;
 }
 
-export interface ListVersionsPage extends ListPage<ObjectVersion> {
+export interface ListVersionsPage extends ListPage<ObjectSummary | DeleteMarker> {
   readonly nextVersionId?: string;
 }
 
@@ -115,7 +117,7 @@ export interface ObjectStore {
   deleteBucket(name: string): Promise<void>;
   usage(name: string): Promise<BucketUsage>;
 
-  /** 'EntityTooLarge'; what the body or `accept` throws. */
+  /** 'EntityTooLarge'; what the body or `accept` throws. A body that is refused before its end is left where it is, not destroyed: an answer may yet go out on its socket. */
   receive(body: Readable, options: ReceiveOptions): Promise<Received>;
   /** Bytes that were received and will not be named. */
   drop(segments: readonly Segment[]): Promise<void>;
@@ -130,10 +132,13 @@ export interface ObjectStore {
   ): Promise<ObjectRecord>;
   /** The current version, or that one. 'NoSuchKey' (with `details.deleteMarker` and `details.versionId` when a marker is current), 'NoSuchObjectVersion'. */
   object(bucket: string, key: string, versionId?: string): Promise<ObjectVersion>;
-  /** Bytes from `start` to `end` exclusive. What is open stays readable to its end whatever is deleted meanwhile. */
+  /**
+   * Bytes from `start` to `end` exclusive; with `verify` the SHA-256 of each segment that is read whole is compared before its last bytes are given ('CorruptState').
+   * What is open stays readable to its end whatever is deleted meanwhile, and so does for some seconds what was looked up and is not yet open; 'NoSuchKey' after that.
+   */
   read(
     object: Pick<ObjectRecord, 'segments'>,
-    range: { readonly start: number; readonly end: number },
+    range: { readonly start: number; readonly end: number; readonly verify?: boolean },
   ): Promise<Readable>;
   /** Without a version: a delete marker or nothing more is there, by the bucket's versioning. 'PreconditionFailed'. */
   removeObject(
@@ -148,7 +153,7 @@ export interface ObjectStore {
     change: Partial<Pick<ObjectRecord, 'tags' | 'grants'>>,
   ): Promise<ObjectRecord>;
   /** Current objects, without those whose current version is a marker. */
-  list(bucket: string, asked: ListAsked): Promise<ListPage<ObjectRecord>>;
+  list(bucket: string, asked: ListAsked): Promise<ListPage<ObjectSummary>>;
   /** Keys ascending, of each the newest version first. */
   listVersions(bucket: string, asked: ListVersionsAsked): Promise<ListVersionsPage>;
 
@@ -157,7 +162,7 @@ export interface ObjectStore {
   upload(bucket: string, key: string, uploadId: string): Promise<UploadRecord>;
   /** Takes the place of a part of the same number. 'NoSuchUpload', 'QuotaExceeded'. */
   putPart(upload: Pick<UploadRecord, 'bucket' | 'key' | 'uploadId'>, part: PartRecord): Promise<void>;
-  /** Ascending from behind `afterNumber`. */
+  /** Ascending from behind `afterNumber`. 'NoSuchUpload'. */
   parts(uploadId: string, afterNumber: number, max: number): Promise<PartRecord[]>;
   /** Uploads of the bucket by key, then start; `after` and `afterUploadId` as with versions. */
   listUploads(
@@ -166,7 +171,7 @@ export interface ObjectStore {
   ): Promise<ListPage<UploadRecord> & { readonly nextUploadId?: string }>;
   /**
    * One transaction: the parts' segments become the object's, what was not asked for is dropped, the upload is gone. `finish` gets the parts asked for, in
-   * order, and says what the object is; what it throws is the answer, and the upload stays.
+   * order, and says what the object is ('InvalidPart' before that when one is not there); what it throws is the answer, and the upload stays.
    */
   completeUpload(
     upload: Pick<UploadRecord, 'bucket' | 'key' | 'uploadId'>,

@@ -1,3 +1,7 @@
+import type { ChecksumAlgorithm } from '../../base/checksums.ts';
+
+export type { ChecksumAlgorithm };
+
 /** Of which bytes something is made: each piece is whole and synced before anything names it, and never changes. */
 export interface Segment {
   /** Ours; says nothing of bucket or key. */
@@ -6,9 +10,6 @@ export interface Segment {
   /** Lower-case hex; what a scrub compares with. */
   readonly sha256: string;
 }
-
-/** Base64, as clients send and read them, except md5 and sha256 in `Digests`, which are hex. */
-export type ChecksumAlgorithm = 'CRC32' | 'CRC32C' | 'CRC64NVME' | 'SHA1' | 'SHA256';
 
 /** FULL_OBJECT is over all bytes; COMPOSITE is the checksum of the parts' checksums, written with `-N` behind it. */
 export interface Checksum {
@@ -133,6 +134,9 @@ export interface ObjectPart {
 }
 
 export type ObjectVersion = ObjectRecord | DeleteMarker;
+
+/** What a list tells of an object: without what may be large (an object of 10,000 parts has as many segments). */
+export type ObjectSummary = Omit<ObjectRecord, 'segments' | 'parts' | 'metadata' | 'grants'>;
 
 export interface UploadRecord {
   readonly uploadId: string;
