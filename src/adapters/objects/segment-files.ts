@@ -49,7 +49,6 @@ export const systemObjectFiles: ObjectFiles = {
 };
 
 const FOLDER_MODE = 0o700;
-const FOLDERS = Array.from({ length: 256 }, (_, index) => index.toString(16).padStart(2, '0'));
 
 async function unlinkIfThere(path: string): Promise<boolean> {
   try {
@@ -78,8 +77,7 @@ export class SegmentFiles {
 
   async open(): Promise<void> {
     await mkdir(this.#tmp, { recursive: true, mode: FOLDER_MODE });
-    for (const folder of FOLDERS) await mkdir(join(this.#data, folder), { recursive: true, mode: FOLDER_MODE });
-    await syncFolder(this.#data);
+    await mkdir(this.#data, { recursive: true, mode: FOLDER_MODE });
     await syncFolder(join(this.#data, '..'));
   }
 
@@ -93,8 +91,17 @@ export class SegmentFiles {
 
   /** A synced temporary file gets its name, and that survives a power cut. */
   async publish(id: string): Promise<void> {
-    await rename(join(this.#tmp, id), this.path(id));
-    await this.#syncShared(join(this.#data, folderOf(id)));
+    const folder = join(this.#data, folderOf(id));
+    try {
+      await rename(join(this.#tmp, id), this.path(id));
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
+      // The first of its folder.
+      await mkdir(folder, { recursive: true, mode: FOLDER_MODE });
+      await this.#syncShared(this.#data);
+      await rename(join(this.#tmp, id), this.path(id));
+    }
+    await this.#syncShared(folder);
   }
 
   #syncShared(folder: string): Promise<void> {
@@ -136,7 +143,8 @@ export class SegmentFiles {
 
   /** Ids of the files in data/, folder by folder. */
   async *published(): AsyncGenerator<{ readonly prefix: string; readonly ids: readonly string[] }> {
-    for (const folder of FOLDERS) {
+    const folders = await readdir(this.#data);
+    for (const folder of folders.filter((name) => FOLDER.test(name))) {
       const ids = await readdir(join(this.#data, folder));
       yield { prefix: `${FILE_KIND}${folder}`, ids: ids.filter((id) => SEGMENT_ID.test(id)) };
     }
@@ -146,6 +154,7 @@ export class SegmentFiles {
 /** The first letter of an id says where the bytes are: in a file, or in the index. */
 export const FILE_KIND = 'f';
 export const INLINE_KIND = 'i';
+const FOLDER = /^[0-9a-f]{2}$/;
 const SEGMENT_ID = /^f[0-9a-f]{32}$/;
 
 function folderOf(id: string): string {
