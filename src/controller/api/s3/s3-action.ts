@@ -1,4 +1,5 @@
 import type { Readable } from 'node:stream';
+import type { Random } from '../../../base/random.ts';
 import type { Checksum, ChecksumAlgorithm, BucketRecord } from '../../../domain/s3/records.ts';
 import type { ObjectStore, Received } from '../../../ports/object-store.ts';
 import type { Principal } from '../../operations/handler.ts';
@@ -24,12 +25,15 @@ export interface S3Body {
   text(maxBytes?: number): Promise<string>;
   /** Into the store, named by nothing yet. 'BadDigest', 'InvalidDigest', 'IncompleteBody', 'XAmzContentSHA256Mismatch', 'SignatureDoesNotMatch', 'EntityTooLarge'. */
   receive(asked: BodyAsked): Promise<Received & { readonly checksum?: Checksum }>;
+  /** For a form alone: decoded, nothing signed or counted. Its fields say who asks (`asFormSigner`). */
+  stream(): Readable;
 }
 
 /** One request, read and authenticated; `bucket` is there when the action's level is bucket or object. */
 export interface S3Call {
   readonly requestId: string;
   readonly nowMs: number;
+  readonly random: Random;
   readonly method: string;
   /** `http://host:port` as the client wrote it. */
   readonly endpoint: string;
@@ -46,6 +50,8 @@ export interface S3Call {
   readonly caller: S3Caller;
   readonly store: ObjectStore;
   readonly body: S3Body;
+  /** The 12 digits by which clients may name a project (`x-amz-expected-bucket-owner`); undefined: there is no such project. */
+  readonly accountIdOf: (projectId: string) => string | undefined;
   /** The owner's project: for what is made. 'AccessDenied' for the anonymous. */
   readonly projectId: () => string;
   /** 'AccessDenied' unless the caller may. Called by the edge for the action's own permission on what is asked for; by an action for what it asks beyond. */
@@ -54,8 +60,14 @@ export interface S3Call {
 
 export interface BucketCall extends S3Call {
   readonly bucket: BucketRecord;
+  /**
+   * The same call as made by who signed a form's policy: its fields by lower-case name (`policy`, `x-amz-signature`, `x-amz-credential`, …, or `awsaccesskeyid` and
+   * `signature`). Without a signature: as the anonymous. 'SignatureDoesNotMatch', 'InvalidAccessKeyId'. What the policy says is the action's to check.
+   */
+  readonly asFormSigner: (fields: ReadonlyMap<string, string>) => Promise<BucketCall>;
 }
 
+/** An error's `details.headers` (lower-case names to texts) go out with it, as those of an answer do. */
 export interface S3Answer {
   readonly status: number;
   /** Lower-case names, without those that every answer has (request id, date). */
