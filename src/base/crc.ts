@@ -1,3 +1,5 @@
+import { crcMachine, type CrcMachine } from './crc-machine.ts';
+
 /** Reflected polynomials; all begin with ones and are inverted at the end. */
 const POLYNOMIALS = {
   CRC32: 0xedb88320n,
@@ -7,122 +9,74 @@ const POLYNOMIALS = {
 
 export type CrcAlgorithm = keyof typeof POLYNOMIALS;
 
-/** How many bytes a step takes: table `n` says what a byte does that has `n` more behind it in the step. */
-const SLICES = 8;
+const WIDTH_BYTES: Readonly<Record<CrcAlgorithm, 4 | 8>> = { CRC32: 4, CRC32C: 4, CRC64NVME: 8 };
+const ALGORITHMS: readonly CrcAlgorithm[] = ['CRC32', 'CRC32C', 'CRC64NVME'];
 
-interface Tables {
-  readonly low: Uint32Array;
-  readonly high: Uint32Array;
-}
+/** Eight bytes are a step: table `n` says what a byte does that has `n` more behind it in the step. */
+const ENTRIES = 8 * 256;
+const TABLE_BYTES = ENTRIES * 8;
+const PAGE_BYTES = 65_536;
+/** So much is copied to the machine at a time; it stays in the processor's cache. */
+const WINDOW_AT = PAGE_BYTES;
+const WINDOW_BYTES = PAGE_BYTES;
 
-const made = new Map<CrcAlgorithm, Tables>();
-
-/** Made at first use: 8 x 256 entries in two halves of 32 bits (JavaScript has no fast 64-bit integers). */
-function tablesOf(algorithm: CrcAlgorithm): Tables {
-  const known = made.get(algorithm);
-  if (known !== undefined) return known;
-  const polynomial = POLYNOMIALS[algorithm];
+function tableOf(polynomial: bigint): BigUint64Array {
   const entries: bigint[] = [];
   for (let byte = 0n; byte < 256n; byte += 1n) {
     let value = byte;
     for (let bit = 0; bit < 8; bit += 1) value = (value & 1n) === 1n ? (value >> 1n) ^ polynomial : value >> 1n;
     entries.push(value);
   }
-  for (let index = 256; index < SLICES * 256; index += 1) {
+  for (let index = 256; index < ENTRIES; index += 1) {
     const before = entries[index - 256] ?? 0n;
     entries.push((before >> 8n) ^ (entries[Number(before & 0xffn)] ?? 0n));
   }
-  const tables = {
-    low: Uint32Array.from(entries, (value) => Number(value & 0xffffffffn)),
-    high: Uint32Array.from(entries, (value) => Number(value >> 32n)),
-  };
-  made.set(algorithm, tables);
-  return tables;
+  return BigUint64Array.from(entries);
 }
 
-// `?? 0` is for the compiler: reads beyond the end do not happen below, and it costs nothing.
-/** CRC-32C (Castagnoli) of the bytes behind those of `crc`; 0 for none. */
-export function crc32c(bytes: Uint8Array, crc = 0): number {
-  const table = tablesOf('CRC32C').low;
-  const end = bytes.length;
-  const data = bytes;
-  let c = ~crc;
-  let i = 0;
-  for (; i + 8 <= end; i += 8) {
-    c ^= (data[i] ?? 0) | ((data[i + 1] ?? 0) << 8) | ((data[i + 2] ?? 0) << 16) | ((data[i + 3] ?? 0) << 24);
-    c =
-      (table[1792 + (c & 0xff)] ?? 0) ^
-      (table[1536 + ((c >>> 8) & 0xff)] ?? 0) ^
-      (table[1280 + ((c >>> 16) & 0xff)] ?? 0) ^
-      (table[1024 + (c >>> 24)] ?? 0) ^
-      (table[768 + (data[i + 4] ?? 0)] ?? 0) ^
-      (table[512 + (data[i + 5] ?? 0)] ?? 0) ^
-      (table[256 + (data[i + 6] ?? 0)] ?? 0) ^
-      (table[data[i + 7] ?? 0] ?? 0);
+let machine: { readonly run: CrcMachine['update']; readonly window: Uint8Array } | undefined;
+
+/** Made at first use; one is enough, since nothing waits within a call. */
+function theMachine(): NonNullable<typeof machine> {
+  if (machine !== undefined) return machine;
+  const { memory, update } = crcMachine((WINDOW_AT + WINDOW_BYTES) / PAGE_BYTES);
+  for (const [index, algorithm] of ALGORITHMS.entries()) {
+    new BigUint64Array(memory.buffer, index * TABLE_BYTES, ENTRIES).set(tableOf(POLYNOMIALS[algorithm]));
   }
-  for (; i < end; i += 1) c = (c >>> 8) ^ (table[(c ^ (data[i] ?? 0)) & 0xff] ?? 0);
-  return ~c >>> 0;
+  machine = { run: update, window: new Uint8Array(memory.buffer, WINDOW_AT, WINDOW_BYTES) };
+  return machine;
 }
 
-/** CRC-64/NVME, in two halves of 32 bits. */
-export class Crc64Nvme {
-  #low = -1;
-  #high = -1;
+/** A CRC of bytes that come one after the other. */
+export class RunningCrc {
+  readonly #table: number;
+  readonly #widthBytes: 4 | 8;
+  #crc: bigint;
+
+  constructor(algorithm: CrcAlgorithm) {
+    this.#table = ALGORITHMS.indexOf(algorithm) * TABLE_BYTES;
+    this.#widthBytes = WIDTH_BYTES[algorithm];
+    this.#crc = this.#ones();
+  }
+
+  #ones(): bigint {
+    return (1n << BigInt(this.#widthBytes * 8)) - 1n;
+  }
 
   update(bytes: Uint8Array): void {
-    const tables = tablesOf('CRC64NVME');
-    const low = tables.low;
-    const high = tables.high;
-    const data = bytes;
-    const end = bytes.length;
-    let l = this.#low;
-    let h = this.#high;
-    let i = 0;
-    for (; i + 8 <= end; i += 8) {
-      l ^= (data[i] ?? 0) | ((data[i + 1] ?? 0) << 8) | ((data[i + 2] ?? 0) << 16) | ((data[i + 3] ?? 0) << 24);
-      h ^= (data[i + 4] ?? 0) | ((data[i + 5] ?? 0) << 8) | ((data[i + 6] ?? 0) << 16) | ((data[i + 7] ?? 0) << 24);
-      const a = 1792 + (l & 0xff);
-      const b = 1536 + ((l >>> 8) & 0xff);
-      const c = 1280 + ((l >>> 16) & 0xff);
-      const d = 1024 + (l >>> 24);
-      const e = 768 + (h & 0xff);
-      const f = 512 + ((h >>> 8) & 0xff);
-      const g = 256 + ((h >>> 16) & 0xff);
-      const k = h >>> 24;
-      l =
-        (low[a] ?? 0) ^
-        (low[b] ?? 0) ^
-        (low[c] ?? 0) ^
-        (low[d] ?? 0) ^
-        (low[e] ?? 0) ^
-        (low[f] ?? 0) ^
-        (low[g] ?? 0) ^
-        (low[k] ?? 0);
-      h =
-        (high[a] ?? 0) ^
-        (high[b] ?? 0) ^
-        (high[c] ?? 0) ^
-        (high[d] ?? 0) ^
-        (high[e] ?? 0) ^
-        (high[f] ?? 0) ^
-        (high[g] ?? 0) ^
-        (high[k] ?? 0);
+    const { run, window } = theMachine();
+    for (let at = 0; at < bytes.length; at += WINDOW_BYTES) {
+      const piece = bytes.subarray(at, at + WINDOW_BYTES);
+      window.set(piece);
+      this.#crc = BigInt.asUintN(64, run(this.#crc, this.#table, WINDOW_AT, WINDOW_AT + piece.length));
     }
-    for (; i < end; i += 1) {
-      const at = (l ^ (data[i] ?? 0)) & 0xff;
-      l = ((l >>> 8) | (h << 24)) ^ (low[at] ?? 0);
-      h = (h >>> 8) ^ (high[at] ?? 0);
-    }
-    this.#low = l;
-    this.#high = h;
   }
 
   /** Big-endian. */
   digest(): Buffer {
     const bytes = Buffer.alloc(8);
-    bytes.writeUInt32BE(~this.#high >>> 0, 0);
-    bytes.writeUInt32BE(~this.#low >>> 0, 4);
-    return bytes;
+    bytes.writeBigUInt64BE(this.#crc ^ this.#ones());
+    return bytes.subarray(8 - this.#widthBytes);
   }
 }
 

@@ -50,7 +50,7 @@ function startWriter(dir: string, book: Book): Writer {
     go: (count) => {
       wanted = count;
       child.stdin.write('go\n');
-      return Promise.race([Promise.all([once(lines, 'line'), check(), count === 0 || enough.promise]), ended]);
+      return Promise.race([count === 0 ? once(lines, 'line') : enough.promise, ended]);
     },
     kill: async () => {
       child.kill('SIGKILL');
