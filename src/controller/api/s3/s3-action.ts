@@ -90,5 +90,6 @@ interface ActionHead {
 
 /** One action of S3. The router takes the row that asks most of the request (query and header before neither). */
 export type S3Action =
-  | (ActionHead & { readonly level: 'service'; readonly perform: (call: S3Call) => Promise<S3Answer> })
+  /** `new-bucket`: addressed as a bucket is, which need not be there. Both ask for rights by themselves. */
+  | (ActionHead & { readonly level: 'service' | 'new-bucket'; readonly perform: (call: S3Call) => Promise<S3Answer> })
   | (ActionHead & { readonly level: 'bucket' | 'object'; readonly perform: (call: BucketCall) => Promise<S3Answer> });

@@ -1,6 +1,9 @@
 import { escapeXml } from '../../../base/xml.ts';
 
-/** What an answer holds: an object's names are elements; an array is that many elements of its name, one behind the other; undefined is left out. */
+/**
+ * What an answer holds: an object's names are elements, a name that begins with `@` is an attribute; an array is that many elements of its name, one behind the
+ * other, and under the name '' what its objects hold, in their order; undefined is left out.
+ */
 export type S3Tree = string | number | boolean | undefined | readonly S3Tree[] | { readonly [name: string]: S3Tree };
 
 export const S3_NAMESPACE = 'http://s3.amazonaws.com/doc/2006-03-01/';
@@ -9,13 +12,16 @@ const DECLARATION = '<?xml version="1.0" encoding="UTF-8"?>\n';
 function element(name: string, tree: S3Tree, attributes = ''): string {
   if (tree === undefined) return '';
   if (isList(tree)) return tree.map((member) => element(name, member, attributes)).join('');
-  const inside =
-    typeof tree === 'object'
-      ? Object.entries(tree)
-          .map(([child, value]) => element(child, value))
-          .join('')
-      : escapeXml(String(tree));
-  return `<${name}${attributes}>${inside}</${name}>`;
+  if (typeof tree !== 'object') return wrapped(name, attributes, escapeXml(String(tree)));
+  const entries = Object.entries(tree);
+  const own = entries.filter(([child]) => child.startsWith('@'));
+  const inside = entries.filter(([child]) => !child.startsWith('@')).map(([child, value]) => element(child, value));
+  const told = own.map(([child, value]) => ` ${child.slice(1)}="${escapeXml(String(value))}"`).join('');
+  return wrapped(name, attributes + told, inside.join(''));
+}
+
+function wrapped(name: string, attributes: string, inside: string): string {
+  return name === '' ? inside : `<${name}${attributes}>${inside}</${name}>`;
 }
 
 function isList(tree: S3Tree): tree is readonly S3Tree[] {
