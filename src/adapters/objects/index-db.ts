@@ -1,4 +1,4 @@
-import { closeSync, openSync } from 'node:fs';
+import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { DatabaseSync, type SQLInputValue, type StatementSync } from 'node:sqlite';
 import { CloudError, errorText } from '../../base/errors.ts';
@@ -63,6 +63,15 @@ export function isFull(error: unknown): boolean {
   return sqliteCode(error) === SQLITE.full;
 }
 
+/** By hand for its mode (SQLite gives its other files the same), and only when absent: closing any descriptor of it drops this process's lock. */
+function makeFile(file: string): void {
+  try {
+    writeFileSync(file, '', { flag: 'wx', mode: 0o600 });
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
+  }
+}
+
 /** The open index. Its lock is SQLite's own: exclusive, held by this process until it closes or dies. */
 export class IndexDb {
   readonly db: DatabaseSync;
@@ -75,8 +84,7 @@ export class IndexDb {
   /** 'LockBusy' when another process has it. */
   static open({ dir, maxIndexBytes }: IndexOptions): IndexDb {
     const file = join(dir, 'index.db');
-    // Made by hand for its mode: SQLite gives its other files the same.
-    closeSync(openSync(file, 'a', 0o600));
+    makeFile(file);
     const db = new DatabaseSync(file);
     try {
       db.exec(

@@ -7,7 +7,7 @@ import type { Segment } from '../../domain/s3/records.ts';
 import { INLINE_KIND, type SegmentFiles } from './segment-files.ts';
 import type { Segments } from './segments.ts';
 
-/** One read of the disk, and one chunk of the stream. */
+/** One read of the disk, and one chunk of the stream; the next one is read while it is taken. */
 const READ_BYTES = 512 * KIB;
 
 /** Bytes of one segment, from `start` to `end` exclusive. */
@@ -108,7 +108,7 @@ class SegmentReader extends Readable {
   #open: OpenPiece | undefined;
 
   constructor(pieces: readonly Piece[], verify: boolean, parts: ReadParts) {
-    super({ highWaterMark: READ_BYTES });
+    super({ highWaterMark: 2 * READ_BYTES });
     this.#pieces = [...pieces];
     this.#verify = verify;
     this.#parts = parts;

@@ -10,6 +10,9 @@ import { FILE_KIND, INLINE_KIND, type SegmentFiles } from './segment-files.ts';
 /** One transaction removes so many rows. */
 const SWEEP_ROWS = 500;
 
+/** So many that come one after the other lie in one folder (their id begins with it): those that come together share the sync of it. */
+const FOLDER_RUN = 16;
+
 export interface SegmentsParts {
   readonly index: IndexDb;
   readonly files: SegmentFiles;
@@ -34,17 +37,22 @@ export class Segments {
   readonly #pins = new Map<string, number>();
   /** Named no more, and since when. */
   readonly #dead = new Map<string, number>();
+  #begun: number;
   #timer: Timer | undefined;
   #closed = false;
   #sweeping: Promise<number> = Promise.resolve(0);
 
   constructor(parts: SegmentsParts) {
     this.#parts = parts;
+    this.#begun = Math.floor(parts.random.unit() * 256 * FOLDER_RUN);
   }
 
   /** Of a file, or with bytes of the index. */
   begin(body?: Buffer): string {
-    const id = `${body === undefined ? FILE_KIND : INLINE_KIND}${randomHex(this.#parts.random, 32)}`;
+    this.#begun += 1;
+    const folder = Math.floor(this.#begun / FOLDER_RUN) % 256;
+    const kind = body === undefined ? FILE_KIND : INLINE_KIND;
+    const id = `${kind}${folder.toString(16).padStart(2, '0')}${randomHex(this.#parts.random, 30)}`;
     this.#underWay.set(id, body);
     return id;
   }
