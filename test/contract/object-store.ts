@@ -1,4 +1,5 @@
 import { randomBytes } from 'node:crypto';
+import { once } from 'node:events';
 import { Readable } from 'node:stream';
 import { buffer } from 'node:stream/consumers';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
@@ -228,6 +229,23 @@ function byteTests(current: () => ObjectStore): void {
     await store.collect();
     await expect(store.read(looked as never, { start: 0, end: size })).rejects.toEqual(refused('NoSuchKey'));
     expect(await store.scrub()).toMatchObject({ segments: 0, unnamed: 0 });
+  });
+
+  it('so does one of many segments, most of which it has not come to yet', async () => {
+    const store = current();
+    const pieces = [randomBytes(1_500_000), Buffer.from('inline'), randomBytes(1_500_000), Buffer.from('inline too')];
+    const received = await Promise.all(pieces.map((piece) => receiveBytes(store, piece)));
+    const object = await store.putObject({ ...plain('b', 'k'), segments: received.map(({ segment }) => segment) });
+    const reader = await store.read(object, { start: 0, end: object.sizeBytes, verify: true });
+    const unread = await store.read(object, { start: 10, end: object.sizeBytes });
+    await store.removeObject('b', 'k');
+    await store.collect();
+    expect((await buffer(reader)).equals(Buffer.concat(pieces))).toBe(true);
+    await store.collect();
+    expect(await store.scrub()).toMatchObject({ segments: 0, unnamed: 0 });
+    unread.destroy();
+    await once(unread, 'close');
+    expect(await store.collect()).toBe(pieces.length);
   });
 }
 

@@ -3,7 +3,7 @@ import type { ListAsked, ListPage, ListVersionsAsked, ListVersionsPage } from '.
 import type { BucketRow } from './bucket-table.ts';
 import type { IndexDb } from './index-db.ts';
 import { foundKeys, nextOf, rangeOf, takePage, type Found, type KeyRange, type Page } from './list-keys.ts';
-import { HEAD_COLUMNS, keyBytes, STATE, summaryOf, type VersionRow } from './version-rows.ts';
+import { HEAD_COLUMNS, keyBytes, summaryOf, type VersionRow } from './version-rows.ts';
 import { rowIdOf } from './version-table.ts';
 
 interface UploadRow {
@@ -111,9 +111,12 @@ export function hasVersions(index: IndexDb, bucket: BucketRow): boolean {
   return index.get('SELECT 1 FROM versions INDEXED BY byKey WHERE bucket = ? LIMIT 1', bucket.id) !== undefined;
 }
 
-/** How many rows there are, by what the counters do not know: for a scrub. */
+/** How many rows there are, counted by their indexes alone: what a scrub compares with the counters. */
 export function countedRows(index: IndexDb, bucket: BucketRow): { objects: number; versions: number } {
-  const sql =
-    'SELECT count(*) AS versions, coalesce(sum(state = ?), 0) AS objects FROM versions INDEXED BY byKey WHERE bucket = ?';
-  return index.get<{ objects: number; versions: number }>(sql, STATE.object, bucket.id) ?? { objects: 0, versions: 0 };
+  const count = (where: string): number =>
+    index.get<{ rows: number }>(`SELECT count(*) AS rows FROM versions INDEXED BY ${where}`, bucket.id)?.rows ?? 0;
+  return {
+    objects: count('currentObjects WHERE bucket = ? AND state = 1'),
+    versions: count('byKey WHERE bucket = ?'),
+  };
 }

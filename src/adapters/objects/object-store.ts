@@ -1,6 +1,8 @@
 import { mkdir } from 'node:fs/promises';
+import { dirname } from 'node:path';
 import type { Readable } from 'node:stream';
 import type { Clock } from '../../base/clock.ts';
+import { syncFolder } from '../../base/durable-file.ts';
 import { CloudError } from '../../base/errors.ts';
 import type { Logger } from '../../base/logger.ts';
 import type { Random } from '../../base/random.ts';
@@ -284,6 +286,7 @@ class SqliteObjectStore implements ObjectStore {
 export async function openObjectStore(parts: ObjectStoreParts): Promise<ObjectStore> {
   const { dir, maxIndexBytes, files = systemObjectFiles } = parts;
   await mkdir(dir, { recursive: true, mode: 0o700 });
+  await syncFolder(dirname(dir));
   const index = IndexDb.open({ dir, ...(maxIndexBytes === undefined ? {} : { maxIndexBytes }) });
   try {
     const segmentFiles = new SegmentFiles(dir, files);

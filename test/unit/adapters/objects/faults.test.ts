@@ -4,6 +4,7 @@ import path from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { Readable } from 'node:stream';
 import { buffer } from 'node:stream/consumers';
+import { setImmediate as turn } from 'node:timers/promises';
 import { describe, expect, it, vi } from 'vitest';
 import { systemObjectFiles, type ObjectFiles } from '../../../../src/adapters/objects/segment-files.ts';
 import type { ObjectStore } from '../../../../src/ports/object-store.ts';
@@ -242,6 +243,52 @@ describe('object store: the folder', () => {
     expect(await buffer(await store.read({ segments: [segment] }, { start: 0, end: 5 }))).toHaveLength(5);
     await store.drop([segment]);
     expect(await segmentFiles(dir)).toEqual([]);
+    await store.close();
+  });
+});
+
+describe('object store: memory', () => {
+  const MIB = 2 ** 20;
+
+  it('takes no more of a body than the disk takes', async () => {
+    const dir = await scratchDir();
+    const gate = Promise.withResolvers<void>();
+    const files: ObjectFiles = {
+      create: async (file) => {
+        const real = await systemObjectFiles.create(file);
+        return {
+          write: (chunks) => gate.promise.then(() => real.write(chunks)),
+          sync: () => real.sync(),
+          close: () => real.close(),
+        };
+      },
+    };
+    const store = await opened(dir, { files });
+    let produced = 0;
+    function* body(): Generator<Buffer> {
+      for (; produced < 64 * MIB; produced += 65_536) yield Buffer.alloc(65_536);
+    }
+    const receiving = store.receive(Readable.from(body()), { maxBytes: 64 * MIB });
+    await vi.waitFor(() => expect(produced).toBeGreaterThanOrEqual(MIB / 2));
+    for (let turns = 0; turns < 500; turns += 1) await turn();
+    // One write under way, one gathered, and what waits in the stream of 16 chunks.
+    expect(produced).toBeLessThan(4 * MIB);
+    gate.resolve();
+    const { segment } = await receiving;
+    expect(segment.sizeBytes).toBe(64 * MIB);
+    await store.close();
+  });
+
+  it('reads no more than is taken', async () => {
+    const dir = await scratchDir();
+    const store = await opened(dir);
+    const object = await put(store, 'b', 'k', Buffer.alloc(16 * MIB));
+    const reader = await store.read(object, { start: 0, end: object.sizeBytes });
+    reader.read(0);
+    await vi.waitFor(() => expect(reader.readableLength).toBeGreaterThan(0));
+    for (let turns = 0; turns < 500; turns += 1) await turn();
+    expect(reader.readableLength).toBeLessThanOrEqual(1.5 * MIB);
+    expect(await buffer(reader)).toHaveLength(16 * MIB);
     await store.close();
   });
 });
