@@ -103,7 +103,7 @@ export interface ScrubReport {
 /**
  * Buckets and objects. What is visible is whole and synced; a change that was answered survives whatever is killed when; a change that was not answered is
  * there wholly or not at all. Names on disk are never keys. It knows nothing of HTTP, signatures or who may do what.
- * Errors of all: CloudError 'NoSuchBucket', 'Unavailable' (disk full, closed), 'CorruptState'.
+ * Errors of all: CloudError 'NoSuchBucket', 'Unavailable' (disk full, closed), 'CorruptState', 'InvalidArgument' (a key that is no well-formed text).
  */
 export interface ObjectStore {
   /** 'BucketAlreadyExists', with `details.projectId` of its owner. */

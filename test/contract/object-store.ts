@@ -334,6 +334,14 @@ function objectTests(current: () => ObjectStore): void {
     expect(await store.object('b', 'k')).toEqual({ ...object, tags: { a: 'b' }, grants });
   });
 
+  it('have no keys of half characters, which would be another key on disk', async () => {
+    const store = current();
+    await expect(put(store, 'b', 'a\ud800', 'x')).rejects.toEqual(refused('InvalidArgument'));
+    await expect(store.object('b', '\udc00')).rejects.toEqual(refused('InvalidArgument'));
+    await expect(store.list('b', asked({ prefix: '\ud800' }))).rejects.toEqual(refused('InvalidArgument'));
+    expect(await store.collect()).toBe(0);
+  });
+
   it('have keys of any UTF-8, each its own', async () => {
     const store = current();
     const names = [

@@ -1,3 +1,4 @@
+import { CloudError } from '../../base/errors.ts';
 import type { DeleteMarker, ObjectRecord, ObjectSummary, ObjectVersion, Segment } from '../../domain/s3/records.ts';
 
 /** `state` of a version's row. */
@@ -23,7 +24,10 @@ export const WHOLE_COLUMNS = `${HEAD_COLUMNS}, rest`;
 type Head = Pick<ObjectRecord, 'modifiedMs' | 'ownerId' | 'etag' | 'tags' | 'checksum'>;
 type Rest = Pick<ObjectRecord, 'metadata' | 'grants' | 'segments' | 'parts'>;
 
+/** 'InvalidArgument' for half a character: as bytes it would be another key than it is as text. */
 export function keyBytes(key: string): Buffer {
+  if (!key.isWellFormed())
+    throw new CloudError('InvalidArgument', 'a key is UTF-8, and this one has half a character in it');
   return Buffer.from(key, 'utf8');
 }
 
