@@ -10,6 +10,8 @@ const row = (
 export const S3_ERROR_TABLE = {
   AccessDenied: row(403, 4),
   AccessControlListNotSupported: row(400, 2),
+  AuthorizationHeaderMalformed: row(400, 4),
+  AuthorizationQueryParametersError: row(400, 4),
   BadDigest: row(400, 2),
   BucketAlreadyExists: row(409, 5),
   BucketAlreadyOwnedByYou: row(409, 5),
@@ -57,6 +59,7 @@ export const S3_ERROR_TABLE = {
   /** Of a bucket or a project. */
   QuotaExceeded: row(403, 6),
   ReplicationConfigurationNotFoundError: row(404, 3),
+  RequestTimeout: row(400, 8, true),
   RequestTimeTooSkewed: row(403, 4),
   ServerSideEncryptionConfigurationNotFoundError: row(404, 3),
   SlowDown: row(503, 6, true),

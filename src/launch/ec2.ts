@@ -1,6 +1,6 @@
-import { isIP, isIPv6 } from 'node:net';
+import { isIPv6 } from 'node:net';
 import type { Clock, Timer } from '../base/clock.ts';
-import { CloudError, errorText } from '../base/errors.ts';
+import { errorText } from '../base/errors.ts';
 import type { Logger } from '../base/logger.ts';
 import type { Random } from '../base/random.ts';
 import { Ec2Edge } from '../controller/api/ec2/ec2-edge.ts';
@@ -15,11 +15,8 @@ import type { Replica } from '../ports/store.ts';
 import type { AllInOne } from './all-in-one.ts';
 import type { Config } from './config/schema.ts';
 import { parseListen } from './config/listen.ts';
-import { secretsDir } from './config/places.ts';
-import { certificateNames } from './tls/certificate-names.ts';
-import { openAuthority, serverCertificate } from './tls/authority-files.ts';
-
-const LOOK_EVERY_MS = 12 * 3_600_000;
+import { processCertificate, RENEW_EVERY_MS } from './tls/process-certificate.ts';
+import { refusePlaintext } from './tls/refuse-plaintext.ts';
 
 export interface Ec2Api {
   /** Listens where `ec2.listen` says; answers the addresses. */
@@ -70,30 +67,13 @@ export function createEc2Edge({ context, gateway }: Cloud, { config, clock, rand
   });
 }
 
-function isLoopback(host: string): boolean {
-  return host === 'localhost' || host === '::1' || (isIP(host) === 4 && host.startsWith('127.'));
-}
-
-/** Plain HTTP shows every answer, and lets whoever stands between say the same again. */
-function refusePlaintext({ ec2 }: Config, host: string): void {
-  if (ec2.protocol === 'https' || ec2.allowPlaintext === 'on' || isLoopback(host)) return;
-  throw new CloudError(
-    'InvalidParameterCombination',
-    `ec2.listen has ${host}, which is not loopback, and ec2.protocol is http; set it to https, or ec2.allowPlaintext to on if nobody else can listen there`,
-  );
-}
-
 /** The EC2 API where `ec2.listen` says so; nowhere by default. */
 export function createEc2Api(cloud: Cloud, parts: Parts): Ec2Api {
   const { config, clock, random, logger } = parts;
   const servers: Ec2Server[] = [];
   let timer: Timer | undefined;
   let current: string | undefined;
-  const certify = async () => {
-    const asked = { cloudId: cloud.context.cloudId, random, nowMs: clock.nowMs() };
-    const authority = await openAuthority({ ...asked, stateDir: secretsDir(config) });
-    return serverCertificate({ ...asked, stateDir: config.stateDir }, authority, certificateNames(config));
-  };
+  const certify = () => processCertificate(config, { cloudId: cloud.context.cloudId, random, nowMs: clock.nowMs() });
   const renew = (): void => {
     certify().then(
       (certificate) => {
@@ -114,7 +94,7 @@ export function createEc2Api(cloud: Cloud, parts: Parts): Ec2Api {
       const urls: string[] = [];
       for (const text of listeners) {
         const { host, port = defaultPort } = parseListen(text);
-        refusePlaintext(config, host);
+        refusePlaintext('ec2', config.ec2, host);
         const server = new Ec2Server({
           ...{ edge, logger, listen: { host, port } },
           ...(certificate === undefined ? {} : { certificate }),
@@ -122,7 +102,7 @@ export function createEc2Api(cloud: Cloud, parts: Parts): Ec2Api {
         servers.push(server);
         urls.push(`${protocol}://${isIPv6(host) ? `[${host}]` : host}:${await server.start()}`);
       }
-      if (certificate !== undefined) timer = clock.every(LOOK_EVERY_MS, renew, { unref: true });
+      if (certificate !== undefined) timer = clock.every(RENEW_EVERY_MS, renew, { unref: true });
       logger.info('the EC2 API listens', { urls });
       return urls;
     },

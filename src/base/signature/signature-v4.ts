@@ -48,9 +48,12 @@ export function stringToSign(parts: SignatureParts): string {
   return [ALGORITHM, time, scopeText(scope), sha256(canonicalRequest(request, rest))].join('\n');
 }
 
+/** What everything of that scope is signed with (AWS, "Derive a signing key"). */
+export function signingKey(secret: string, { date, region, service }: Scope): Buffer {
+  return hmac(hmac(hmac(hmac(`AWS4${secret}`, date), region), service), 'aws4_request');
+}
+
 /** Lower-case hex of AWS signature version 4 (AWS, "Calculate the signature"). */
 export function signatureOf(secret: string, parts: SignatureParts): string {
-  const { date, region, service } = parts.scope;
-  const key = hmac(hmac(hmac(hmac(`AWS4${secret}`, date), region), service), 'aws4_request');
-  return hmac(key, stringToSign(parts)).toString('hex');
+  return hmac(signingKey(secret, parts.scope), stringToSign(parts)).toString('hex');
 }

@@ -1,0 +1,17 @@
+import type { Random } from '../../base/random.ts';
+import { secretsDir } from '../config/places.ts';
+import type { Config } from '../config/schema.ts';
+import { openAuthority, serverCertificate } from './authority-files.ts';
+import { certificateNames } from './certificate-names.ts';
+
+/** So often a process looks whether its certificate is to be renewed. */
+export const RENEW_EVERY_MS = 12 * 3_600_000;
+
+/** The certificate of this process, for every name by which clients may come; a new one when the old one ends soon. */
+export async function processCertificate(
+  config: Config,
+  asked: { readonly cloudId: string; readonly random: Random; readonly nowMs: number },
+): ReturnType<typeof serverCertificate> {
+  const authority = await openAuthority({ ...asked, stateDir: secretsDir(config) });
+  return serverCertificate({ ...asked, stateDir: config.stateDir }, authority, certificateNames(config));
+}
