@@ -194,3 +194,17 @@ export function policySays(policy: Policy, question: PolicyQuestion): 'allow' | 
   if (effects.includes('Deny')) return 'deny';
   return effects.includes('Allow') ? 'allow' : 'none';
 }
+
+const isNarrow = (range: string): boolean => Number(range.split('/')[1] ?? '32') >= 8;
+
+/** Whether the policy lets in everybody from everywhere: an address in its conditions is what makes it not public. */
+export function isPublicPolicy({ statements }: Policy): boolean {
+  return statements.some(
+    ({ effect, principals, conditions }) =>
+      effect === 'Allow' &&
+      principals.includes('*') &&
+      !conditions.some(
+        ({ operator, key, values }) => operator === 'IpAddress' && key === 'aws:SourceIp' && values.every(isNarrow),
+      ),
+  );
+}

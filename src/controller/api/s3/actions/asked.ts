@@ -93,6 +93,8 @@ const REFUSED_HEADERS: readonly (readonly [string, string])[] = [
 /** Of requests that make an object. */
 export function checkNewObject(call: S3Call): void {
   checkKey(call.key);
+  if (call.query.has('partNumber') && !call.query.has('uploadId'))
+    throw invalidArgument('uploadId', '', 'there beside partNumber');
   for (const [name, why] of REFUSED_HEADERS) {
     if (call.header(name) !== undefined) throw notImplemented(`${name}: ${why}`);
   }
