@@ -8,6 +8,7 @@ import { NOVACTL } from '../../support/test-cloud.ts';
 /** What `novactl sandbox --json` says when it is ready. */
 export interface SandboxFacts {
   readonly ec2Url: string;
+  readonly s3Url: string;
   readonly region: string;
   readonly accountId: string;
   readonly accessKeyId: string;
@@ -37,7 +38,7 @@ export class SandboxProcess {
   }
 
   static async start(...args: string[]): Promise<SandboxProcess> {
-    const child = spawn(NOVACTL, ['sandbox', '--ec2-port', '0', '--json', ...args], {
+    const child = spawn(NOVACTL, ['sandbox', '--ec2-port', '0', '--s3-port', '0', '--json', ...args], {
       stdio: ['ignore', 'pipe', 'pipe'],
     });
     return new SandboxProcess(child, await factsOf(child));
@@ -45,7 +46,7 @@ export class SandboxProcess {
 
   /** The environment in which a client finds the sandbox, and nothing of the person who runs the tests. */
   get env(): NodeJS.ProcessEnv {
-    const { ec2Url, region, accessKeyId, secretAccessKey, accountId, images } = this.facts;
+    const { ec2Url, s3Url, region, accessKeyId, secretAccessKey, accountId, images } = this.facts;
     return {
       PATH: '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin',
       HOME: this.home,
@@ -58,6 +59,7 @@ export class SandboxProcess {
       AWS_REGION: region,
       AWS_ENDPOINT_URL: ec2Url,
       AWS_ENDPOINT_URL_EC2: ec2Url,
+      AWS_ENDPOINT_URL_S3: s3Url,
       AWS_CONFIG_FILE: '/dev/null',
       AWS_SHARED_CREDENTIALS_FILE: '/dev/null',
       AWS_EC2_METADATA_DISABLED: 'true',

@@ -110,7 +110,8 @@ const isSigned = ({ query, headers }: SignableRequest): boolean =>
 /** The bucket that the host names: what stands before one of our domains. */
 function bucketOfHost(host: string, domains: readonly string[]): string | undefined {
   const name = host.replace(/:\d+$/, '');
-  const domain = domains.find((one) => name.endsWith(`.${one}`));
+  const ours = domains.filter((one) => name.endsWith(`.${one}`));
+  const domain = ours.toSorted((a, b) => b.length - a.length)[0];
   return domain === undefined ? undefined : name.slice(0, -domain.length - 1);
 }
 
