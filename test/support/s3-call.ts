@@ -31,7 +31,14 @@ export interface Told extends Omit<S3Answer, 'body'> {
 
 const ACCOUNTS: Readonly<Record<string, string>> = { 'p-1': '111111111111', 'p-2': '222222222222' };
 const ALGORITHMS = ['CRC32', 'CRC32C', 'CRC64NVME', 'SHA1', 'SHA256'] as const;
-const random = new SeededRandom(6);
+const chances = new WeakMap<ObjectStore, SeededRandom>();
+
+/** One for each store, so that a test's ids are the same alone and among others. */
+function chanceOf(store: ObjectStore): SeededRandom {
+  const random = chances.get(store) ?? new SeededRandom(6);
+  chances.set(store, random);
+  return random;
+}
 
 function bodyOf(store: ObjectStore, { body = '', headers = {} }: S3Request): S3Body {
   const bytes = Buffer.from(body);
@@ -78,7 +85,7 @@ export async function performS3(store: ObjectStore, request: S3Request): Promise
   const call: BucketCall = {
     requestId: 'req-1',
     nowMs: request.nowMs ?? 5_000,
-    random,
+    random: chanceOf(store),
     method: row.method,
     endpoint: 'http://127.0.0.1:3333',
     region: 'nova',

@@ -84,8 +84,6 @@ interface ActionHead {
   readonly query?: string;
   /** A header that makes it this action (`x-amz-copy-source`). */
   readonly header?: string;
-  /** The request's `x-amz-checksum-` headers are of the object that it makes, not of its body. */
-  readonly checksumOfObject?: true;
   /** What policies call it; undefined: the action asks by itself. */
   readonly permission?: S3Permission;
 }

@@ -5,7 +5,7 @@ import type { BucketCall, S3Call, S3Permission } from '../s3-action.ts';
 export function invalidArgument(name: string, value: string, allowed: string): CloudError {
   const shown = JSON.stringify(value.slice(0, 100));
   return new CloudError('InvalidArgument', `${name}: ${shown} is not allowed, it must be ${allowed}`, {
-    details: { ArgumentName: name, ArgumentValue: value.slice(0, 100) },
+    details: { argumentName: name, argumentValue: value.slice(0, 100) },
   });
 }
 
@@ -64,7 +64,7 @@ export function checkKey(key: string): void {
   const bytes = Buffer.byteLength(key);
   if (bytes <= S3_LIMITS.keyBytes) return;
   throw new CloudError('KeyTooLongError', `the key has ${bytes} bytes: ${S3_LIMITS.keyBytes} are allowed`, {
-    details: { Size: bytes, MaxSizeAllowed: S3_LIMITS.keyBytes },
+    details: { size: bytes, maxSizeAllowed: S3_LIMITS.keyBytes },
   });
 }
 
@@ -101,7 +101,7 @@ export function checkNewObject(call: S3Call): void {
   const storageClass = call.header('x-amz-storage-class') ?? 'STANDARD';
   if (storageClass !== 'STANDARD') {
     throw new CloudError('InvalidStorageClass', `x-amz-storage-class: there is STANDARD alone`, {
-      details: { StorageClassRequested: storageClass.slice(0, 40) },
+      details: { storageClassRequested: storageClass.slice(0, 40) },
     });
   }
 }

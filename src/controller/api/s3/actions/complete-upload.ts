@@ -52,7 +52,7 @@ function checkOrder(asked: readonly AskedPart[]): void {
 
 function invalidPart({ number }: PartRecord, what: string): CloudError {
   const text = `part ${number} has another ${what} than the request says: look at the list of parts`;
-  return new CloudError('InvalidPart', text, { details: { PartNumber: number } });
+  return new CloudError('InvalidPart', text, { details: { partNumber: number } });
 }
 
 function checkPart(part: PartRecord, asked: AskedPart, isLast: boolean): void {
@@ -67,10 +67,10 @@ function checkPart(part: PartRecord, asked: AskedPart, isLast: boolean): void {
   const text = `part ${part.number} has ${part.sizeBytes} bytes: all but the last need ${S3_LIMITS.partMinBytes}`;
   throw new CloudError('EntityTooSmall', text, {
     details: {
-      PartNumber: part.number,
-      ETag: part.etag,
-      ProposedSize: part.sizeBytes,
-      MinSizeAllowed: S3_LIMITS.partMinBytes,
+      partNumber: part.number,
+      etag: part.etag,
+      proposedSize: part.sizeBytes,
+      minSizeAllowed: S3_LIMITS.partMinBytes,
     },
   });
 }
@@ -172,7 +172,6 @@ export const COMPLETE_ACTIONS: readonly S3Action[] = [
     level: 'object',
     method: 'POST',
     query: 'uploadId',
-    checksumOfObject: true,
     permission: 's3:PutObject',
     perform: completeUpload,
   },

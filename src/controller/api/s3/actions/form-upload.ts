@@ -146,7 +146,15 @@ function answerOf(call: BucketCall, fields: ReadonlyMap<string, string>, object:
 }
 
 async function postObject(call: BucketCall): Promise<S3Answer> {
-  const form = await readForm(call.body.stream(), call.header('content-type'));
+  const body = call.body.stream();
+  try {
+    return await take(call, await readForm(body, call.header('content-type')));
+  } finally {
+    body.destroy();
+  }
+}
+
+async function take(call: BucketCall, form: PostedForm): Promise<S3Answer> {
   const { fields } = form;
   checkFields(fields);
   const key = keyOf(form);

@@ -22,7 +22,7 @@ function markerError(error: unknown): unknown {
   if (!(error instanceof CloudError) || error.code !== 'NoSuchKey' || error.details?.['deleteMarker'] !== true)
     return error;
   const headers = { 'x-amz-delete-marker': 'true', 'x-amz-version-id': String(error.details['versionId']) };
-  return new CloudError('NoSuchKey', error.message, { details: { headers } });
+  return new CloudError('NoSuchKey', error.message, { details: { ...error.details, headers } });
 }
 
 /** The object that is asked for. A delete marker is none: 'MethodNotAllowed' for one that is named by its version. */
@@ -59,8 +59,8 @@ function unsatisfiable(range: string, sizeBytes: number): CloudError {
     `the range ${range.slice(0, 60)} is beyond the ${sizeBytes} bytes of the object`,
     {
       details: {
-        RangeRequested: range.slice(0, 60),
-        ActualObjectSize: sizeBytes,
+        rangeRequested: range.slice(0, 60),
+        actualObjectSize: sizeBytes,
         headers: { 'content-range': `bytes */${sizeBytes}` },
       },
     },
@@ -91,7 +91,7 @@ function partSlice(object: ObjectRecord, number: number): Slice {
     start += part.sizeBytes;
   }
   throw new CloudError('InvalidRange', `the object has no part ${number}`, {
-    details: { ActualPartCount: parts?.length ?? 1, PartNumberRequested: number },
+    details: { actualPartCount: parts?.length ?? 1, partNumberRequested: number },
   });
 }
 

@@ -30,7 +30,7 @@ export function metadataOf(
   if (bytes > S3_LIMITS.userMetadataBytes) {
     const text = `the x-amz-meta- headers have ${bytes} bytes of names and values: ${S3_LIMITS.userMetadataBytes} are allowed`;
     throw new CloudError('MetadataTooLarge', text, {
-      details: { Size: bytes, MaxSizeAllowed: S3_LIMITS.userMetadataBytes },
+      details: { size: bytes, maxSizeAllowed: S3_LIMITS.userMetadataBytes },
     });
   }
   const kept: Partial<Record<Kept, string>> = {};

@@ -68,7 +68,7 @@ function copyRange(call: BucketCall, sizeBytes: number): { start: number; end: n
     throw invalidArgument('x-amz-copy-source-range', header, 'bytes=FIRST-LAST');
   if (Number(last) >= sizeBytes) {
     const text = `x-amz-copy-source-range: ${header.slice(0, 60)} is beyond the ${sizeBytes} bytes of the source`;
-    throw new CloudError('InvalidRange', text, { details: { ActualObjectSize: sizeBytes } });
+    throw new CloudError('InvalidRange', text, { details: { actualObjectSize: sizeBytes } });
   }
   return { start: Number(first), end: Number(last) + 1 };
 }
