@@ -80,9 +80,6 @@ function lengthIn(request: S3Request, name: string): number | undefined {
   );
 }
 
-/** Of a body that completes an upload the checksum is not the document's but the object's. */
-const isOfObject = ({ method, query }: S3Request): boolean => method === 'POST' && query.has('uploadId');
-
 function announced(request: S3Request): Brought | undefined {
   const [name, ...more] = (headerOf(request, 'x-amz-trailer') ?? '')
     .split(',')
@@ -93,7 +90,10 @@ function announced(request: S3Request): Brought | undefined {
   return name === undefined || algorithm === undefined ? undefined : { algorithm, value: undefined, header: name };
 }
 
-function broughtBy(request: S3Request, payload: PayloadClaim): Brought | undefined {
+/** Of a body that completes an upload the checksum is not the document's but the object's. */
+const isOfObject = ({ method, query }: S3Request): boolean => method === 'POST' && query.has('uploadId');
+
+function broughtBy({ request, payload }: S3BodyParts): Brought | undefined {
   if (isOfObject(request)) return undefined;
   const inHeaders = [...HEADERS].flatMap(([header, algorithm]): Brought[] => {
     const value = headerOf(request, header);
@@ -175,8 +175,8 @@ class RequestBody implements S3Body {
   async receive(asked: BodyAsked): Promise<Received & { readonly checksum?: Checksum }> {
     const { maxBytes } = asked;
     this.#refuseTooLarge(maxBytes);
-    const { request, payload, store } = this.#parts;
-    const brought = broughtBy(request, payload);
+    const { request, store } = this.#parts;
+    const brought = broughtBy(this.#parts);
     const md5 = md5In(request);
     const algorithm = asked.checksum ?? brought?.algorithm;
     const counted = [...new Set([algorithm, brought?.algorithm].filter((one) => one !== undefined))];
@@ -210,8 +210,8 @@ class RequestBody implements S3Body {
 
   /** A small document against all that the request says of it. */
   #check(bytes: Buffer): void {
-    const { request, payload } = this.#parts;
-    const brought = broughtBy(request, payload);
+    const { request } = this.#parts;
+    const brought = broughtBy(this.#parts);
     const hash = (name: string): string => createHash(name).update(bytes).digest('hex');
     const checksums = brought === undefined ? {} : { [brought.algorithm]: checksumOf(brought.algorithm, bytes) };
     this.#accept({ md5: hash('md5'), sha256: hash('sha256'), checksums }, brought, md5In(request));

@@ -165,15 +165,9 @@ export class S3Edge {
     const hasHeader = (name: string): boolean => request.signable.headers.has(name);
     const action = routeS3(actions, { method, bucketName, key, query, hasHeader });
     trace.action = action.name;
-    const { pace } = this.#options;
     const body = s3Body({
-      request,
-      payload: signer.payload,
-      raw: incoming.body,
-      store,
-      clock,
-      budget: this.#budget,
-      pace,
+      ...{ request, payload: signer.payload, raw: incoming.body, store, clock, budget: this.#budget },
+      ...{ pace: this.#options.pace },
     });
     const base = this.#callBase(request, ids, { region: signer.region, nowMs: signing.nowMs, body });
     const accounts = await this.#options.accounts();

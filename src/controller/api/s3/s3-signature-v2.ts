@@ -71,6 +71,16 @@ function checkTime({ signable }: S3Request, { expires }: Claim, nowMs: number): 
   );
 }
 
+/** In a presigned address `x-amz-` parameters are signed as if they were headers (boto 2.49 writes what it knows of an object so). */
+function withAmzParameters({ signable, query }: S3Request): Map<string, readonly string[]> {
+  const headers = new Map(signable.headers);
+  for (const [name, value] of query) {
+    const lower = name.toLowerCase();
+    if (lower.startsWith('x-amz-')) headers.set(lower, [...(headers.get(lower) ?? []), value]);
+  }
+  return headers;
+}
+
 const same = (a: string, b: string): boolean =>
   a.length === b.length && timingSafeEqual(Buffer.from(a, 'latin1'), Buffer.from(b, 'latin1'));
 
@@ -96,7 +106,12 @@ export function verifyS3SignatureV2(request: S3Request, options: S3SignatureV2Op
   const secret = options.secretOf(claim.accessKeyId);
   const { signable, query, bareNames, isVirtualHost, bucketName, method } = request;
   const text = s3StringToSignV2({
-    ...{ method, headers: signable.headers, path: signable.path, hostBucket: isVirtualHost ? bucketName : '' },
+    ...{
+      method,
+      headers: claim.expires === undefined ? signable.headers : withAmzParameters(request),
+      path: signable.path,
+      hostBucket: isVirtualHost ? bucketName : '',
+    },
     parameters: [...query].map(([name, value]) => [name, bareNames.has(name) ? undefined : value] as const),
     ...(claim.expires === undefined ? {} : { expires: claim.expires }),
   });
