@@ -1,10 +1,11 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Readable } from 'node:stream';
 import type { Clock } from '../../../base/clock.ts';
+import { MIB } from '../../../base/units.ts';
 import type { S3Outgoing } from './s3-edge.ts';
 
 /** Of a body that nobody wants so much is taken for so long after the answer, so that the client can read the answer before the connection ends. */
-const LINGER = { bytes: 256 * 1024, ms: 2000 } as const;
+const LINGER = { bytes: 8 * MIB, ms: 3000 } as const;
 
 export interface SendParts {
   readonly request: IncomingMessage;
