@@ -14,7 +14,17 @@ const SUBRESOURCES = new Set([
     'intelligent-tiering',
     'inventory',
   ],
-  ...['legal-hold', 'lifecycle', 'location', 'logging', 'metadataConfiguration', 'metadataTable', 'metrics'],
+  ...[
+    'legal-hold',
+    'lifecycle',
+    'location',
+    'logging',
+    'metadataConfiguration',
+    'metadataInventoryTable',
+    'metadataJournalTable',
+    'metadataTable',
+    'metrics',
+  ],
   ...[
     'notification',
     'object-lock',

@@ -20,11 +20,19 @@ const isAbsent =
     throw new CloudError(code, `the bucket ${bucket.name} has no ${what}`);
   };
 
-const refuses =
-  (why: string): Perform =>
-  async () => {
-    throw notImplemented(why);
-  };
+interface Refused extends Pick<S3Action, 'name' | 'method' | 'permission'> {
+  readonly query: string;
+  readonly why: string;
+}
+
+const refusal = ({ name, method, query, permission, why }: Refused): S3Action =>
+  settingRow(
+    ...([name, method, query] as const),
+    async () => {
+      throw notImplemented(`${query}: ${why}`);
+    },
+    permission,
+  );
 
 /** What there is not is gone as soon as it is asked for. */
 const nothingToDelete: Perform = async () => NO_CONTENT;
@@ -49,14 +57,72 @@ async function putPayment(call: BucketCall): Promise<S3Answer> {
   return emptyAnswer();
 }
 
-const NO_LOCKS = 'there are no object locks: versions that nobody may delete are a policy with a Deny';
-const NO_ENCRYPTION = 'objects are kept as they come: encrypt the disk of the object store';
-const NO_WEBSITE = 'buckets are no websites here';
-const NO_REPLICATION = 'buckets are not copied by themselves: synchronise them by a client';
-const NO_BLOCK = 'nothing overrides policies and grants: they are as they were put';
-const NO_LOGGING = 'the access log is kept by the server, not in a bucket';
-const NO_EVENTS = 'nobody is notified of changes';
-const NO_ACCELERATION = 'there is one place, and one way to it';
+/** What can not be set, with the reason: it is answered, and stands in the table of actions. */
+export const REFUSED_SETTINGS: readonly Refused[] = [
+  {
+    name: 'DeleteBucketOwnershipControls',
+    method: 'DELETE',
+    query: 'ownershipControls',
+    permission: 's3:PutBucketOwnershipControls',
+    why: 'objects are owned by the owner of the bucket in any case',
+  },
+  {
+    name: 'PutPublicAccessBlock',
+    method: 'PUT',
+    query: 'publicAccessBlock',
+    permission: 's3:PutBucketPublicAccessBlock',
+    why: 'nothing overrides policies and grants: they are as they were put',
+  },
+  {
+    name: 'PutBucketEncryption',
+    method: 'PUT',
+    query: 'encryption',
+    permission: 's3:PutEncryptionConfiguration',
+    why: 'objects are kept as they come: encrypt the disk of the object store',
+  },
+  {
+    name: 'PutBucketLogging',
+    method: 'PUT',
+    query: 'logging',
+    permission: 's3:PutBucketLogging',
+    why: 'the access log is kept by the server, not in a bucket',
+  },
+  {
+    name: 'PutBucketWebsite',
+    method: 'PUT',
+    query: 'website',
+    permission: 's3:PutBucketWebsite',
+    why: 'buckets are no websites here',
+  },
+  {
+    name: 'PutBucketNotificationConfiguration',
+    method: 'PUT',
+    query: 'notification',
+    permission: 's3:PutBucketNotification',
+    why: 'nobody is notified of changes',
+  },
+  {
+    name: 'PutBucketAccelerateConfiguration',
+    method: 'PUT',
+    query: 'accelerate',
+    permission: 's3:PutAccelerateConfiguration',
+    why: 'there is one place, and one way to it',
+  },
+  {
+    name: 'PutObjectLockConfiguration',
+    method: 'PUT',
+    query: 'object-lock',
+    permission: 's3:PutBucketObjectLockConfiguration',
+    why: 'there are no object locks: versions that nobody may delete are a policy with a Deny',
+  },
+  {
+    name: 'PutBucketReplication',
+    method: 'PUT',
+    query: 'replication',
+    permission: 's3:PutReplicationConfiguration',
+    why: 'buckets are not copied by themselves: synchronise them by a client',
+  },
+];
 
 /** Settings of S3 that no bucket has here: told truthfully when they are looked at, refused when they are set. */
 export const ABSENT_ACTIONS: readonly S3Action[] = [
@@ -68,20 +134,12 @@ export const ABSENT_ACTIONS: readonly S3Action[] = [
   ),
   settingRow('PutBucketOwnershipControls', 'PUT', 'ownershipControls', putOwnership),
   settingRow(
-    'DeleteBucketOwnershipControls',
-    'DELETE',
-    'ownershipControls',
-    refuses('ownershipControls: objects are owned by the owner of the bucket in any case'),
-    's3:PutBucketOwnershipControls',
-  ),
-  settingRow(
     'GetPublicAccessBlock',
     'GET',
     'publicAccessBlock',
     isAbsent('NoSuchPublicAccessBlockConfiguration', 'block of public access'),
     's3:GetBucketPublicAccessBlock',
   ),
-  settingRow('PutPublicAccessBlock', 'PUT', 'publicAccessBlock', refuses(NO_BLOCK), 's3:PutBucketPublicAccessBlock'),
   settingRow(
     'DeletePublicAccessBlock',
     'DELETE',
@@ -96,12 +154,9 @@ export const ABSENT_ACTIONS: readonly S3Action[] = [
     isAbsent('ServerSideEncryptionConfigurationNotFoundError', 'encryption'),
     's3:GetEncryptionConfiguration',
   ),
-  settingRow('PutBucketEncryption', 'PUT', 'encryption', refuses(NO_ENCRYPTION), 's3:PutEncryptionConfiguration'),
   settingRow('DeleteBucketEncryption', 'DELETE', 'encryption', nothingToDelete, 's3:PutEncryptionConfiguration'),
   settingRow('GetBucketLogging', 'GET', 'logging', tells('BucketLoggingStatus', {})),
-  settingRow('PutBucketLogging', 'PUT', 'logging', refuses(NO_LOGGING)),
   settingRow('GetBucketWebsite', 'GET', 'website', isAbsent('NoSuchWebsiteConfiguration', 'website')),
-  settingRow('PutBucketWebsite', 'PUT', 'website', refuses(NO_WEBSITE)),
   settingRow('DeleteBucketWebsite', 'DELETE', 'website', nothingToDelete),
   settingRow(
     'GetBucketNotificationConfiguration',
@@ -109,13 +164,6 @@ export const ABSENT_ACTIONS: readonly S3Action[] = [
     'notification',
     tells('NotificationConfiguration', {}),
     's3:GetBucketNotification',
-  ),
-  settingRow(
-    'PutBucketNotificationConfiguration',
-    'PUT',
-    'notification',
-    refuses(NO_EVENTS),
-    's3:PutBucketNotification',
   ),
   settingRow(
     'GetBucketRequestPayment',
@@ -132,25 +180,11 @@ export const ABSENT_ACTIONS: readonly S3Action[] = [
     's3:GetAccelerateConfiguration',
   ),
   settingRow(
-    'PutBucketAccelerateConfiguration',
-    'PUT',
-    'accelerate',
-    refuses(NO_ACCELERATION),
-    's3:PutAccelerateConfiguration',
-  ),
-  settingRow(
     'GetObjectLockConfiguration',
     'GET',
     'object-lock',
     isAbsent('ObjectLockConfigurationNotFoundError', 'object lock'),
     's3:GetBucketObjectLockConfiguration',
-  ),
-  settingRow(
-    'PutObjectLockConfiguration',
-    'PUT',
-    'object-lock',
-    refuses(NO_LOCKS),
-    's3:PutBucketObjectLockConfiguration',
   ),
   settingRow(
     'GetBucketReplication',
@@ -159,6 +193,6 @@ export const ABSENT_ACTIONS: readonly S3Action[] = [
     isAbsent('ReplicationConfigurationNotFoundError', 'replication'),
     's3:GetReplicationConfiguration',
   ),
-  settingRow('PutBucketReplication', 'PUT', 'replication', refuses(NO_REPLICATION), 's3:PutReplicationConfiguration'),
   settingRow('DeleteBucketReplication', 'DELETE', 'replication', nothingToDelete, 's3:PutReplicationConfiguration'),
+  ...REFUSED_SETTINGS.map(refusal),
 ];
