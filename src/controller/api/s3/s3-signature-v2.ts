@@ -81,6 +81,21 @@ function withAmzParameters({ signable, query }: S3Request): Map<string, readonly
   return headers;
 }
 
+/** What the client may have signed: of a bucket botocore signs the path with a slash behind it, whether it sends that or not. */
+function stringsToSign(request: S3Request, { expires }: Claim): readonly string[] {
+  const { signable, query, bareNames, isVirtualHost, bucketName, key, method } = request;
+  const { path } = signable;
+  const paths = isVirtualHost || key !== '' || path.endsWith('/') ? [path] : [path, `${path}/`];
+  const headers = expires === undefined ? signable.headers : withAmzParameters(request);
+  const parameters = [...query].map(([name, value]) => [name, bareNames.has(name) ? undefined : value] as const);
+  return paths.map((one) =>
+    s3StringToSignV2({
+      ...{ method, headers, parameters, path: one, hostBucket: isVirtualHost ? bucketName : '' },
+      ...(expires === undefined ? {} : { expires }),
+    }),
+  );
+}
+
 const same = (a: string, b: string): boolean =>
   a.length === b.length && timingSafeEqual(Buffer.from(a, 'latin1'), Buffer.from(b, 'latin1'));
 
@@ -104,18 +119,8 @@ export function verifyS3SignatureV2(request: S3Request, options: S3SignatureV2Op
   const claim = claimOf(request);
   checkTime(request, claim, options.nowMs);
   const secret = options.secretOf(claim.accessKeyId);
-  const { signable, query, bareNames, isVirtualHost, bucketName, method } = request;
-  const text = s3StringToSignV2({
-    ...{
-      method,
-      headers: claim.expires === undefined ? signable.headers : withAmzParameters(request),
-      path: signable.path,
-      hostBucket: isVirtualHost ? bucketName : '',
-    },
-    parameters: [...query].map(([name, value]) => [name, bareNames.has(name) ? undefined : value] as const),
-    ...(claim.expires === undefined ? {} : { expires: claim.expires }),
-  });
-  const isRight = same(s3SignatureV2(secret ?? NOBODY, text), claim.signature);
+  const texts = stringsToSign(request, claim);
+  const isRight = texts.some((text) => same(s3SignatureV2(secret ?? NOBODY, text), claim.signature));
   if (secret === undefined) {
     throw new CloudError(
       'InvalidClientTokenId',
@@ -126,7 +131,7 @@ export function verifyS3SignatureV2(request: S3Request, options: S3SignatureV2Op
     throw new CloudError(
       'SignatureDoesNotMatch',
       'the signature is not what the secret of this access key gives for the request; check the secret, and that nothing on the way changes requests',
-      { details: { stringToSign: text.slice(0, 4096) } },
+      { details: { stringToSign: texts[0]?.slice(0, 4096) } },
     );
   }
   const { accessKeyId, projectId } = claim;
