@@ -31,6 +31,7 @@ export interface Told extends Omit<S3Answer, 'body'> {
 
 const ACCOUNTS: Readonly<Record<string, string>> = { 'p-1': '111111111111', 'p-2': '222222222222' };
 const ALGORITHMS = ['CRC32', 'CRC32C', 'CRC64NVME', 'SHA1', 'SHA256'] as const;
+const PIECE_BYTES = 65_521;
 const chances = new WeakMap<ObjectStore, SeededRandom>();
 
 /** One for each store, so that a test's ids are the same alone and among others. */
@@ -42,7 +43,11 @@ function chanceOf(store: ObjectStore): SeededRandom {
 
 function bodyOf(store: ObjectStore, { body = '', headers = {} }: S3Request): S3Body {
   const bytes = Buffer.from(body);
-  const stream = (): Readable => Readable.from(bytes.length === 0 ? [] : [bytes]);
+  // In pieces, as a connection gives it.
+  const pieces = Array.from({ length: Math.ceil(bytes.length / PIECE_BYTES) }, (_, n) =>
+    bytes.subarray(n * PIECE_BYTES, (n + 1) * PIECE_BYTES),
+  );
+  const stream = (): Readable => Readable.from(pieces, { highWaterMark: 1 });
   return {
     length: bytes.length,
     text: async () => bytes.toString(),

@@ -113,6 +113,13 @@ async function* fileBytes(bytes: MarkedBytes, mark: Buffer): AsyncGenerator<Buff
   await bytes.passRest(REST_MAX_BYTES);
 }
 
+function fileStream(bytes: MarkedBytes, mark: Buffer): Readable {
+  const file = Readable.from(fileBytes(bytes, mark), { objectMode: false });
+  // Who reads gets an error; of a file that is refused on the way nobody does, and the rest of the body ends early.
+  file.on('error', () => undefined);
+  return file;
+}
+
 /** Reads up to the file. Errors: 'MalformedPOSTRequest', 'InvalidRequest', 'InvalidArgument' where there is no file. */
 export async function readForm(body: Readable, contentType: string | undefined): Promise<PostedForm> {
   const mark = boundaryOf(contentType);
@@ -126,12 +133,7 @@ export async function readForm(body: Readable, contentType: string | undefined):
     const head = (await bytes.until(Buffer.from('\r\n\r\n'), PART_HEAD_MAX_BYTES, 'the head of a part')).toString();
     const { name, fileName = '' } = dispositionOf(head);
     const lower = name.toLowerCase();
-    if (lower === 'file')
-      return {
-        fields,
-        fileName: baseName(fileName),
-        file: Readable.from(fileBytes(bytes, mark), { objectMode: false }),
-      };
+    if (lower === 'file') return { fields, fileName: baseName(fileName), file: fileStream(bytes, mark) };
     const value = await bytes.until(mark, left, 'the form without its file');
     left -= name.length + value.length;
     if (fields.has(lower)) throw malformed(`the field ${lower.slice(0, 60)} is there twice`);

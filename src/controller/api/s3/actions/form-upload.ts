@@ -148,7 +148,8 @@ function answerOf(call: BucketCall, fields: ReadonlyMap<string, string>, object:
 async function postObject(call: BucketCall): Promise<S3Answer> {
   const body = call.body.stream();
   try {
-    return await take(call, await readForm(body, call.header('content-type')));
+    const form = await readForm(body, call.header('content-type'));
+    return await take(call, form).finally(() => form.file.destroy());
   } finally {
     body.destroy();
   }

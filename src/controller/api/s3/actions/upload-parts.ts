@@ -82,10 +82,10 @@ async function uploadPartCopy(call: BucketCall): Promise<S3Answer> {
   const algorithm = upload.checksum?.algorithm;
   // A part's ETag is the MD5 of its bytes, so they are read: nobody has counted those of a range.
   const bytes = await call.store.read(source.object, range);
-  const { segment, digests } = await call.store.receive(bytes, {
-    maxBytes: S3_LIMITS.putMaxBytes,
-    ...(algorithm === undefined ? {} : { checksums: [algorithm] }),
-  });
+  const counting = algorithm === undefined ? {} : { checksums: [algorithm] };
+  const { segment, digests } = await call.store
+    .receive(bytes, { maxBytes: S3_LIMITS.putMaxBytes, ...counting })
+    .finally(() => bytes.destroy());
   const value = algorithm === undefined ? undefined : digests.checksums[algorithm];
   const counted = algorithm === undefined || value === undefined ? {} : { checksum: whole(algorithm, value) };
   const part = partOf(number, call.nowMs, { segment, digests, ...counted });

@@ -107,4 +107,20 @@ describe('a form', () => {
     expect(bytes).toBe(65_536_000);
     expect(given).toBeLessThan(1010);
   });
+
+  it('ends with nobody hurt when its file is refused on the way', async () => {
+    const body = new Readable({ read: () => undefined });
+    body.on('error', () => undefined);
+    body.push(`${part('key', 'k')}--XX\r\nContent-Disposition: form-data; name="file"\r\n\r\n${'x'.repeat(1000)}`);
+    const { file } = await readForm(body, TYPE);
+    for await (const chunk of file.iterator({ destroyOnReturn: false })) {
+      expect((chunk as Buffer).length).toBeGreaterThan(0);
+      break;
+    }
+    // It asks for more by now, which never comes.
+    file.read();
+    body.destroy();
+    await new Promise<void>((resolve) => file.on('close', resolve));
+    expect(file.errored).toMatchObject({ code: 'ERR_STREAM_PREMATURE_CLOSE' });
+  });
 });
