@@ -8,6 +8,7 @@ import { ec2Callers } from '../controller/api/ec2/ec2-principal.ts';
 import { S3_ACTIONS } from '../controller/api/s3/actions/index.ts';
 import { S3Edge } from '../controller/api/s3/s3-edge.ts';
 import { S3Server } from '../controller/api/s3/s3-server.ts';
+import { startLifecycleJob, type LifecycleJob } from '../controller/objects/lifecycle-job.ts';
 import { accountsOf } from '../controller/users/directory-memo.ts';
 import type { ObjectStore } from '../ports/object-store.ts';
 import type { AllInOne } from './all-in-one.ts';
@@ -41,6 +42,7 @@ export function createS3Edge({ context }: Cloud, store: ObjectStore, parts: Part
     ...{ store, clock, random, logger, domains, actions: S3_ACTIONS },
     accounts: () => accountsOf(context),
     callers: ec2Callers(context),
+    metrics: context.metrics,
     regions: () => configuredRegions(config, context.store),
     signatureV2: signatureV2 === 'on',
   });
@@ -52,6 +54,7 @@ export function createS3Api(cloud: Cloud, parts: Parts): S3Api {
   const servers: S3Server[] = [];
   let store: ObjectStore | undefined;
   let timer: Timer | undefined;
+  let lifecycle: LifecycleJob | undefined;
   let current: string | undefined;
   const certify = () => processCertificate(config, { cloudId: cloud.context.cloudId, random, nowMs: clock.nowMs() });
   const renew = (): void => {
@@ -70,6 +73,7 @@ export function createS3Api(cloud: Cloud, parts: Parts): S3Api {
       if (listeners.length === 0) return [];
       for (const text of listeners) refusePlaintext('objectstore', config.objectstore, parseListen(text).host);
       store = await openObjectStore({ dir: objectsDir(config), clock, random, logger });
+      lifecycle = startLifecycleJob({ store, clock, logger });
       const edge = createS3Edge(cloud, store, parts);
       const certificate = protocol === 'https' ? await certify() : undefined;
       current = certificate?.certificates;
@@ -89,7 +93,7 @@ export function createS3Api(cloud: Cloud, parts: Parts): S3Api {
     },
     async close() {
       timer?.cancel();
-      await Promise.all(servers.map((server) => server.close()));
+      await Promise.all([...servers.map((server) => server.close()), lifecycle?.close()]);
       await store?.close();
     },
   };
