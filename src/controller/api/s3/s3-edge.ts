@@ -5,6 +5,7 @@ import type { Random } from '../../../base/random.ts';
 import { MIB } from '../../../base/units.ts';
 import type { RegionZones } from '../../../domain/project-region.ts';
 import type { BucketRecord } from '../../../domain/s3/records.ts';
+import type { Metrics } from '../../../ports/metrics.ts';
 import type { ObjectStore } from '../../../ports/object-store.ts';
 import type { Accounts } from '../../users/directory-memo.ts';
 import type { Ec2Callers, NamedKey } from '../ec2/ec2-principal.ts';
@@ -34,6 +35,7 @@ export interface S3EdgeOptions {
   readonly clock: Clock;
   readonly random: Random;
   readonly logger: Logger;
+  readonly metrics?: Pick<Metrics, 'time'>;
   readonly pace?: BodyPace;
 }
 
@@ -241,13 +243,14 @@ export class S3Edge {
   }
 
   #outgoing(answer: S3Answer, head: S3Head, ids: Ids, trace: Trace, startedMs: number): S3Outgoing {
-    const { clock, logger } = this.#options;
+    const { clock, logger, metrics } = this.#options;
     const { method, remoteAddress } = head;
     const { status } = answer;
     return {
       answer: this.#withCommon(answer, ids),
       sent: (bytes, isWhole) => {
         const tookMs = Math.round((clock.monotonicMs() - startedMs) * 10) / 10;
+        metrics?.time('s3Request', tookMs, { action: trace.action ?? 'none', code: trace.code ?? 'ok' });
         const line = { requestId: ids.requestId, method, from: remoteAddress, ...trace, status, bytes, tookMs };
         logger.info('S3 access', isWhole ? line : { ...line, isWhole });
       },
