@@ -102,7 +102,9 @@ export async function performS3(store: ObjectStore, request: S3Request): Promise
       Object.entries(headers).flatMap(([name, value]) =>
         name.startsWith(prefix) ? [[name.slice(prefix.length), value] as const] : [],
       ),
-    caller: { kind: 'anonymous' },
+    caller: anonymous
+      ? { kind: 'anonymous' }
+      : { kind: 'key', principal: { name: 'u', projectId: project, roles: [], from: 's3' } },
     store,
     body: bodyOf(store, request),
     accountIdOf: (id) => ACCOUNTS[id],

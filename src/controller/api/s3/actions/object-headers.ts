@@ -71,8 +71,11 @@ export function overridden(call: S3Call): Record<string, string> {
   const headers: Record<string, string> = {};
   for (const name of Object.values(KEPT)) {
     const value = call.query.get(`response-${name}`);
-    // A line's end in a header would begin another one.
     if (value === undefined) continue;
+    // A link that anybody can write must not say what the browser takes the object for.
+    if (call.caller.kind === 'anonymous')
+      throw new CloudError('InvalidRequest', `response-${name}: goes only with a signed request`);
+    // A line's end in a header would begin another one.
     if (/[\0-\x08\n-\x1f\x7f]/.test(value) || /[^\0-\xff]/.test(value)) {
       throw new CloudError('InvalidArgument', `response-${name}: has characters that no header may have`);
     }

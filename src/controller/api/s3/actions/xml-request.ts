@@ -8,13 +8,14 @@ type Value = string | Record<string, Value[]>;
 
 function valueOf(element: XmlElement): Value {
   if (element.children.length === 0) return element.text;
-  const value: Record<string, Value[]> = {};
+  const values = new Map<string, Value[]>();
   for (const child of element.children) {
     const name = child.name.replace(/^.*:/, '');
-    if (!Object.hasOwn(value, name)) value[name] = [];
-    value[name]?.push(valueOf(child));
+    const known = values.get(name);
+    if (known === undefined) values.set(name, [valueOf(child)]);
+    else known.push(valueOf(child));
   }
-  return value;
+  return Object.fromEntries(values);
 }
 
 /** An element with these children and no others; an empty one has none of them. */

@@ -177,6 +177,7 @@ describe('GetObject', () => {
     await expect(ask('GET', { query: 'response-expires=a%0d%0aset-cookie:x' })).rejects.toEqual(
       code('InvalidArgument'),
     );
+    await expect(ask('GET', { query, anonymous: true })).rejects.toEqual(code('InvalidRequest'));
   });
 });
 
