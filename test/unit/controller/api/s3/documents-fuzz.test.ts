@@ -87,7 +87,7 @@ function mutate(body: string, { kind, at, text }: Mutation): string {
 }
 
 async function ask(store: ObjectStore, name: string, body: string, uploadId: string): Promise<unknown> {
-  const { request } = DOCUMENTS[name] ?? { request: {} };
+  const request: S3Request = DOCUMENTS[name]?.request ?? {};
   const query = request.query?.replace('UPLOAD', uploadId);
   return askS3(store, { bucket: 'b', ...request, ...(query === undefined ? {} : { query }), body }).catch(
     (error: unknown) => error,
