@@ -1,7 +1,5 @@
-import { isIPv6 } from 'node:net';
 import { openObjectStore } from '../adapters/objects/object-store.ts';
-import type { Clock, Timer } from '../base/clock.ts';
-import { errorText } from '../base/errors.ts';
+import type { Clock } from '../base/clock.ts';
 import type { Logger } from '../base/logger.ts';
 import type { Random } from '../base/random.ts';
 import { ec2Callers } from '../controller/api/ec2/ec2-principal.ts';
@@ -12,12 +10,10 @@ import { startLifecycleJob, type LifecycleJob } from '../controller/objects/life
 import { accountsOf } from '../controller/users/directory-memo.ts';
 import type { ObjectStore } from '../ports/object-store.ts';
 import type { AllInOne } from './all-in-one.ts';
-import { parseListen } from './config/listen.ts';
 import { objectsDir } from './config/places.ts';
 import type { Config } from './config/schema.ts';
 import { configuredRegions } from './ec2.ts';
-import { processCertificate, RENEW_EVERY_MS } from './tls/process-certificate.ts';
-import { refusePlaintext } from './tls/refuse-plaintext.ts';
+import { Listeners } from './listeners.ts';
 
 export interface S3Api {
   /** Listens where `objectstore.listen` says; answers the addresses. */
@@ -51,49 +47,21 @@ export function createS3Edge({ context }: Cloud, store: ObjectStore, parts: Part
 /** S3 where `objectstore.listen` says so; nowhere by default. The objects are opened with the first address, and by one process alone. */
 export function createS3Api(cloud: Cloud, parts: Parts): S3Api {
   const { config, clock, random, logger } = parts;
-  const servers: S3Server[] = [];
+  const listeners = new Listeners('objectstore', { ...parts, cloudId: cloud.context.cloudId });
   let store: ObjectStore | undefined;
-  let timer: Timer | undefined;
   let lifecycle: LifecycleJob | undefined;
-  let current: string | undefined;
-  const certify = () => processCertificate(config, { cloudId: cloud.context.cloudId, random, nowMs: clock.nowMs() });
-  const renew = (): void => {
-    certify().then(
-      (certificate) => {
-        if (certificate.certificates === current) return;
-        current = certificate.certificates;
-        for (const server of servers) server.renew(certificate);
-      },
-      (error: unknown) => logger.error('the certificate could not be renewed', { error: errorText(error) }),
-    );
-  };
   return {
     async start() {
-      const { listen: listeners, port: defaultPort, protocol } = config.objectstore;
-      if (listeners.length === 0) return [];
-      for (const text of listeners) refusePlaintext('objectstore', config.objectstore, parseListen(text).host);
+      if (config.objectstore.listen.length === 0) return [];
       store = await openObjectStore({ dir: objectsDir(config), clock, random, logger });
       lifecycle = startLifecycleJob({ store, clock, logger });
       const edge = createS3Edge(cloud, store, parts);
-      const certificate = protocol === 'https' ? await certify() : undefined;
-      current = certificate?.certificates;
-      const urls: string[] = [];
-      for (const text of listeners) {
-        const { host, port = defaultPort } = parseListen(text);
-        const server = new S3Server({
-          ...{ edge, clock, logger, listen: { host, port } },
-          ...(certificate === undefined ? {} : { certificate }),
-        });
-        servers.push(server);
-        urls.push(`${protocol}://${isIPv6(host) ? `[${host}]` : host}:${await server.start()}`);
-      }
-      if (certificate !== undefined) timer = clock.every(RENEW_EVERY_MS, renew, { unref: true });
+      const urls = await listeners.start((at) => new S3Server({ edge, clock, logger, ...at }));
       logger.info('S3 listens', { urls });
       return urls;
     },
     async close() {
-      timer?.cancel();
-      await Promise.all([...servers.map((server) => server.close()), lifecycle?.close()]);
+      await Promise.all([listeners.close(), lifecycle?.close()]);
       await store?.close();
     },
   };

@@ -4,9 +4,6 @@ import type { Config } from '../config/schema.ts';
 import { openAuthority, serverCertificate } from './authority-files.ts';
 import { certificateNames } from './certificate-names.ts';
 
-/** So often a process looks whether its certificate is to be renewed. */
-export const RENEW_EVERY_MS = 12 * 3_600_000;
-
 /** The certificate of this process, for every name by which clients may come; a new one when the old one ends soon. */
 export async function processCertificate(
   config: Config,
