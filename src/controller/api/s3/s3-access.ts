@@ -51,6 +51,13 @@ export function conditionsOf(request: S3Request): S3Question['context'] {
   };
 }
 
+/** The same of a form: its fields say what a PUT's headers do. */
+export function formConditionsOf(request: S3Request, fields: ReadonlyMap<string, string>): S3Question['context'] {
+  const { 's3:x-amz-acl': _, ...context } = conditionsOf(request);
+  const acl = fields.get('acl');
+  return acl === undefined ? context : { ...context, 's3:x-amz-acl': acl };
+}
+
 export interface AccessParts {
   readonly caller: S3Caller;
   readonly store: Pick<ObjectStore, 'object'>;

@@ -11,7 +11,7 @@ import type { Accounts } from '../../users/directory-memo.ts';
 import type { Ec2Callers, NamedKey } from '../ec2/ec2-principal.ts';
 import { regionsOf } from '../ec2/ec2-regions.ts';
 import type { BodyPace, RawBody } from './body-source.ts';
-import { conditionsOf, ParsedPolicies, requireAccess } from './s3-access.ts';
+import { conditionsOf, formConditionsOf, ParsedPolicies, requireAccess, type AccessParts } from './s3-access.ts';
 import type { BucketCall, S3Action, S3Answer, S3Call, S3Caller } from './s3-action.ts';
 import { s3Body, TextBudget } from './s3-body.ts';
 import { corsHeaders, preflightAnswer } from './s3-cors.ts';
@@ -173,13 +173,17 @@ export class S3Edge {
     });
     const base = this.#callBase(request, ids, { region: signer.region, nowMs: signing.nowMs, body });
     const accounts = await this.#options.accounts();
-    const callAs = (who: S3Caller): S3Call => this.#callAs(base, who, request, accounts);
+    const callAs = (who: S3Caller, context = conditionsOf(request)): S3Call =>
+      this.#callAs(base, who, context, accounts);
     if (action.level === 'service' || action.level === 'new-bucket') return action.perform(callAs(caller));
     const bucket = await store.bucket(bucketName);
-    const bucketCallAs = (who: S3Caller): BucketCall => ({
-      ...callAs(who),
+    const bucketCallAs = (...as: Parameters<typeof callAs>): BucketCall => ({
+      ...callAs(...as),
       bucket,
-      asFormSigner: async (fields) => bucketCallAs(await this.#callerOf(verifyForm(fields, signing), request, trace)),
+      asFormSigner: async (fields) => {
+        const who = await this.#callerOf(verifyForm(fields, signing), request, trace);
+        return bucketCallAs(who, formConditionsOf(request, fields));
+      },
     });
     const call = bucketCallAs(caller);
     if (action.permission !== undefined) {
@@ -211,9 +215,9 @@ export class S3Edge {
     };
   }
 
-  #callAs(base: CallBase, caller: S3Caller, request: S3Request, accounts: Accounts): S3Call {
+  #callAs(base: CallBase, caller: S3Caller, context: AccessParts['context'], accounts: Accounts): S3Call {
     const accountIdOf = (projectId: string): string | undefined => accounts.accountOf(projectId);
-    const parts = { caller, accountIdOf, store: base.store, policies: this.#policies, context: conditionsOf(request) };
+    const parts = { caller, accountIdOf, store: base.store, policies: this.#policies, context };
     return {
       ...base,
       caller,
