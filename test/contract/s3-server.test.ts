@@ -299,6 +299,8 @@ describe('who asks [sim]', () => {
     }));
     await cloud.ask({ method: 'PUT', target: '/first/public/x', body: 'p' });
     expect((await cloud.send({ target: '/first/public/x' })).text).toBe('p');
+    // A version is another permission.
+    expect((await cloud.send({ target: '/first/public/x?versionId=null' })).status).toBe(403);
     expect(refusal(await cloud.send({ target: '/first/public/../secret' }))).toMatch(/^404 NoSuchKey/);
     expect(refusal(await cloud.ask({ method: 'PUT', target: '/first/frozen', body: 'p' }))).toMatch(
       /^403 AccessDenied/,

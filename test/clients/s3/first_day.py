@@ -26,10 +26,10 @@ def refusal(act):
     return "none"
 
 
-def client(style, signature):
+def client(style, signature, **more):
     endpoint = os.environ["AWS_ENDPOINT_URL_S3"].replace("127.0.0.1", "localhost" if style == "virtual" else "127.0.0.1")
     config = Config(signature_version=signature, s3={"addressing_style": style})
-    return boto3.client("s3", endpoint_url=endpoint, config=config)
+    return boto3.client("s3", endpoint_url=endpoint, config=config, **more)
 
 
 def small_day(style):
@@ -64,6 +64,9 @@ def day(style):
     listed = s3.list_objects_v2(Bucket=bucket, Delimiter="/")
     assert [one["Key"] for one in listed["Contents"]] == ["big"], listed
     assert [one["Prefix"] for one in listed["CommonPrefixes"]] == ["notes/"], listed
+    # Who signs for another region is told the right one, and signs again.
+    astray = client(style, "s3v4", region_name="mars-1")
+    assert astray.get_object(Bucket=bucket, Key="notes/ä b+c.txt")["Body"].read() == b"hello"
     address = s3.generate_presigned_url("get_object", Params={"Bucket": bucket, "Key": "notes/ä b+c.txt"})
     assert urllib.request.urlopen(address).read() == b"hello"
     assert refusal(lambda: s3.get_object(Bucket=bucket, Key="none")) == "NoSuchKey"
