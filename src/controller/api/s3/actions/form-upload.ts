@@ -37,12 +37,15 @@ function keyOf({ fields, fileName }: PostedForm): string {
 
 const SIGNED_BY = ['x-amz-signature', 'signature'];
 
-/** What the signed policy says of the form. A form without a signature is anybody's, who may what anybody may. */
+/** A policy that nobody signed says nothing, and a signature is of a policy. A form without both is anybody's, who may what anybody may. */
+function checkSigned(fields: ReadonlyMap<string, string>): void {
+  if (SIGNED_BY.some((name) => fields.has(name)) === fields.has('policy')) return;
+  throw new CloudError('InvalidArgument', 'the form has a policy and its signature, or neither');
+}
+
+/** What the policy says of the form. */
 function limitsOf(call: BucketCall, fields: ReadonlyMap<string, string>, key: string): Limits {
   const policy = fields.get('policy');
-  const isSigned = SIGNED_BY.some((name) => fields.has(name));
-  if (isSigned !== (policy !== undefined))
-    throw new CloudError('InvalidArgument', 'the form has a policy and its signature, or neither');
   if (policy === undefined) return { minBytes: 0, maxBytes: S3_LIMITS.putMaxBytes };
   const parsed = parsePostPolicy(policy);
   checkPostPolicy(parsed, new Map([...fields, ['key', key], ['bucket', call.bucket.name]]), call.nowMs);
@@ -159,8 +162,9 @@ async function take(call: BucketCall, form: PostedForm): Promise<S3Answer> {
   const { fields } = form;
   checkFields(fields);
   const key = keyOf(form);
-  const limits = limitsOf(call, fields, key);
+  checkSigned(fields);
   const signer = await call.asFormSigner(fields);
+  const limits = limitsOf(call, fields, key);
   const put = putCall(signer, fields, key);
   await put.require('s3:PutObject', call.bucket, key);
   return answerOf(call, fields, await keep(put, form, limits));
