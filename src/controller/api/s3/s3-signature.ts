@@ -131,11 +131,12 @@ function verifiedByHost(request: S3Request, claimed: ClaimedSignature, options: 
   throw refusal;
 }
 
-function claimOf(word: string, claimed: ClaimedSignature, secret: string): PayloadClaim {
+/** The secret is asked for only where chunks are signed with it: it is sealed, and opening it takes time. */
+function claimOf(word: string, claimed: ClaimedSignature, secret: () => string): PayloadClaim {
   const chunks = CHUNKS[word];
   if (chunks === undefined) return word === UNSIGNED_PAYLOAD ? { kind: 'unsigned' } : { kind: 'sha256', hex: word };
   const { scope, time = '', signature } = claimed;
-  const seed = chunks.isSigned ? { key: signingKey(secret, scope), scope, time, signature } : undefined;
+  const seed = chunks.isSigned ? { key: signingKey(secret(), scope), scope, time, signature } : undefined;
   return { kind: 'chunks', seed, hasTrailer: chunks.hasTrailer };
 }
 
@@ -149,7 +150,7 @@ function byVersion4(request: S3Request, options: S3SignatureOptions): S3Signer {
     return {
       key: { accessKeyId, ...(projectId === undefined ? {} : { projectId }) },
       region: claimed.scope.region,
-      payload: claimOf(word, claimed, options.secretOf(accessKeyId) ?? ''),
+      payload: claimOf(word, claimed, () => options.secretOf(accessKeyId) ?? ''),
     };
   } catch (error) {
     throw inWordsOfS3(error, form);
