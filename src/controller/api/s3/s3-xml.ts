@@ -13,11 +13,13 @@ function element(name: string, tree: S3Tree, attributes = ''): string {
   if (tree === undefined) return '';
   if (isList(tree)) return tree.map((member) => element(name, member, attributes)).join('');
   if (typeof tree !== 'object') return wrapped(name, attributes, escapeXml(String(tree)));
-  const entries = Object.entries(tree);
-  const own = entries.filter(([child]) => child.startsWith('@'));
-  const inside = entries.filter(([child]) => !child.startsWith('@')).map(([child, value]) => element(child, value));
-  const told = own.map(([child, value]) => ` ${child.slice(1)}="${escapeXml(String(value))}"`).join('');
-  return wrapped(name, attributes + told, inside.join(''));
+  let told = attributes;
+  let inside = '';
+  for (const [child, value] of Object.entries(tree)) {
+    if (child.startsWith('@')) told += ` ${child.slice(1)}="${escapeXml(String(value))}"`;
+    else inside += element(child, value);
+  }
+  return wrapped(name, told, inside);
 }
 
 function wrapped(name: string, attributes: string, inside: string): string {
