@@ -1,5 +1,6 @@
 import { defineConfig } from 'vitest/config';
 import { ClosingReporter } from './test/support/closing-reporter.ts';
+import { SlowestFirst } from './test/support/slowest-first.ts';
 
 /** `npm run test:system`: hosts out of namespaces, terminals. One file at a time. */
 const SYSTEM = ['test/system/**/*.test.ts'];
@@ -7,8 +8,14 @@ const SYSTEM = ['test/system/**/*.test.ts'];
 /** What `npm test` leaves to other commands. */
 const ELSEWHERE = ['test/system/**', 'test/lab/**', 'test/long/**', 'test/bench/**', 'node_modules/**'];
 
-/** Guests and daemons that share this machine's libvirt: one file at a time, after everything else. */
-const ONE_AT_A_TIME = ['test/real/**/*.test.ts'];
+/**
+ * Guests that share nothing with others: QEMU processes of their own on ports that are free. And one file, never two, with a libvirtd of its own,
+ * as two of them would name the control groups of their domains alike.
+ */
+const BY_THEMSELVES = ['test/real/tiny-image/*.test.ts', 'test/real/libvirt/life.test.ts'];
+
+/** Guests and daemons that share this machine's libvirt or its network: one file at a time, after everything else. */
+const ONE_AT_A_TIME = 'test/real/**/*.test.ts';
 
 const common = { testTimeout: 20_000, hookTimeout: 60_000 };
 
@@ -16,14 +23,15 @@ export default defineConfig({
   test: {
     reporters: ['default', new ClosingReporter()],
     maxWorkers: 2,
-    globalSetup: ['test/support/global-libvirtd.ts'],
+    globalSetup: ['test/support/global-libvirtd.ts', 'test/support/global-canaries.ts'],
+    sequence: { sequencer: SlowestFirst },
     projects: [
       {
         test: {
           ...common,
           name: 'fast',
-          include: ['test/**/*.test.ts'],
-          exclude: [...ELSEWHERE, ...ONE_AT_A_TIME],
+          include: ['test/!(real)/**/*.test.ts', 'test/*.test.ts', ...BY_THEMSELVES],
+          exclude: ELSEWHERE,
           sequence: { groupOrder: 1 },
         },
       },
@@ -31,8 +39,8 @@ export default defineConfig({
         test: {
           ...common,
           name: 'real',
-          include: ONE_AT_A_TIME,
-          exclude: ELSEWHERE,
+          include: [ONE_AT_A_TIME],
+          exclude: [...ELSEWHERE, ...BY_THEMSELVES],
           fileParallelism: false,
           sequence: { groupOrder: 2 },
         },

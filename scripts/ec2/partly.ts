@@ -11,6 +11,7 @@ export const PARTLY: Readonly<Record<string, string>> = {
   CreateInternetGateway: 'it leads where the hosts lead',
   CreateKeyPair: 'private keys as PEM, not as PPK',
   CreateRoute: 'by internet gateways to IPv4 networks',
+  CreateSnapshots: 'each volume by itself, not all at one moment',
   CreateSubnet: 'no IPv6, as far as the range of the network goes',
   CreateVolume: 'no guaranteed rates, no encryption, one attachment',
   CreateVpc: 'one range of IPv4 addresses; default tenancy',
@@ -38,7 +39,7 @@ export const PARTLY: Readonly<Record<string, string>> = {
   ReplaceRoute: 'by internet gateways to IPv4 networks',
   ResetInstanceAttribute: 'kernel, ramdisk; the source check is always on',
   RunInstances:
-    'one network interface, no volumes but by AttachVolume; no spot instances, launch templates, profiles, placement groups, IPv6',
+    'one network interface; no guaranteed rates of volumes, no spot instances, launch templates, profiles, placement groups, IPv6',
   StopInstances: 'no hibernation',
   UnmonitorInstances: 'answers that monitoring is disabled, which it always is',
 };

@@ -16,6 +16,7 @@ const FORMAT_TEXT: Record<(typeof FORMATS)[number], string> = {
 const ENVIRONMENT: readonly (readonly [string, string])[] = [
   ['NOVACTL_CONFIG', 'configuration file in place of /etc/novactl/novactl.yaml'],
   ['NOVACTL_CONTEXT', 'context of contexts.yaml to use'],
+  ['NOVACTL_PROJECT', 'project to work in, as --project'],
   ['NOVACTL_STATE_DIR, NOVACTL_RUN_DIR, ...', 'every key of novactl.yaml(5) has a variable; that page names it'],
   ['NO_COLOR', 'when set and not empty nothing is coloured; TERM=dumb does the same'],
   ['SUDO_USER', 'recorded with every change as a claim of who it was'],

@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto';
+import { createHash, hash } from 'node:crypto';
 import type { Random } from './random.ts';
 import { randomHex } from './random.ts';
 
@@ -45,14 +45,14 @@ export function isId(kind: IdKind, text: string): boolean {
 
 /** A UUID (version 5 layout) that depends on the given words alone. */
 export function uuidFrom(...words: string[]): string {
-  const hash = createHash('sha1').update(words.join('\0')).digest();
-  hash[6] = ((hash[6] ?? 0) & 0x0f) | 0x50;
-  hash[8] = ((hash[8] ?? 0) & 0x3f) | 0x80;
-  const hex = hash.toString('hex');
+  const bytes = createHash('sha1').update(words.join('\0')).digest();
+  bytes[6] = ((bytes[6] ?? 0) & 0x0f) | 0x50;
+  bytes[8] = ((bytes[8] ?? 0) & 0x3f) | 0x80;
+  const hex = bytes.toString('hex');
   return [hex.slice(0, 8), hex.slice(8, 12), hex.slice(12, 16), hex.slice(16, 20), hex.slice(20, 32)].join('-');
 }
 
 /** Lower-case hex SHA-256 of text or bytes. */
 export function sha256Hex(data: string | Buffer): string {
-  return createHash('sha256').update(data).digest('hex');
+  return hash('sha256', data, 'hex');
 }

@@ -1,4 +1,4 @@
-import { randomBytes } from 'node:crypto';
+import { randomBytes, randomFillSync } from 'node:crypto';
 
 /** Chance as a dependency: seeded in the simulation, the kernel's in production. */
 export interface Random {
@@ -7,13 +7,31 @@ export interface Random {
   bytes(count: number): Buffer;
 }
 
+/** The kernel is asked for so many bytes at a time. */
+const POOL_BYTES = 4096;
+/** Ids, tokens and nonces; keys are longer, and are had from the kernel by themselves. */
+const POOLED_BYTES = 16;
+
 export class SystemRandom implements Random {
+  readonly #pool = Buffer.alloc(POOL_BYTES);
+  #at = POOL_BYTES;
+
   unit(): number {
     return this.bytes(6).readUIntBE(0, 6) / 2 ** 48;
   }
 
   bytes(count: number): Buffer {
-    return randomBytes(count);
+    if (count > POOLED_BYTES) return randomBytes(count);
+    if (this.#at + count > POOL_BYTES) {
+      randomFillSync(this.#pool);
+      this.#at = 0;
+    }
+    const end = this.#at + count;
+    const out = Buffer.from(this.#pool.subarray(this.#at, end));
+    // Nothing is given out twice, nor left behind.
+    this.#pool.fill(0, this.#at, end);
+    this.#at = end;
+    return out;
   }
 }
 

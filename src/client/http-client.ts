@@ -212,6 +212,11 @@ export class HttpClient implements CloudClient {
   }
 }
 
+/** Of a request that is to be done in a project that the caller chose. */
+export function projectHeader(project: string | undefined): Record<string, string> {
+  return project === undefined ? {} : { 'x-novactl-project': project };
+}
+
 function optionHeaders(options: CallOptions): Record<string, string> {
   return {
     ...(options.clientToken === undefined ? {} : { 'x-novactl-client-token': options.clientToken }),

@@ -4,7 +4,7 @@ import { isoTime } from '../base/clock.ts';
 import type { ErrorCode } from '../base/error-codes.ts';
 import { CloudError, errorText } from '../base/errors.ts';
 import { signRequest, type AccessKey } from '../base/signature/sign-request.ts';
-import { HttpClient, type HttpClientOptions, type Wire } from './http-client.ts';
+import { HttpClient, type HttpClientOptions, projectHeader, type Wire } from './http-client.ts';
 import { parseCloudUrl } from './cloud-url.ts';
 
 export interface HttpsClientOptions {
@@ -15,6 +15,8 @@ export interface HttpsClientOptions {
   readonly key: AccessKey;
   /** Of the credential scope. */
   readonly region: string;
+  /** To work in; undefined: that of the key. */
+  readonly project?: string | undefined;
   readonly clock: Clock;
   readonly onRequest?: HttpClientOptions['onRequest'];
   readonly onStale?: HttpClientOptions['onStale'];
@@ -28,13 +30,13 @@ const CONNECT_MS = 10_000;
 
 /** The admin API over TLS; every request is signed. */
 export class HttpsClient extends HttpClient {
-  constructor({ url, ca, key, region, ...rest }: HttpsClientOptions) {
-    super({ ...rest, wire: httpsWire({ url, ca, key, region, ...rest }) });
+  constructor({ url, ca, key, region, project, ...rest }: HttpsClientOptions) {
+    super({ ...rest, wire: httpsWire({ url, ca, key, region, project, ...rest }) });
   }
 }
 
 function httpsWire(options: HttpsClientOptions): Wire {
-  const { url, ca, key, region, clock, connectMs = CONNECT_MS } = options;
+  const { url, ca, key, region, project, clock, connectMs = CONNECT_MS } = options;
   const { host, port, authority } = parseCloudUrl(url);
   return {
     endpoint: { host, port, ca, connectMs },
@@ -43,7 +45,7 @@ function httpsWire(options: HttpsClientOptions): Wire {
         {
           ...{ method, body, region, service: SERVICE },
           target: path,
-          headers: { host: authority, ...headers },
+          headers: { host: authority, ...headers, ...projectHeader(project) },
           nowMs: clock.nowMs(),
         },
         key,

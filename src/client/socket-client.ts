@@ -1,6 +1,6 @@
 import type { Clock } from '../base/clock.ts';
 import { CloudError } from '../base/errors.ts';
-import { HttpClient, type HttpClientOptions, type Wire } from './http-client.ts';
+import { HttpClient, type HttpClientOptions, projectHeader, type Wire } from './http-client.ts';
 import { isAbsent } from './http-exchange.ts';
 
 export interface SocketClientOptions {
@@ -9,6 +9,8 @@ export interface SocketClientOptions {
   readonly clock: Clock;
   /** Who ran sudo, as a claim for the record. */
   readonly sudoUser?: string | undefined;
+  /** To work in; undefined: admin. */
+  readonly project?: string | undefined;
   readonly onRequest?: HttpClientOptions['onRequest'];
   readonly onStale?: HttpClientOptions['onStale'];
 }
@@ -18,16 +20,16 @@ export const NO_DAEMON = { daemon: 'absent' } as const;
 
 /** The admin API over its UNIX socket. */
 export class SocketClient extends HttpClient {
-  constructor({ socketPath, sudoUser, ...rest }: SocketClientOptions) {
-    super({ ...rest, wire: socketWire(socketPath, sudoUser) });
+  constructor({ socketPath, sudoUser, project, ...rest }: SocketClientOptions) {
+    super({ ...rest, wire: socketWire(socketPath, sudoUser, project) });
   }
 }
 
-function socketWire(socketPath: string, sudoUser: string | undefined): Wire {
+function socketWire(socketPath: string, sudoUser: string | undefined, project: string | undefined): Wire {
   const claim = sudoUser === undefined ? {} : { 'x-novactl-sudo-user': encodeURIComponent(sudoUser) };
   return {
     endpoint: { socketPath },
-    headers: ({ headers }) => ({ host: 'novactl', ...headers, ...claim }),
+    headers: ({ headers }) => ({ host: 'novactl', ...headers, ...claim, ...projectHeader(project) }),
     explain(error) {
       if (isAbsent(error)) {
         const text = `no cloud is running here (nobody answers at ${socketPath}); start it by: novactl up`;

@@ -17,12 +17,14 @@ export interface BootstrapParts {
   readonly sealer: Sealer;
   /** 12 digits, of the first project; empty: drawn. */
   readonly accountId: string;
+  /** Users and projects are in the store, and not in a directory elsewhere. */
+  readonly holdsPeople: boolean;
 }
 
 const SEAL_CHECK = 'novactl';
 
 /**
- * What an empty store gets once: the cloud's id, project and user `admin` with one access key, the instance types. Answers the cloud's id.
+ * What an empty store gets once: the cloud's id, project and user `admin` (unless they are elsewhere) with one access key, the instance types. Answers the cloud's id.
  * CloudError 'CorruptState' when the seal key is not the one that this state's secrets were sealed by.
  */
 export async function bootstrapCloud(parts: BootstrapParts): Promise<string> {
@@ -31,24 +33,28 @@ export async function bootstrapCloud(parts: BootstrapParts): Promise<string> {
     // With a guard: an import may begin at any moment before the first record.
     refuseImporting({ get: (key) => draft.get(key) });
     firstAccessKey(draft, parts);
+    if (parts.holdsPeople) firstPeople(draft, parts);
     const known = draft.get<CloudRecord>(KEYS.cloud);
     if (known !== undefined) return known.cloudId;
     const cloudId = newId('cloud', random);
     draft.put(KEYS.cloud, { v: 1, cloudId, createdAtMs: nowMs } satisfies CloudRecord);
-    const accountId = parts.accountId === '' ? String(randomBelow(random, 9e11) + 1e11) : parts.accountId;
-    draft.put(KEYS.account(accountId), { v: 1, projectId: 'admin' } satisfies AccountRecord);
-    draft.put(KEYS.project('admin'), { v: 1, id: 'admin', accountId, createdAtMs: nowMs } satisfies ProjectRecord);
-    draft.put(KEYS.user('admin'), {
-      v: 1,
-      id: 'admin',
-      roles: ['cloudadmin'],
-      createdAtMs: nowMs,
-    } satisfies UserRecord);
     for (const type of DEFAULT_INSTANCE_TYPES) draft.put(KEYS.type(type.name), type);
     return cloudId;
   };
   const { result } = await transact(store, begin, { whileHeld: true });
   return result;
+}
+
+/** A cloud that had its users in a directory elsewhere until now gets them too. */
+function firstPeople(draft: Draft, { random, nowMs, accountId: given }: BootstrapParts): void {
+  if (draft.get(KEYS.project('admin')) === undefined) {
+    const accountId = given === '' ? String(randomBelow(random, 9e11) + 1e11) : given;
+    draft.put(KEYS.account(accountId), { v: 1, projectId: 'admin' } satisfies AccountRecord);
+    draft.put(KEYS.project('admin'), { v: 1, id: 'admin', accountId, createdAtMs: nowMs } satisfies ProjectRecord);
+  }
+  if (draft.get(KEYS.user('admin')) !== undefined) return;
+  const admin: UserRecord = { v: 1, id: 'admin', roles: ['cloudadmin'], createdAtMs: nowMs };
+  draft.put(KEYS.user('admin'), admin);
 }
 
 /** With the seal check, which an older state lacks: it gets its key at the first start. */

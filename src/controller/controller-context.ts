@@ -21,6 +21,8 @@ import type { ServiceDirectory } from './services/service-directory.ts';
 /** Settings that the controller's parts need, all defaults filled (compiled from the configuration). */
 export interface ControllerPolicy {
   readonly region: string;
+  /** All that the EC2 API serves, `region` among them. */
+  readonly regions: readonly string[];
   readonly zone: string;
   readonly fixedRange: string;
   readonly subnetPrefix: number;

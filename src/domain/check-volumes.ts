@@ -46,7 +46,9 @@ const CHECKS: readonly {
 
 function checkVolume(record: VolumeRecord, key: string, byKey: ByKey, found: Found): void {
   const { id, state, attachment, pendingSnapshots = [], snapshotId } = record;
-  if ((attachment !== undefined) !== (state === 'in-use')) {
+  // Before it is made, and when it could not be, only a volume of a launch has a place.
+  const isMade = state !== 'creating' && state !== 'error';
+  if (isMade && (attachment !== undefined) !== (state === 'in-use')) {
     found(
       `${key} is ${state}, and ${attachment === undefined ? 'not attached' : `attached to ${attachment.instanceId}`}`,
     );

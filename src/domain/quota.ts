@@ -9,6 +9,7 @@ export const QUOTA_KINDS = [
   'addresses',
   'groups',
   'images',
+  'keyPairs',
 ] as const;
 export type QuotaKind = (typeof QUOTA_KINDS)[number];
 
@@ -23,11 +24,15 @@ export const DEFAULT_QUOTA: Readonly<Record<QuotaKind, number>> = {
   addresses: 20,
   groups: 100,
   images: 200,
+  keyPairs: 200,
 };
 
 /** The administrator's own project: without limits until some are set, as all clouds were before there were quotas. */
 export const UNLIMITED_PROJECT = 'admin';
 export const UNLIMITED = Number.MAX_SAFE_INTEGER;
+
+/** No limit that is set is larger. */
+export const QUOTA_LIMIT_MAX = 1_000_000_000;
 
 /** Limits that were set for a project, or for a user in it; -1 is never stored: unlimited is the largest safe integer. */
 export interface QuotaRecord {

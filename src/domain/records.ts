@@ -1,6 +1,7 @@
 import type { PasswordHash } from '../base/password-hash.ts';
 import type { RoleName } from './access-rules.ts';
 import type { InstanceRecord } from './instance.ts';
+import type { LaunchVolume } from './volume.ts';
 
 export type { NetworkRecord } from './network.ts';
 
@@ -60,20 +61,6 @@ export interface AccessKeyRecord {
   readonly issued: boolean;
   /** It was rotated: from then on it signs nothing. */
   readonly expiresAtMs?: number;
-}
-
-/** A certificate that the cloud's authority has signed for a user; the private half is theirs alone. */
-export interface UserCertificateRecord {
-  readonly v: 1;
-  /** Upper-case hex. */
-  readonly serial: string;
-  readonly userId: string;
-  readonly projectId: string;
-  readonly keyType: 'rsa' | 'ec';
-  /** SHA-256 of the certificate, upper-case hex with colons. */
-  readonly fingerprint: string;
-  readonly createdAtMs: number;
-  readonly expiresAtMs: number;
 }
 
 export interface SealCheckRecord {
@@ -270,6 +257,8 @@ export interface KeyPairRecord {
   readonly id: string;
   readonly name: string;
   readonly projectId: string;
+  /** Who made it, when that is a user: whose own quota it counts in. */
+  readonly user?: string;
   readonly keyType: 'ed25519' | 'rsa';
   readonly fingerprint: string;
   /** One OpenSSH line. */
@@ -308,6 +297,7 @@ export interface ReservationRecord {
       readonly instanceId: string;
       readonly launchIndex: number;
       readonly hostId: string;
+      readonly volumeIds?: readonly string[];
     }[];
   };
 }
@@ -348,6 +338,9 @@ export interface InstanceTemplate extends Pick<
   readonly privateIpAddress?: string;
   /** Base64; kept beside the record, under a key of its own. */
   readonly userData?: string;
+  /** Volumes that each instance gets, and their tags. */
+  readonly volumes?: readonly LaunchVolume[];
+  readonly volumeTags?: Readonly<Record<string, string>>;
 }
 
 export interface UserDataRecord {

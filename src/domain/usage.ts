@@ -2,7 +2,7 @@ import type { InstanceRecord } from './instance.ts';
 import { KEYS, PREFIX } from './keys.ts';
 import { QUOTA_KINDS, type QuotaKind, type UsageRecord } from './quota.ts';
 import type { PublicAddressRecord } from './address.ts';
-import type { ImageRecord, ReservationRecord } from './records.ts';
+import type { ImageRecord, InstanceTemplate, KeyPairRecord, ReservationRecord } from './records.ts';
 import type { SecurityGroupRecord } from './security-groups.ts';
 import type { SnapshotRecord } from './snapshot.ts';
 import type { VolumeRecord } from './volume.ts';
@@ -34,8 +34,19 @@ export const volumeAmounts = ({ sizeGib }: Pick<VolumeRecord, 'sizeGib'>): Amoun
   volumes: 1,
   gigabytes: sizeGib,
 });
+/** What so many instances take, with the volumes that each of them gets. */
+export function launchAmounts(template: Size & Pick<InstanceTemplate, 'volumes'>, count = 1): Amounts {
+  const { volumes = [] } = template;
+  const gigabytes = volumes.reduce((sum, { sizeGib }) => sum + sizeGib, 0);
+  return {
+    ...instanceAmounts(template, count),
+    ...(volumes.length === 0 ? {} : { volumes: volumes.length * count, gigabytes: gigabytes * count }),
+  };
+}
+
 export const snapshotAmounts: Amounts = { snapshots: 1 };
 export const addressAmounts: Amounts = { addresses: 1 };
+export const keyPairAmounts: Amounts = { keyPairs: 1 };
 
 const ownerIn = ({ projectId, user }: QuotaOwner): QuotaOwner => ({
   projectId,
@@ -50,7 +61,7 @@ function countInstance(record: InstanceRecord): Counted | undefined {
 function countReservation({ remaining }: ReservationRecord): Counted | undefined {
   if (remaining === undefined) return undefined;
   const { template, placements } = remaining;
-  return { ...ownerIn(template), amounts: instanceAmounts(template, placements.length) };
+  return { ...ownerIn(template), amounts: launchAmounts(template, placements.length) };
 }
 
 const countImage = (record: ImageRecord): Counted => ({ ...ownerIn(record), amounts: { images: 1 } });
@@ -64,6 +75,7 @@ function countGroup(record: SecurityGroupRecord): Counted | undefined {
 const COUNTED: readonly { readonly prefix: string; readonly count: (value: never) => Counted | undefined }[] = [
   { prefix: PREFIX.image, count: countImage },
   { prefix: PREFIX.instance, count: countInstance },
+  { prefix: PREFIX.keyPair, count: (record: KeyPairRecord) => ({ ...ownerIn(record), amounts: keyPairAmounts }) },
   {
     prefix: PREFIX.publicAddress,
     count: (record: PublicAddressRecord) => ({ ...ownerIn(record), amounts: addressAmounts }),
@@ -92,17 +104,19 @@ export function usageInRecords(
   return sums;
 }
 
-export const NOTHING_USED: Used = wholeUsage({});
+export const NOTHING_USED: Used = Object.fromEntries(QUOTA_KINDS.map((kind) => [kind, 0])) as Record<QuotaKind, number>;
 
 /** Every kind, those that are not there as nothing. */
 export function wholeUsage(used: Amounts): Used {
-  return Object.fromEntries(QUOTA_KINDS.map((kind) => [kind, used[kind] ?? 0])) as Record<QuotaKind, number>;
+  const whole: Record<QuotaKind, number> = { ...NOTHING_USED };
+  for (const kind of QUOTA_KINDS) whole[kind] = used[kind] ?? 0;
+  return whole;
 }
 
 export function plus(used: Used, amounts: Amounts, sign: 1 | -1 = 1): Used {
-  return wholeUsage(
-    Object.fromEntries(QUOTA_KINDS.map((kind) => [kind, Math.max(0, used[kind] + sign * (amounts[kind] ?? 0))])),
-  );
+  const sum = { ...NOTHING_USED };
+  for (const kind of QUOTA_KINDS) sum[kind] = Math.max(0, used[kind] + sign * (amounts[kind] ?? 0));
+  return sum;
 }
 
 /** Usage records that are not the sum of what is there, with what each should hold. */

@@ -5,7 +5,8 @@ export type VolumeState = 'creating' | 'available' | 'in-use' | 'deleting' | 'er
 
 /** The one table of legal transitions (EC2's life cycle). From deleting the record goes. */
 export const VOLUME_TRANSITIONS: Readonly<Record<VolumeState, readonly VolumeState[]>> = {
-  creating: ['available', 'error'],
+  // A volume of a launch is its instance's before it is made.
+  creating: ['available', 'in-use', 'error'],
   available: ['in-use', 'deleting'],
   'in-use': ['available', 'deleting'],
   deleting: [],
@@ -29,6 +30,13 @@ export const VOLUME_MAX_GIB = 16_384;
 
 /** So many volumes an instance may have: what its end writes must fit one transaction. */
 export const VOLUMES_PER_INSTANCE = 20;
+
+/** A volume that each instance of a launch gets, all of it looked up. */
+export interface LaunchVolume extends Pick<Attachment, 'device' | 'deleteOnTermination'> {
+  readonly sizeGib: number;
+  readonly volumeType: VolumeType;
+  readonly snapshotId?: string;
+}
 
 /** Why the next step is not done yet: it failed so often, and is tried again at a time. Of an earlier step it means nothing. */
 export interface Retry {

@@ -10,6 +10,7 @@ export function controllerPolicy(config: Config): ControllerPolicy {
   const { network, scheduler, instances } = config;
   return Object.freeze({
     region: config.region,
+    regions: config.regions.length === 0 ? [config.region] : config.regions.map(({ name }) => name),
     zone: config.zone,
     fixedRange: network.fixedRange,
     subnetPrefix: network.subnetPrefix,

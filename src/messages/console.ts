@@ -27,7 +27,7 @@ export const TakeConsoleOutput = z.object({
 });
 export type TakeConsoleOutput = z.output<typeof TakeConsoleOutput>;
 
-export const CONSOLE_END_REASONS = ['guest-stopped', 'taken-over', 'host-lost', 'closed'] as const;
+export const CONSOLE_END_REASONS = ['guest-stopped', 'taken-over', 'host-lost', 'denied', 'closed'] as const;
 export const ConsoleEnd = z.object({ reason: z.enum(CONSOLE_END_REASONS), message: z.string() });
 /** Why a console ended by itself. */
 export type ConsoleEnd = z.output<typeof ConsoleEnd>;

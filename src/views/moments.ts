@@ -18,6 +18,7 @@ export const MOMENTS: ReadonlySet<string> = new Set([
   'launchTimeMs',
   'notBeforeMs',
   'nowMs',
+  'revokedAtMs',
   'sinceMs',
   'startTimeMs',
   'startedAtMs',

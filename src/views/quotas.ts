@@ -1,4 +1,4 @@
-import { QUOTA_KINDS } from '../domain/quota.ts';
+import { QUOTA_KINDS, QUOTA_LIMIT_MAX } from '../domain/quota.ts';
 import type { OperationOutput } from '../messages/operations/index.ts';
 import type { Column, Listing } from './listing.ts';
 import type { Paint } from './paint.ts';
@@ -7,6 +7,23 @@ export type QuotaRow = OperationOutput<'DescribeQuotas'>['quotas'][number];
 
 /** What can be limited. */
 export const LIMITED = QUOTA_KINDS;
+
+/** What SetQuota takes for a kind. */
+export type LimitWish = number | 'unlimited' | 'default';
+
+/** What a limit may be, for whoever typed another. */
+export const LIMIT_ALLOWED = `a whole number, 0 to ${QUOTA_LIMIT_MAX}, "unlimited" or "default"`;
+
+/** Undefined: it says no limit. */
+export function limitIn(text: string): LimitWish | undefined {
+  if (text === 'unlimited' || text === 'default') return text;
+  const limit = /^\d{1,10}$/.test(text) ? Number(text) : Number.NaN;
+  return limit <= QUOTA_LIMIT_MAX ? limit : undefined;
+}
+
+/** As tables show it. */
+export const limitText = ({ limit }: Pick<QuotaRow, 'limit'>): string =>
+  limit === undefined ? 'unlimited' : String(limit);
 
 const BAR_CELLS = 20;
 /** From here on a limit is close. */
@@ -31,7 +48,7 @@ function paintUsed(row: QuotaRow): Paint | undefined {
 const COLUMNS: readonly Column<QuotaRow>[] = [
   { name: 'kind', fixed: true, text: (row) => row.kind },
   { name: 'used', right: true, text: (row) => String(row.used), paint: paintUsed },
-  { name: 'limit', right: true, text: (row) => (row.limit === undefined ? 'unlimited' : String(row.limit)) },
+  { name: 'limit', right: true, text: limitText },
   { name: 'bar', wide: true, fixed: true, text: bar, raw: { name: 'share', text: (row) => String(share(row) ?? '') } },
 ];
 

@@ -14,10 +14,14 @@ import { WorkerConsoles } from './console-handlers.ts';
 import { collectHost } from './collect-host.ts';
 import { HostSession } from './host-session.ts';
 import type { Reporter } from './host-session.ts';
+import { OthersHeard } from './others-heard.ts';
 
 /** Who is not heard for five times this long is counted as gone. */
 const HELLO_MS = 2000;
 const DRAIN_LOOK_MS = 50;
+/** Nobody else who was heard for so long: there is no other worker. */
+const ALONE_MS = 3 * HELLO_MS;
+const KINDS = ['compute', 'network'];
 const OUTCOME_TIMEOUT_MS = 10_000;
 
 export interface ComputeWorkerOptions {
@@ -94,20 +98,39 @@ export class ComputeWorker {
   }
 
   /**
-   * Has the controllers give its hosts to other workers. Resolves when it has none left, or after timeoutMs (there may be no other worker); `close` comes
-   * next.
+   * Has the controllers give its hosts to other workers. Resolves when it has none left; when no other worker is heard and nothing is under way here; or
+   * after timeoutMs. `close` comes next.
    */
   async drain(timeoutMs: number): Promise<void> {
-    const { clock } = this.#options;
-    this.#leaving = true;
-    this.#sayHello();
-    const endMs = clock.monotonicMs() + timeoutMs;
-    while (this.#hosts.size > 0 && clock.monotonicMs() < endMs) await clock.sleep(DRAIN_LOOK_MS);
+    const { clock, bus, workerId, kinds = KINDS, logger } = this.#options;
+    const startMs = clock.monotonicMs();
+    const others = new OthersHeard();
+    try {
+      // Who can't listen can't tell that nobody is there.
+      const canHear = await others.listen(bus, { workerId, kinds }).then(
+        () => true,
+        (error: unknown) => {
+          logger.debug('other workers are not heard', { error: errorText(error) });
+          return false;
+        },
+      );
+      this.#leaving = true;
+      this.#sayHello();
+      for (;;) {
+        const spentMs = clock.monotonicMs() - startMs;
+        const isAlone = canHear && !others.any && spentMs >= ALONE_MS;
+        const isBusy = [...this.#hosts.values()].some((host) => host.busy);
+        if (this.#hosts.size === 0 || spentMs >= timeoutMs || (isAlone && !isBusy)) return;
+        await clock.sleep(DRAIN_LOOK_MS);
+      }
+    } finally {
+      await others.close();
+    }
   }
 
   #sayHello(): void {
     const { bus, workerId, session, logger } = this.#options;
-    const { kinds = ['compute', 'network'] } = this.#options;
+    const { kinds = KINDS } = this.#options;
     const [open, observes] = [[] as string[], [] as string[]];
     for (const [hostId, host] of this.#hosts) (host.mode === 'serve' ? open : observes).push(hostId);
     const epochs = Object.fromEntries([...this.#hosts].map(([hostId, { epoch }]) => [hostId, epoch]));

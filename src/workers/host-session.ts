@@ -105,6 +105,11 @@ export class HostSession {
     return this.#open.mode;
   }
 
+  /** A command or a report is under way. */
+  get busy(): boolean {
+    return this.#work.size > 0;
+  }
+
   get drivers(): HostDrivers {
     return this.#drivers;
   }
@@ -201,13 +206,11 @@ export class HostSession {
     if (command.generation < newest) return;
     if (command.generation > newest) this.#ledger.heard(id, command.generation);
     const running = this.#running.get(id);
-    if (running !== undefined) {
-      if (running.commandId === command.commandId) return;
-      if (running.generation < command.generation) {
-        running.abort.abort(
-          new CloudError('Conflict', `newer intent (generation ${command.generation}) has overtaken it`),
-        );
-      }
+    if (running?.commandId === command.commandId) return;
+    if (running !== undefined && running.generation < command.generation) {
+      running.abort.abort(
+        new CloudError('Conflict', `newer intent (generation ${command.generation}) has overtaken it`),
+      );
     }
     const abort = new AbortController();
     this.#running.set(id, { commandId: command.commandId, generation: command.generation, abort });

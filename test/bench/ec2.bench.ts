@@ -4,14 +4,18 @@ import { createInterface } from 'node:readline';
 import { join } from 'node:path';
 import { signRequest, type AccessKey } from '../../src/base/signature/sign-request.ts';
 import { formOf } from '../support/ec2-cloud.ts';
-import { benchRow, type Bench, type BenchContext, type BenchRow } from './bench-row.ts';
+import { benchRow, type Bench, type BenchContext, type BenchFigure, type BenchRow } from './bench-row.ts';
 import { inLanes } from './lanes.ts';
+import { cpuSeconds } from './process-cpu.ts';
 
 const ROOT = join(import.meta.dirname, '..', '..');
 const CLIENTS = 8;
 const RUNS = 800;
+/** Before time is taken, so that what is measured is a server that has run for a moment; a project has room for 1018. */
+const WARM_UP = 100;
 const ROWS = [1, 100, 1000] as const;
 const DESCRIBES = { 1: 800, 100: 200, 1000: 40 } as const;
+const PAGES = 100;
 /** The project that is described, and the one whose instances are made while time is taken. */
 const SHOWN = { accessKeyId: 'BENCHSHOWN', secretAccessKey: 'bench-shown' };
 const MADE = { accessKeyId: 'BENCHMADE', secretAccessKey: 'bench-made' };
@@ -51,11 +55,18 @@ async function start(command: string, words: readonly string[]): Promise<Server>
 class Client {
   readonly #url: URL;
   readonly #key: AccessKey;
+  readonly #pid: number;
   readonly #agent = new Agent({ keepAlive: true, maxSockets: CLIENTS });
 
   constructor(server: Server, key: AccessKey) {
     this.#url = new URL(server.ec2Url);
     this.#key = key;
+    this.#pid = server.child.pid ?? 0;
+  }
+
+  /** Processor milliseconds that the server has used up to now: unlike times, they hold also where others work beside it. */
+  get serverCpuMs(): number {
+    return cpuSeconds(this.#pid) * 1000;
   }
 
   ask(parameters: Readonly<Record<string, string>>): Promise<string> {
@@ -90,31 +101,62 @@ class Client {
   }
 }
 
+interface Clients {
+  readonly measured: Client;
+  readonly bare: Client;
+}
+
 interface Taken {
   readonly perSecond: number;
   readonly p50Ms: number;
   readonly p99Ms: number;
+  /** Of the server, all its threads, for one request. */
+  readonly cpuMs: number;
 }
 
-async function take(clients: number, count: number, work: (index: number) => Promise<unknown>): Promise<Taken> {
+interface Load {
+  readonly lanes: number;
+  readonly count: number;
+  readonly parameters: Readonly<Record<string, string>>;
+}
+
+async function take(client: Client, { lanes, count, parameters }: Load): Promise<Taken> {
   const times: number[] = [];
+  const cpuBeforeMs = client.serverCpuMs;
   const began = performance.now();
-  await inLanes(clients, count, async (index) => {
+  await inLanes(lanes, count, async () => {
     const at = performance.now();
-    await work(index);
+    await client.ask(parameters);
     times.push(performance.now() - at);
   });
   const seconds = (performance.now() - began) / 1000;
+  const cpuMs = (client.serverCpuMs - cpuBeforeMs) / count;
   times.sort((a, b) => a - b);
   const at = (part: number): number => times[Math.min(times.length - 1, Math.floor(times.length * part))] ?? 0;
-  return { perSecond: count / seconds, p50Ms: at(0.5), p99Ms: at(0.99) };
+  return { perSecond: count / seconds, p50Ms: at(0.5), p99Ms: at(0.99), cpuMs };
 }
 
-function rows(name: string, taken: Taken, baseline: Taken, note: string): BenchRow[] {
+/** What is aimed at: so many a second, or the median in milliseconds. */
+interface Goals {
+  readonly perSecond?: number;
+  readonly p50Ms?: number;
+}
+
+/** The same requests of both servers, one after the other. */
+async function rows(name: string, load: Load, clients: Clients, about: Goals & { note: string }): Promise<BenchRow[]> {
+  const { note, perSecond, p50Ms } = about;
+  const taken = await take(clients.measured, load);
+  const bare = await take(clients.bare, load);
+  const atLeast = perSecond === undefined ? {} : { goal: { of: 'value', atLeast: perSecond } as const };
+  const atMost = p50Ms === undefined ? {} : { goal: { of: 'value', atMost: p50Ms } as const };
+  const row = (figure: string, unit: string, of: (one: Taken) => number): BenchFigure => ({
+    ...{ name: `ec2.${name}${figure}`, value: of(taken), unit, baseline: of(bare) },
+  });
   return [
-    benchRow({ name: `ec2.${name}`, value: taken.perSecond, unit: '1/s', baseline: baseline.perSecond, note }),
-    benchRow({ name: `ec2.${name}-p50`, value: taken.p50Ms, unit: 'ms', baseline: baseline.p50Ms }),
-    benchRow({ name: `ec2.${name}-p99`, value: taken.p99Ms, unit: 'ms', baseline: baseline.p99Ms }),
+    benchRow({ ...row('', '1/s', (one) => one.perSecond), ...atLeast, note }),
+    benchRow({ ...row('-p50', 'ms', (one) => one.p50Ms), ...atMost }),
+    benchRow(row('-p99', 'ms', (one) => one.p99Ms)),
+    benchRow({ ...row('-cpu', 'ms', (one) => one.cpuMs), note: "the server's processor time for one" }),
   ];
 }
 
@@ -161,35 +203,26 @@ async function measure(
 ): Promise<BenchRow[]> {
   const figures: BenchRow[] = [];
   const run = { Action: 'RunInstances', ImageId: imageId, InstanceType: 'm1.nano', MinCount: '1', MaxCount: '1' };
+  const describe = { Action: 'DescribeInstances' };
+  const clients = { measured: shown, bare };
   let there = 0;
-  for (const count of ROWS) {
-    progress(`${count} instances are described`);
-    for (; there < count; there += Math.min(100, count - there)) {
-      const more = String(Math.min(100, count - there));
+  for (const rowCount of ROWS) {
+    progress(`${rowCount} instances are described`);
+    for (; there < rowCount; there += Math.min(100, rowCount - there)) {
+      const more = String(Math.min(100, rowCount - there));
       await shown.ask({ ...run, MinCount: more, MaxCount: more });
     }
-    const ask = (client: Client) => (): Promise<string> => client.ask({ Action: 'DescribeInstances' });
-    await ask(shown)();
-    const taken = await take(1, DESCRIBES[count], ask(shown));
-    figures.push(...rows(`describe-${count}`, taken, await take(1, DESCRIBES[count], ask(bare)), 'one client'));
+    await shown.ask(describe);
+    const load = { lanes: 1, count: DESCRIBES[rowCount], parameters: describe };
+    figures.push(...(await rows(`describe-${rowCount}`, load, clients, { note: 'one client' })));
   }
-  const page = await take(1, 100, () => shown.ask({ Action: 'DescribeInstances', MaxResults: '300' }));
-  figures.push(
-    benchRow({
-      name: 'ec2.describe-300-of-1000-p50',
-      value: page.p50Ms,
-      unit: 'ms',
-      goal: { of: 'value', atMost: 20 },
-      note: 'a page of 300, one client',
-    }),
-  );
+  const page = { lanes: 1, count: PAGES, parameters: { ...describe, MaxResults: '300' } };
+  const aboutPage = { note: 'a page of 300, one client', p50Ms: 20 };
+  figures.push(...(await rows('describe-300-of-1000', page, clients, aboutPage)));
   progress(`${RUNS} instances are made by ${CLIENTS} clients`);
-  await made.ask(run);
-  const ask = (client: Client) => (): Promise<string> => client.ask(run);
-  const taken = await take(CLIENTS, RUNS, ask(made));
-  const [perSecond, ...more] = rows('run', taken, await take(CLIENTS, RUNS, ask(bare)), `${CLIENTS} clients`);
-  if (perSecond === undefined) return figures;
-  const goal = { of: 'value', atLeast: 400 } as const;
-  figures.push(benchRow({ ...perSecond, goal, unit: '1/s' }), ...more);
+  await inLanes(CLIENTS, WARM_UP, () => made.ask(run));
+  const runs = { lanes: CLIENTS, count: RUNS, parameters: run };
+  const aboutRuns = { note: `${CLIENTS} clients, after ${WARM_UP} others`, perSecond: 400 };
+  figures.push(...(await rows('run', runs, { measured: made, bare }, aboutRuns)));
   return figures;
 }

@@ -104,6 +104,11 @@ const ROWS: readonly BadInput[] = [
     ...bad('a configuration that is no YAML', 'config check', 2, /broken.yaml/),
     env: { NOVACTL_CONFIG: '@broken.yaml' },
   },
+  bad(
+    'a certificate that is not there',
+    'config check --set store.engine=etcd --set store.etcd.endpoints=https://127.0.0.1:2379 --set store.etcd.caFile=/nowhere/ca.pem',
+    ...([2, /store.etcd.caFile/, /\/nowhere\/ca.pem/, /no such file/] as const),
+  ),
   {
     ...bad('a state that another process holds', 'keypair delete mine --no-wait-lock', 9, /in use by process \d+/),
     env: { NOVACTL_RUN_DIR: '@folder' },

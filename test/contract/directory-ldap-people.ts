@@ -1,10 +1,11 @@
 import { Attribute, Change, type Client } from 'ldapts';
 import { expect, it } from 'vitest';
+import { canary } from '../support/canaries.ts';
 import type { PrivateSlapd } from '../support/private-slapd.ts';
 import { project, sorted, user } from './directory.ts';
 import { openOn } from './directory-ldap-server.ts';
 
-const PASSWORD = 'correct horse battery 1';
+const PASSWORD = canary("a user's password");
 const REFUSED = { code: 'UnsupportedOperation' };
 
 const withAttribute = (operation: 'add' | 'replace', type: string, value: string): Change =>

@@ -3,12 +3,13 @@ import { expect, it, onTestFinished } from 'vitest';
 import { createLdapDirectory } from '../../src/adapters/directory/ldap-directory.ts';
 import type { LdapSettings } from '../../src/adapters/directory/ldap-settings.ts';
 import type { Directory, DirectoryChange } from '../../src/ports/directory.ts';
+import { canary } from '../support/canaries.ts';
 import { CuttingProxy } from '../support/cutting-proxy.ts';
 import type { PrivateSlapd } from '../support/private-slapd.ts';
 import { TestAuthority } from '../support/test-authority.ts';
 import { project, sorted, user } from './directory.ts';
 
-const PASSWORD = 'correct horse battery 1';
+const PASSWORD = canary("a user's password");
 const UNAVAILABLE = { code: 'Unavailable' };
 
 /** A directory that is closed when the test ends. */

@@ -1,5 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it, type TestContext } from 'vitest';
 import type { Directory, DirectoryChange, DirectoryProject, DirectoryUser } from '../../src/ports/directory.ts';
+import { canary } from '../support/canaries.ts';
 import { directoryProjectCases } from './directory-projects.ts';
 import { directoryRaceCases } from './directory-races.ts';
 
@@ -52,7 +53,7 @@ export const NO_NAMES: readonly string[] = [
   ...['älice', 'ａlice', 'a'.repeat(65), '__proto__'],
 ];
 
-const PASSWORD = 'correct horse battery 1';
+const PASSWORD = canary("a user's password");
 
 /** In any order, since the port promises none. */
 export function sorted(found: DirectoryProject | undefined): DirectoryProject | undefined {

@@ -1,5 +1,6 @@
 import { writeFileSync } from 'node:fs';
 import type { Reporter, SerializedError, TestCase, TestModule, TestSuite, Vitest } from 'vitest/node';
+import { CANARY_DIR_VARIABLE, canaryFindings } from './canary-watch.ts';
 
 /** What a run came to. `failures` are the names; `skips` carry the reason that the test gave. */
 export interface RunSummary {
@@ -69,6 +70,12 @@ function firstLine(text: string | undefined): string {
   return (text ?? 'unknown error').split('\n')[0] ?? '';
 }
 
+/** What the watch of `global-canaries.ts` has seen of the tests' secrets. */
+function secretsSeen(): string[] {
+  const dir = process.env[CANARY_DIR_VARIABLE];
+  return dir === undefined ? [] : canaryFindings(dir).map((finding) => `a secret was seen: ${finding}`);
+}
+
 /**
  * Prints every skipped test with its reason, the counts of [real] and [sim], and the closing line; fails a run in which
  * nothing passed or failed. With CLOSING_LINE_FILE set to a file the closing line goes there, and the script that set it
@@ -83,7 +90,8 @@ export class ClosingReporter implements Reporter {
   }
 
   onTestRunEnd(modules: readonly TestModule[], unhandled: readonly SerializedError[]): void {
-    const summary = summarise(modules, unhandled);
+    const counted = summarise(modules, unhandled);
+    const summary = { ...counted, failures: [...counted.failures, ...secretsSeen()] };
     const named = this.#selected
       ? summary.skips.filter(({ reason }) => reason !== NO_REASON && reason !== SUITE_SAYS)
       : summary.skips;

@@ -6,6 +6,7 @@ import type { Ec2Edge } from '../../src/controller/api/ec2/ec2-edge.ts';
 import { Ec2Server, type Ec2Times } from '../../src/controller/api/ec2/ec2-server.ts';
 import { createEc2Edge } from '../../src/launch/ec2.ts';
 import { ConfigSchema } from '../../src/launch/config/schema.ts';
+import { searchText, watchFor } from './canaries.ts';
 import { startSimCloud, type SimCloud, type SimCloudOptions } from './sim-cloud.ts';
 
 export interface Ec2Reply {
@@ -79,6 +80,7 @@ export class Ec2Cloud {
     const server = new Ec2Server({ edge, logger, listen, ...(limits && { limits }) });
     const port = await server.start();
     const { accessKey, secretAccessKey } = await sim.call('CreateAccessKey', {});
+    watchFor('secret access key', secretAccessKey);
     return new Ec2Cloud({ sim, edge, port, server, key: { accessKeyId: accessKey.accessKeyId, secretAccessKey } });
   }
 
@@ -124,6 +126,7 @@ export class Ec2Cloud {
 
   async close(): Promise<void> {
     await this.#server.close();
+    searchText('the records', JSON.stringify(this.sim.store.range('')));
     await this.sim.close();
   }
 }

@@ -11,6 +11,7 @@ import { signRequest, type AccessKey } from '../../src/base/signature/sign-reque
 import { issueAuthority, issueServer, type Issued } from '../../src/base/x509/issue-certificate.ts';
 import { AdminHttpsServer } from '../../src/controller/api/admin/admin-https-server.ts';
 import { adminAuthenticator } from '../../src/controller/api/signature/authenticator.ts';
+import { searchText, watchFor } from './canaries.ts';
 import { startSimCloud, type SimCloud } from './sim-cloud.ts';
 
 const DAY_MS = 86_400_000;
@@ -72,7 +73,8 @@ export class HttpsCloud {
     });
     const port = await admin.start();
     const made = await sim.call('CreateAccessKey', {});
-    const key = { accessKeyId: made.accessKey.accessKeyId, secretAccessKey: made.secretAccessKey };
+    const secretAccessKey = watchFor('secret access key', made.secretAccessKey);
+    const key = { accessKeyId: made.accessKey.accessKeyId, secretAccessKey };
     return new HttpsCloud({ sim, dir, port, ca, key, server: admin });
   }
 
@@ -134,6 +136,7 @@ export class HttpsCloud {
 
   async close(): Promise<void> {
     await this.#server.close();
+    searchText('the records', JSON.stringify(this.sim.store.range('')));
     await this.sim.close();
     rmSync(this.dir, { recursive: true, force: true });
   }

@@ -16,6 +16,7 @@ import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
+import { canary, searchRemains } from './canaries.ts';
 import { freePorts } from './free-ports.ts';
 import { TestAuthority, type TestCertificate } from './test-authority.ts';
 import { until } from './until.ts';
@@ -65,7 +66,7 @@ function passwordHash(password: string): string {
 export class PrivateRabbit {
   readonly vhost = 'novactl';
   readonly user = 'novactl';
-  readonly password = randomBytes(12).toString('hex');
+  readonly password = canary('RabbitMQ password');
   readonly dir = mkdtempSync(join(tmpdir(), 'nv-rabbit-'));
   readonly authority: TestAuthority;
   readonly port: number;
@@ -195,6 +196,7 @@ export class PrivateRabbit {
     process.off('exit', this.#onExit);
     await this.killBroker();
     this.#killAll();
+    searchRemains(this.dir);
     rmSync(this.dir, { recursive: true, force: true, maxRetries: 5 });
   }
 

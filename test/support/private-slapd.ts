@@ -1,5 +1,4 @@
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
-import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
 import { closeSync, existsSync, mkdirSync, mkdtempSync, openSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -17,6 +16,7 @@ import {
 import { renderLdif } from '../../src/adapters/directory/ldif.ts';
 import { SystemClock } from '../../src/base/clock.ts';
 import { silentLogger } from '../../src/base/logger.ts';
+import { canary, searchRemains } from './canaries.ts';
 import { freePorts } from './free-ports.ts';
 import { TestAuthority } from './test-authority.ts';
 import { until } from './until.ts';
@@ -47,10 +47,10 @@ export interface PrivateSlapdOptions {
 export class PrivateSlapd {
   readonly suffix = 'dc=example,dc=org';
   readonly rootDn = `cn=root,${this.suffix}`;
-  readonly rootPassword = randomBytes(9).toString('hex');
+  readonly rootPassword = canary('password of the LDAP root');
   readonly configDn = 'cn=admin,cn=config';
   readonly bindDn = `cn=novactl,ou=novactl,${this.suffix}`;
-  readonly bindPassword = randomBytes(9).toString('hex');
+  readonly bindPassword = canary('LDAP bind password');
   /** People whom others have put here. */
   readonly peopleDn = `ou=people,${this.suffix}`;
   readonly places: LdapPlaces;
@@ -172,7 +172,12 @@ export class PrivateSlapd {
   }
 
   async setPassword(dn: string, password: string): Promise<void> {
-    const argv = ['-x', '-H', this.url, '-D', this.rootDn, '-w', this.rootPassword, '-s', password, dn];
+    const file = (name: string, text: string): string => {
+      writeFileSync(join(this.dir, name), text, { mode: 0o600 });
+      return join(this.dir, name);
+    };
+    const argv = ['-x', '-H', this.url, '-D', this.rootDn];
+    argv.push('-y', file('root.password', this.rootPassword), '-T', file('new.password', password), dn);
     execFileSync('ldappasswd', argv, { stdio: 'pipe' });
     return Promise.resolve();
   }
@@ -202,6 +207,7 @@ export class PrivateSlapd {
 
   async destroy(): Promise<void> {
     await this.stop('SIGKILL');
+    searchRemains(this.dir);
     rmSync(this.dir, { recursive: true, force: true });
   }
 

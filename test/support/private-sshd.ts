@@ -16,6 +16,7 @@ import { join } from 'node:path';
 import { hostKeyOf, type HostKey } from '../../src/adapters/host-shell/ssh-host-key.ts';
 import type { SshEndpoint } from '../../src/adapters/host-shell/ssh-target.ts';
 import { generateSshKeyPair } from '../../src/base/openssh-key.ts';
+import { watchForPem } from './canaries.ts';
 import { until } from './until.ts';
 
 const SSHD = '/usr/sbin/sshd';
@@ -91,6 +92,7 @@ export class PrivateSshd {
     this.dir = dir;
     this.#options = options;
     const user = generateSshKeyPair('ed25519', 'novactl test');
+    watchForPem('SSH login key', user.privateKey);
     writeFileSync(join(dir, 'authorized_keys'), user.publicKey);
     const hostKey = this.newHostKey();
     const identity = { kind: 'key', pem: user.privateKey } as const;

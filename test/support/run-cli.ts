@@ -8,6 +8,7 @@ import type { Io } from '../../src/commands/support/io.ts';
 import { Interrupted } from '../../src/commands/support/io.ts';
 import { main } from '../../src/commands/support/main.ts';
 import type { Sink } from '../../src/views/output.ts';
+import { heardOfCli } from './canaries.ts';
 
 const SRC = join(import.meta.dirname, '..', '..', 'src');
 const pjson = JSON.parse(readFileSync(join(SRC, '..', 'package.json'), 'utf8')) as Interfaces.PJSON;
@@ -119,5 +120,6 @@ export async function runCli(argv: readonly string[], options: CliOptions = {}):
     self: [],
   };
   const code = await main(argv, io, { root: SRC, pjson: structuredClone(pjson), load, ignoreManifest: true });
+  heardOfCli(argv, { stdout: stdout.text, stderr: stderr.text });
   return { code, stdout: stdout.text, stderr: stderr.text };
 }

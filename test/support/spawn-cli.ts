@@ -1,4 +1,5 @@
 import { spawn, type ChildProcess } from 'node:child_process';
+import { heardOfCli } from './canaries.ts';
 import { NOVACTL, type CliResult } from './test-cloud.ts';
 
 export interface SpawnedCli {
@@ -19,9 +20,10 @@ export function spawnCli(env: NodeJS.ProcessEnv, ...args: string[]): SpawnedCli 
   child.stdout.on('data', (data: Buffer) => (stdout += data.toString()));
   child.stderr.on('data', (data: Buffer) => (stderr += data.toString()));
   const ended = new Promise<CliResult>((resolve) => {
-    child.once('close', (code, signal) =>
-      resolve({ code: code ?? 128 + (SIGNALS[signal ?? ''] ?? 0), stdout, stderr }),
-    );
+    child.once('close', (code, signal) => {
+      heardOfCli(args, { stdout, stderr });
+      resolve({ code: code ?? 128 + (SIGNALS[signal ?? ''] ?? 0), stdout, stderr });
+    });
   });
   return { child, stderr: () => stderr, ended };
 }

@@ -4,6 +4,7 @@ import { execFile } from 'node:child_process';
 import { chmodSync, existsSync, mkdtempSync, openSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { heardOfCli, searchRemains, watchFor } from './canaries.ts';
 import { until } from './until.ts';
 
 const ROOT = join(import.meta.dirname, '..', '..');
@@ -125,6 +126,9 @@ export class TestCloud {
     if (live.length > 0)
       await this.ok('instance', 'terminate', '--yes', '--wait', ...live.map((row) => row.instanceId));
     await this.stop();
+    const masterKey = join(this.dir, 'state', 'seal.key');
+    if (existsSync(masterKey)) watchFor('master key', readFileSync(masterKey, 'utf8').trim());
+    searchRemains(this.dir);
     rmSync(this.dir, { recursive: true, force: true });
   }
 }
@@ -138,13 +142,21 @@ export interface InstanceRow {
   readonly keyName?: string;
 }
 
-export function run(file: string, args: readonly string[], env: NodeJS.ProcessEnv = process.env): Promise<CliResult> {
+export function run(
+  file: string,
+  args: readonly string[],
+  env: NodeJS.ProcessEnv = process.env,
+  input = '',
+): Promise<CliResult> {
   return new Promise((resolve) => {
     const child = execFile(file, [...args], { env, maxBuffer: 16 * 1024 * 1024 }, (error, stdout, stderr) => {
       const code = error === null ? 0 : typeof error.code === 'number' ? error.code : 255;
+      if (file === NOVACTL) heardOfCli(args, { stdout, stderr });
       resolve({ code, stdout, stderr });
     });
-    child.stdin?.end();
+    // Who does not read its input may have ended by now.
+    child.stdin?.on('error', () => undefined);
+    child.stdin?.end(input);
   });
 }
 

@@ -29,7 +29,11 @@ export class Tmux {
   }
 
   #run(...words: string[]): string {
-    return execFileSync('tmux', ['-L', this.#socket, ...words], { env: this.#env, encoding: 'utf8' });
+    return this.#fed('', ...words);
+  }
+
+  #fed(input: string, ...words: string[]): string {
+    return execFileSync('tmux', ['-L', this.#socket, ...words], { env: this.#env, encoding: 'utf8', input });
   }
 
   /** What a user sees. */
@@ -44,7 +48,14 @@ export class Tmux {
 
   /** Types text as it is, then Enter. */
   command(text: string): void {
-    this.#run('send-keys', '-l', text);
+    this.#run('send-keys', '-l', '--', text);
+    this.#run('send-keys', 'Enter');
+  }
+
+  /** Types what may not stand in an argument list, then Enter. */
+  secret(text: string): void {
+    this.#fed(text, 'load-buffer', '-');
+    this.#run('paste-buffer', '-d');
     this.#run('send-keys', 'Enter');
   }
 

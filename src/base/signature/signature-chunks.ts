@@ -1,9 +1,9 @@
-import { createHash, createHmac, type Hash } from 'node:crypto';
+import { createHash, createHmac, type Hash, type KeyObject } from 'node:crypto';
 import { scopeText, type Scope } from './signature-v4.ts';
 
 /** What the first chunk of a body is signed after: the request's own signature, and with what. */
 export interface ChunkSeed {
-  readonly key: Buffer;
+  readonly key: KeyObject;
   readonly scope: Scope;
   /** As in X-Amz-Date. */
   readonly time: string;

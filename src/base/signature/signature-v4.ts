@@ -1,20 +1,16 @@
-import { createHash, createHmac } from 'node:crypto';
+import { createHmac } from 'node:crypto';
+import { sha256Hex } from '../ids.ts';
 import { canonicalRequest, type PathStyle, type SignableRequest } from './canonical-request.ts';
+import { signingKeys, type Scope } from './signing-keys.ts';
+
+export type { Scope } from './signing-keys.ts';
 
 export const ALGORITHM = 'AWS4-HMAC-SHA256';
 /** In place of a body's hash: the body is not signed. */
 export const UNSIGNED_PAYLOAD = 'UNSIGNED-PAYLOAD';
 
-/** What a signing key is good for. */
-export interface Scope {
-  /** UTC, as YYYYMMDD. */
-  readonly date: string;
-  readonly region: string;
-  readonly service: string;
-}
-
-const sha256 = (data: string | Buffer): string => createHash('sha256').update(data).digest('hex');
-const hmac = (key: string | Buffer, text: string): Buffer => createHmac('sha256', key).update(text, 'utf8').digest();
+/** What everything of that scope is signed with (AWS, "Derive a signing key"). */
+export const signingKey = signingKeys();
 
 export const scopeText = ({ date, region, service }: Scope): string => `${date}/${region}/${service}/aws4_request`;
 
@@ -45,15 +41,10 @@ export interface SignatureParts {
 
 export function stringToSign(parts: SignatureParts): string {
   const { request, scope, time, ...rest } = parts;
-  return [ALGORITHM, time, scopeText(scope), sha256(canonicalRequest(request, rest))].join('\n');
-}
-
-/** What everything of that scope is signed with (AWS, "Derive a signing key"). */
-export function signingKey(secret: string, { date, region, service }: Scope): Buffer {
-  return hmac(hmac(hmac(hmac(`AWS4${secret}`, date), region), service), 'aws4_request');
+  return [ALGORITHM, time, scopeText(scope), sha256Hex(canonicalRequest(request, rest))].join('\n');
 }
 
 /** Lower-case hex of AWS signature version 4 (AWS, "Calculate the signature"). */
 export function signatureOf(secret: string, parts: SignatureParts): string {
-  return hmac(signingKey(secret, parts.scope), stringToSign(parts)).toString('hex');
+  return createHmac('sha256', signingKey(secret, parts.scope)).update(stringToSign(parts), 'utf8').digest('hex');
 }

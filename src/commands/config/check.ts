@@ -3,7 +3,8 @@ import { loadWholeConfig } from '../support/load-config.ts';
 
 export class ConfigCheck extends BaseCommand {
   static override summary = 'check the configuration';
-  static override description = 'Says all that is wrong at once and ends with exit code 2 when something is.';
+  static override description =
+    'Looks at the keys and at the certificates and secrets that they name. Says all that is wrong at once and ends with exit code 2 when something is.';
   static override aliases = ['check-config'];
   static override examples = [
     '<%= config.bin %> config check',
@@ -13,7 +14,9 @@ export class ConfigCheck extends BaseCommand {
   async run(): Promise<void> {
     const { flags } = await this.parse(ConfigCheck);
     const session = this.open(flags);
-    const { warnings } = await loadWholeConfig(this.io, flags);
+    const { config, warnings: ofKeys } = await loadWholeConfig(this.io, flags);
+    const { checkNamedFiles } = await import('../../launch/config/check-files.ts');
+    const warnings = [...ofKeys, ...(await checkNamedFiles(config))];
     for (const warning of warnings) session.output.warn(warning);
     session.output.message('the configuration is valid');
     await session.showValue({ valid: true, warnings }, '');

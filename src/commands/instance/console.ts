@@ -18,13 +18,14 @@ const END_CODE = {
   'guest-stopped': 'Unreachable',
   'taken-over': 'Conflict',
   'host-lost': 'Unavailable',
+  denied: 'UnauthorizedOperation',
   closed: 'Unavailable',
 } as const satisfies Record<ConsoleEnd['reason'], ErrorCode>;
 
 export class InstanceConsole extends BaseCommand {
   static override summary = "connect this terminal to an instance's serial console";
   static override description =
-    'Every key goes to the guest, ctrl-c too, but two: ctrl-] leaves (the guest goes on), and ctrl-^ types an stty command with the size of this terminal, which a serial line has no other way to tell. One session at a time has the console; --force takes it from the one that has, which is told so. The last lines of the log are shown first. When standard input is a pipe or a file it is sent as it is, and the command ends --linger after its end. Ends with 0 when it was left, 11 when the guest stopped, 5 when another session took the console over, 7 when its host was lost.';
+    'Every key goes to the guest, ctrl-c too, but two: ctrl-] leaves (the guest goes on), and ctrl-^ types an stty command with the size of this terminal, which a serial line has no other way to tell. One session at a time has the console; --force takes it from the one that has, which is told so. The last lines of the log are shown first. When standard input is a pipe or a file it is sent as it is, and the command ends --linger after its end. Ends with 0 when it was left, 11 when the guest stopped, 5 when another session took the console over, 4 when its user may not have it any more, 7 when its host was lost.';
   static override aliases = ['console-instance'];
   static override examples = [
     '<%= config.bin %> instance console i-0123456789abcdef0',

@@ -7,6 +7,7 @@ import { BaseCommand } from '../support/base-command.ts';
 import { changeFlags, columnsFlag, waitFlags, whole } from '../support/flags.ts';
 import type { Session } from '../support/session.ts';
 import { userData } from '../support/user-data.ts';
+import { parseVolumeWords, VOLUME_WORDS } from '../support/volume-words.ts';
 import { waitForInstances } from '../support/wait.ts';
 
 type Input = OperationInput<'PlanInstances'>;
@@ -19,6 +20,7 @@ export class InstanceRun extends BaseCommand {
   static override examples = [
     '<%= config.bin %> instance run --image tiny --type m1.nano --key mine --wait',
     '<%= config.bin %> instance run --image web --type m1.small --count 3 --user-data @setup.sh --reason "spring sale"',
+    '<%= config.bin %> instance run --image tiny --volume size=10,device=/dev/sdf',
     '<%= config.bin %> instance run --image tiny --type m1.large --count 20 --plan',
   ];
   static override flags = {
@@ -31,6 +33,12 @@ export class InstanceRun extends BaseCommand {
       helpValue: 'TEXT',
     }),
     name: Flags.string({ char: 'n', description: 'name for people', helpValue: 'NAME' }),
+    volume: Flags.string({
+      description: 'a volume that is made for each instance and goes with it, unless keep is said; may be repeated',
+      helpValue: VOLUME_WORDS,
+      multiple: true,
+      multipleNonGreedy: true,
+    }),
     plan: Flags.boolean({ description: 'show where they would be placed and change nothing' }),
     'client-token': Flags.string({ description: 'makes a repeated command have one effect', helpValue: 'TOKEN' }),
     ...waitFlags('they run'),
@@ -45,6 +53,7 @@ export class InstanceRun extends BaseCommand {
     KeyName: '--key',
     UserData: '--user-data',
     Name: '--name',
+    BlockDeviceMapping: '--volume',
     ClientToken: '--client-token',
   };
 
@@ -57,6 +66,7 @@ export class InstanceRun extends BaseCommand {
       MinCount: flags.count,
       MaxCount: flags.count,
       ...(flags.key === undefined ? {} : { KeyName: flags.key }),
+      ...(flags.volume === undefined ? {} : { BlockDeviceMapping: flags.volume.map(parseVolumeWords) }),
       ...(flags.name === undefined ? {} : { Name: flags.name }),
       ...(flags['user-data'] === undefined ? {} : { UserData: await userData(this.io, flags['user-data']) }),
     };

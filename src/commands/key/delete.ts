@@ -3,7 +3,8 @@ import { changeFlags, idArg } from '../support/flags.ts';
 
 export class KeyDelete extends BaseCommand {
   static override summary = 'delete an access key';
-  static override description = 'What is signed with it is refused from then on; streams that are open stay open.';
+  static override description =
+    'What is signed with it is refused from then on; streams and consoles that it has open end within seconds.';
   static override aliases = ['delete-key'];
   static override hiddenAliases = ['access-key:delete', 'delete-access-key'];
   static override examples = [

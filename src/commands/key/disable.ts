@@ -3,7 +3,8 @@ import { changeFlags, idArg } from '../support/flags.ts';
 
 export class KeyDisable extends BaseCommand {
   static override summary = 'refuse what an access key signs, until it is enabled again';
-  static override description = 'It is refused from the next request on; streams that are open stay open.';
+  static override description =
+    'It is refused from the next request on; streams and consoles that it has open end within seconds.';
   static override aliases = ['disable-key'];
   static override examples = [
     '<%= config.bin %> key disable AKIAIOSFODNN7EXAMPLE',

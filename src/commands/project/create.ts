@@ -3,7 +3,7 @@ import { projectListing } from '../../views/projects.ts';
 import { BaseCommand } from '../support/base-command.ts';
 import { missing } from '../support/directory-flags.ts';
 import { changeFlags, columnsFlag } from '../support/flags.ts';
-import type { Io } from '../support/io.ts';
+import type { Session } from '../support/session.ts';
 
 interface Asked {
   readonly name: string;
@@ -48,7 +48,7 @@ export class ProjectCreate extends BaseCommand {
     const { manager, description } = flags;
     const wanted: Asked =
       args.project === undefined
-        ? await askForProject(this.io, { manager, description })
+        ? await askForProject(session, { manager, description })
         : { name: args.project, manager, description };
     const { project, operationId } = await session.change('CreateProject', {
       ProjectId: wanted.name,
@@ -65,10 +65,10 @@ export class ProjectCreate extends BaseCommand {
   }
 }
 
-async function askForProject(io: Io, given: Omit<Asked, 'name'>): Promise<Asked> {
-  if (!io.interactive) throw missing('PROJECT', 'name of the project');
+async function askForProject(session: Session, given: Omit<Asked, 'name'>): Promise<Asked> {
+  if (!session.canAsk) throw missing('PROJECT', 'name of the project');
   const { dialogue } = await import('../support/dialogue.ts');
-  return dialogue(io, async (talk) => {
+  return dialogue(session.io, async (talk) => {
     const name = await talk.ask('name of the project: ');
     if (name === '') throw missing('PROJECT', 'name of the project');
     const manager = given.manager ?? (await talk.ask('who manages it (empty: you, or admin): '));

@@ -19,7 +19,7 @@ const DEFAULT_EC2_PORT = 8773;
 export class ProjectCredentials extends BaseCommand {
   static override summary = 'write all that clients need to work in a project';
   static override description =
-    "Makes a new access key and a certificate, and writes novarc (euca2ools, boto, AWS's tools: source it in a shell), an AWS profile, boto.cfg, a Terraform provider, pk.pem, cert.pem and cacert.pem: into a folder (0700, each file 0600), or as one zip. The private key of the certificate is made here and goes nowhere else. What is given out is seen by key list and ended by key delete.";
+    "Makes a new access key and a certificate, and writes novarc (euca2ools, boto, AWS's tools: source it in a shell), an AWS profile, boto.cfg, a Terraform provider, pk.pem, cert.pem and cacert.pem: into a folder (0700, each file 0600), or as one zip. The private key of the certificate is made here and goes nowhere else. Nothing that is there is overwritten. What is given out is seen by key list and ended by key delete.";
   static override aliases = ['credentials-project'];
   static override examples = [
     '<%= config.bin %> project credentials --out ~/lab',
@@ -32,11 +32,15 @@ export class ProjectCredentials extends BaseCommand {
     out: Flags.string({ description: 'new folder for the files', helpValue: 'DIR', exclusive: ['zip'] }),
     zip: Flags.string({ description: 'new zip archive for the files', helpValue: 'FILE', exclusive: ['out'] }),
     'key-type': Flags.option({
-      description: 'private key of the certificate: P-256, or RSA with 3072 bits',
+      description:
+        'private key of the certificate: P-256, or RSA with 3072 bits, for which bundles of images can be encrypted',
       options: KEY_TYPES,
       default: 'p256' as KeyType,
     })(),
-    'ec2-url': Flags.string({ description: 'address of the EC2 API; default from ec2.listen', helpValue: 'URL' }),
+    'ec2-url': Flags.string({
+      description: 'address of the EC2 API; default from ec2.listen. By TLS boto 2 takes a name, never an IP address',
+      helpValue: 'URL',
+    }),
     's3-url': Flags.string({ description: 'address of an object store; default none', helpValue: 'URL' }),
     ...changeFlags,
   };

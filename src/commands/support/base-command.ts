@@ -1,4 +1,5 @@
 import { Command } from '@oclif/core';
+import { CloudError } from '../../base/errors.ts';
 import { globalFlags } from './flags.ts';
 import { ioOf, type Io } from './io.ts';
 import { makeOutput } from './make-output.ts';
@@ -37,16 +38,17 @@ export abstract class BaseCommand extends Command {
     return code;
   }
 
-  protected open(flags: GlobalFlags): Session {
-    const { parameters, id } = this.constructor as typeof BaseCommand;
+  protected open(flags: GlobalFlags & { readonly project?: unknown }): Session {
+    const { parameters, id, flags: own } = this.constructor as typeof BaseCommand;
     const words = [this.config.bin, ...id.split(':'), ...this.argv];
     const flagAt = words.findIndex((word) => word.startsWith('-'));
     this.#session ??= new Session({
       io: this.io,
       output: makeOutput(this.io, flags),
       flags,
-      parameters,
+      parameters: { ProjectId: '--project', ...parameters },
       version: this.config.version,
+      project: workingProject(this.io.env, Object.hasOwn({ ...own }, 'project') ? undefined : flags.project),
       // Values of flags may be secrets.
       command: words.slice(0, flagAt < 0 ? undefined : flagAt).join(' '),
     });
@@ -59,4 +61,14 @@ export abstract class BaseCommand extends Command {
     const rejected = usageError(error, known, id.replaceAll(':', ' '));
     return Promise.reject(rejected instanceof Error ? rejected : error);
   }
+}
+
+/** The project that --project or NOVACTL_PROJECT says; undefined: the caller's own. A command with a --project of its own means by it what its help says. */
+function workingProject(env: Io['env'], flag: unknown): string | undefined {
+  const [what, given] =
+    typeof flag === 'string' ? ['--project', flag] : ['NOVACTL_PROJECT', env['NOVACTL_PROJECT'] || undefined];
+  // What names may be the cloud says; this goes into the head of a request.
+  if (given === undefined || /^[\x21-\x7e]{1,64}$/.test(given)) return given;
+  const line = `${what} must be the name of a project, not "${given.replaceAll(/\P{ASCII}|\p{Cc}/gu, '?').slice(0, 80)}"`;
+  throw new CloudError('InvalidParameterValue', line, { details: { line } });
 }

@@ -14,6 +14,8 @@ export interface ConnectOptions {
   readonly version: string;
   /** The words of the command without its flags, for those who wait for it. */
   readonly command: string;
+  /** To work in; undefined: the caller's own. */
+  readonly project?: string | undefined;
 }
 
 /** How long a change waits for others and for its own work, where the command has no --timeout. */
@@ -25,12 +27,13 @@ export function cloudElsewhere({ io, flags }: Pick<ConnectOptions, 'io' | 'flags
 }
 
 /** The daemon of this machine alone. */
-export async function connectDaemon({ io, output, dirs }: ConnectOptions): Promise<CloudClient> {
+export async function connectDaemon({ io, output, dirs, project }: ConnectOptions): Promise<CloudClient> {
   const { SocketClient } = await import('../../client/socket-client.ts');
   return new SocketClient({
     socketPath: socketPathIn(dirs),
     clock: io.clock,
     sudoUser: io.env['SUDO_USER'],
+    project,
     onStale: warnOnce(output),
     onRequest: ({ name, status, tookMs }) => output.detail(`${name}: ${status} in ${tookMs.toFixed(1)} ms`),
   });
@@ -40,7 +43,7 @@ export async function connectDaemon({ io, output, dirs }: ConnectOptions): Promi
 export async function connect(options: ConnectOptions): Promise<CloudClient> {
   const elsewhere = await cloudElsewhere(options);
   if (elsewhere !== undefined) {
-    return (await import('./https-client-of.ts')).httpsClientOf(elsewhere, options.io, options.output);
+    return (await import('./https-client-of.ts')).httpsClientOf(elsewhere, options.io, options.output, options.project);
   }
   const [daemon, { LocalClient }] = await Promise.all([connectDaemon(options), import('../../client/local-client.ts')]);
   const socketPath = socketPathIn(options.dirs);
@@ -51,7 +54,7 @@ export async function connect(options: ConnectOptions): Promise<CloudClient> {
 
 /** Loaded only where no daemon answers: it is the whole cloud. */
 async function openEmbedded(
-  { io, output, flags, version, command }: ConnectOptions,
+  { io, output, flags, version, command, project }: ConnectOptions,
   daemonAnswers: () => Promise<boolean>,
 ): Promise<CloudClient> {
   const [{ loadWholeConfig }, { openEmbeddedCloud }] = await Promise.all([
@@ -66,6 +69,7 @@ async function openEmbedded(
     version,
     clock: io.clock,
     command,
+    project,
     sudoUser: io.env['SUDO_USER'],
     noWaitLock: flags['no-wait-lock'] === true,
     timeoutMs: flags.timeout ?? TIMEOUT_MS,

@@ -24,7 +24,8 @@ export async function dialogue<T>(io: Io, run: (with_: Dialogue) => Promise<T>):
     },
   });
   // At a terminal readline is who echoes, so that it can be kept from it.
-  const lines = createInterface({ input: io.stdin, output: screen, terminal: isTty });
+  // Nothing is remembered: the arrow up would show what was typed hidden.
+  const lines = createInterface({ input: io.stdin, output: screen, terminal: isTty, historySize: 0 });
   const typed: string[] = [];
   let wake: (() => void) | undefined;
   let end: Error | undefined;
@@ -46,15 +47,24 @@ export async function dialogue<T>(io: Io, run: (with_: Dialogue) => Promise<T>):
     if (line === undefined) throw end ?? new Interrupted('interrupted');
     return line;
   };
+  let asks = false;
   const question = (text: string): void => {
+    asks = true;
     lines.setPrompt(text);
     lines.prompt();
+  };
+  /** Readline is who ends the line at Enter, when it shows it; else the next text begins on a line of its own by this. */
+  const endLine = (): void => {
+    if (isTty && asks) io.stderr.write('\n');
+    asks = false;
   };
   try {
     return await run({
       async ask(text) {
         question(text);
-        return (await next()).trim();
+        const line = await next();
+        asks = false;
+        return line.trim();
       },
       async askSecret(text) {
         question(text);
@@ -63,11 +73,12 @@ export async function dialogue<T>(io: Io, run: (with_: Dialogue) => Promise<T>):
           return await next();
         } finally {
           hidden = false;
-          if (isTty) io.stderr.write('\n');
+          endLine();
         }
       },
     });
   } finally {
+    endLine();
     io.signal.removeEventListener('abort', abort);
     lines.close();
   }

@@ -76,6 +76,11 @@ export const globalFlags = {
   'no-color': Flags.boolean({ description: 'print without colour, as NO_COLOR does', ...GLOBAL }),
   config: Flags.string({ description: 'configuration file to read', helpValue: 'FILE', ...GLOBAL }),
   context: Flags.string({ description: 'context of contexts.yaml to use', helpValue: 'NAME', ...GLOBAL }),
+  project: Flags.string({
+    description: 'project to work in; default that of the access key',
+    helpValue: 'NAME',
+    ...GLOBAL,
+  }),
   set: Flags.string({
     description: 'set a key of the configuration for this command, as KEY=VALUE',
     helpValue: 'KEY=VALUE',

@@ -1,5 +1,13 @@
 /** The global flags that take a value; `flags.ts` has them all, but loads what a command's name does not need. */
-export const VALUE_FLAGS: readonly string[] = ['-o', '--output', '--reason', '--config', '--context', '--set'];
+export const VALUE_FLAGS: readonly string[] = [
+  '-o',
+  '--output',
+  '--reason',
+  '--config',
+  '--context',
+  '--project',
+  '--set',
+];
 
 /**
  * `novactl --context prod instance list` is `novactl instance list --context prod`: flags that stand before the command go behind its words, but before

@@ -43,6 +43,7 @@ export async function openDashboard(
   const same = [
     ...(flags.config === undefined ? [] : ['--config', flags.config]),
     ...(flags.context === undefined ? [] : ['--context', flags.context]),
+    ...(session.project === undefined ? [] : ['--project', session.project]),
     ...(flags.set ?? []).flatMap((word) => ['--set', word]),
   ];
   const parent = endWithParent(io.clock);

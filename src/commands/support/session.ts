@@ -34,6 +34,8 @@ export interface SessionOptions {
   readonly version: string;
   /** The words of the command without its flags. */
   readonly command: string;
+  /** To work in; undefined: the caller's own. */
+  readonly project?: string | undefined;
 }
 
 /** One run of a command: its cloud, its output and its token. */
@@ -42,6 +44,8 @@ export class Session {
   readonly output: Output;
   readonly flags: GlobalFlags;
   readonly #parameters: ParameterNames;
+  /** To work in; undefined: the caller's own. */
+  readonly project: string | undefined;
   readonly #version: string;
   readonly #command: string;
   #client: Promise<CloudClient> | undefined;
@@ -51,6 +55,7 @@ export class Session {
   constructor(options: SessionOptions) {
     this.#version = options.version;
     this.#command = options.command;
+    this.project = options.project;
     this.io = options.io;
     this.output = options.output;
     this.flags = options.flags;
@@ -59,6 +64,11 @@ export class Session {
 
   get format(): Format {
     return this.flags.json ? 'json' : this.flags.output;
+  }
+
+  /** Whether what is missing is asked for: somebody sits there, and the answer is not for a program. */
+  get canAsk(): boolean {
+    return this.io.interactive && (this.format === 'table' || this.format === 'wide');
   }
 
   nowMs(): number {
@@ -104,8 +114,8 @@ export class Session {
   }
 
   async #connecting(): Promise<ConnectOptions> {
-    const { io, output, flags } = this;
-    return { io, output, flags, dirs: await this.dirs(), version: this.#version, command: this.#command };
+    const { io, output, flags, project } = this;
+    return { io, output, flags, dirs: await this.dirs(), version: this.#version, command: this.#command, project };
   }
 
   /** Asks; an error speaks in the words of this command. */

@@ -6,6 +6,7 @@ import { missing } from '../support/directory-flags.ts';
 import { changeFlags, columnsFlag } from '../support/flags.ts';
 import type { Io } from '../support/io.ts';
 import { givenPassword, newPassword, passwordFlags } from '../support/password.ts';
+import type { Session } from '../support/session.ts';
 
 interface Person {
   readonly name: string;
@@ -59,7 +60,7 @@ export class UserCreate extends BaseCommand {
     const given = { displayName: flags['display-name'], email: flags.email };
     const person: Person =
       args.user === undefined
-        ? { ...(await askForPerson(this.io, given)), ...(await passwordOf(this.io, flags)) }
+        ? { ...(await askForPerson(session, given)), ...(await passwordOf(this.io, flags)) }
         : { name: args.user, ...given, password: await givenPassword(this.io, flags) };
     const { name, displayName, email, password } = person;
     const { user, operationId } = await session.change('CreateUser', {
@@ -89,10 +90,10 @@ async function passwordOf(
   return password === undefined ? {} : { password };
 }
 
-async function askForPerson(io: Io, given: Omit<Person, 'name' | 'password'>): Promise<Person> {
-  if (!io.interactive) throw missing('USER', 'name of the user');
+async function askForPerson(session: Session, given: Omit<Person, 'name' | 'password'>): Promise<Person> {
+  if (!session.canAsk) throw missing('USER', 'name of the user');
   const { dialogue } = await import('../support/dialogue.ts');
-  return dialogue(io, async (talk) => {
+  return dialogue(session.io, async (talk) => {
     const name = await talk.ask('name of the user: ');
     if (name === '') throw missing('USER', 'name of the user');
     const displayName = given.displayName ?? (await talk.ask('name as people write it (empty: none): '));

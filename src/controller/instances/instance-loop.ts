@@ -4,6 +4,7 @@ import { KeyedQueue } from '../../base/keyed-queue.ts';
 import { KEYS, PREFIX } from '../../domain/keys.ts';
 import type { InstanceRecord } from '../../domain/instance.ts';
 import type { AssignRecord, HostRecord } from '../../domain/records.ts';
+import type { VolumeRecord } from '../../domain/volume.ts';
 import type { Outcome } from '../../messages/worker.ts';
 import { TOPIC } from '../../messages/worker.ts';
 import type { ControllerContext } from '../controller-context.ts';
@@ -14,6 +15,7 @@ import { finishTarget } from '../operations/operation-record.ts';
 import type { Draft } from '../state/draft.ts';
 import { transact } from '../state/draft.ts';
 import { dropTags } from '../tags/resource-tags.ts';
+import { launchWait } from '../volumes/launch-volumes.ts';
 import { instanceCommand } from './instance-command.ts';
 import { InstanceIndex } from './instance-index.ts';
 import type { Decision } from './reconcile.ts';
@@ -40,6 +42,8 @@ export class InstanceLoop {
   #watch: { close(): void } | undefined;
   /** Hosts that are given up. */
   #hostWatch: { close(): void } | undefined;
+  /** What an instance was waiting for is there. */
+  #volumeWatch: { close(): void } | undefined;
   /** The cloud is held, or free again. */
   #heldWatch: { close(): void } | undefined;
   #sweep: { cancel(): void } | undefined;
@@ -77,6 +81,12 @@ export class InstanceLoop {
       for (const { key, value } of change.ops) {
         if ((value as unknown as HostRecord | undefined)?.lost !== undefined)
           this.wakeHost(key.slice(PREFIX.host.length));
+      }
+    });
+    this.#volumeWatch = store.watch(PREFIX.volume, store.rev + 1, (change) => {
+      for (const { value } of change.ops) {
+        const instanceId = (value as unknown as VolumeRecord | undefined)?.attachment?.instanceId;
+        if (instanceId !== undefined) this.wake(instanceId);
       }
     });
     this.#heldWatch = store.watch(KEYS.held, store.rev + 1, () => this.sweep());
@@ -133,6 +143,7 @@ export class InstanceLoop {
   async close(): Promise<void> {
     this.#watch?.close();
     this.#hostWatch?.close();
+    this.#volumeWatch?.close();
     this.#heldWatch?.close();
     this.#sweep?.cancel();
     await this.#queue.close();
@@ -182,6 +193,7 @@ export class InstanceLoop {
       ...(host?.lost === undefined ? {} : { hostLost: host.lost }),
       ...(observed === undefined ? {} : { observed }),
       ...(outcome === undefined ? {} : { outcome }),
+      launch: launchWait((key) => store.get<never>(key)?.value, record),
       nowMs: clock.nowMs(),
       maxAttempts: policy.maxAttempts,
       terminatedKeepMs: policy.terminatedKeepMs,

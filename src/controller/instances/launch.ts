@@ -17,6 +17,7 @@ import { claimAddress, claimMac } from '../networks/project-network.ts';
 import { networkOf } from '../networks/vpcs.ts';
 import type { Draft } from '../state/draft.ts';
 import { newTags } from '../tags/resource-tags.ts';
+import { draftLaunchVolumes } from '../volumes/launch-volumes.ts';
 import { claimThisAddress } from './claim-this-address.ts';
 
 /**
@@ -24,12 +25,23 @@ import { claimThisAddress } from './claim-this-address.ts';
  * project's first network four, usage two, operation, token, reservation, image and the use of
  * groups one each.
  */
-export const INSTANCES_PER_TXN = 10;
+const INSTANCES_PER_TXN = 10;
+/** The writes of so many instances, and those of a volume: record, tags, its snapshot. One more names those of an instance. */
+const WRITES_PER_TXN = 6 * INSTANCES_PER_TXN;
+const WRITES_PER_VOLUME = 3;
+
+/** How many instances of the template one transaction writes. */
+export function instancesPerTxn({ volumes = [] }: Pick<InstanceTemplate, 'volumes'>): number {
+  if (volumes.length === 0) return INSTANCES_PER_TXN;
+  return Math.max(1, Math.floor(WRITES_PER_TXN / (7 + WRITES_PER_VOLUME * volumes.length)));
+}
 
 export interface Placement {
   readonly instanceId: string;
   readonly launchIndex: number;
   readonly hostId: string;
+  /** Of the template's volumes. */
+  readonly volumeIds?: readonly string[];
 }
 
 /** An id whose tap name (11 of its 17 digits) is free too. */
@@ -52,7 +64,8 @@ export function draftInstance(
   source: { random: Random; nowMs: number },
 ): InstanceRecord {
   const { instanceId } = placement;
-  const { userData, tags, networkId: _networkId, privateIpAddress, ...common } = template;
+  const { userData, tags, networkId: _networkId, privateIpAddress, volumes: _volumes, ...rest } = template;
+  const { volumeTags: _volumeTags, ...common } = rest;
   const tap = tapName(instanceId);
   if (draft.get(KEYS.interfaceName(tap)) !== undefined || draft.get(KEYS.instance(instanceId)) !== undefined) {
     throw new CloudError('AlreadyExists', `the instance id ${instanceId} is taken; try again`);
@@ -84,6 +97,7 @@ export function draftInstance(
   };
   draft.put(KEYS.instance(instanceId), record);
   newTags(draft, { projectId: record.projectId, resourceId: instanceId, kind: 'instance' }, tags);
+  draftLaunchVolumes(draft, template, record, { volumeIds: placement.volumeIds, nowMs: source.nowMs });
   if (userData !== undefined) draft.put(KEYS.userData(instanceId), { v: 1, data: userData } satisfies UserDataRecord);
   return record;
 }
@@ -108,9 +122,9 @@ export function draftRemaining(
       ? get<NetworkRecord>(KEYS.network(projectId))
       : networkOf(get, projectId, template.networkId);
   if (network === undefined) return false;
-  for (const placement of placements.slice(0, INSTANCES_PER_TXN))
-    draftInstance(draft, network, template, placement, source);
-  const left = placements.slice(INSTANCES_PER_TXN);
+  const count = instancesPerTxn(template);
+  for (const placement of placements.slice(0, count)) draftInstance(draft, network, template, placement, source);
+  const left = placements.slice(count);
   const { remaining: _, ...done } = reservation;
   draft.put(key, left.length === 0 ? done : { ...done, remaining: { template, placements: left } });
   return left.length > 0;

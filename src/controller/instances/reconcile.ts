@@ -14,6 +14,8 @@ export interface ReconcileInput {
   readonly observed?: { readonly power: string; readonly reason?: string };
   /** The outcome of record.work, if it has one. */
   readonly outcome?: Outcome;
+  /** Of an instance that never ran: its volumes are not made yet, or (`problem`) never will be. */
+  readonly launch?: { readonly waits: boolean; readonly problem?: string };
   readonly nowMs: number;
   readonly maxAttempts: number;
   readonly terminatedKeepMs: number;
@@ -133,7 +135,9 @@ function expire({ record, nowMs, terminatedKeepMs }: ReconcileInput): Decision {
 }
 
 function advanceWork(input: ReconcileInput, work: NonNullable<InstanceRecord['work']>): Decision {
-  const { outcome, nowMs, hostProblem } = input;
+  const { outcome, nowMs, hostProblem, launch } = input;
+  if (launch?.problem !== undefined) return giveUp(input, { code: 'HostError', message: launch.problem });
+  if (launch?.waits === true) return NOTHING;
   if (outcome !== undefined) return outcome.ok ? succeeded(input, work.verb) : failed(input, outcome);
   const waitMs = (work.notBeforeMs ?? nowMs) - nowMs;
   // More than any back-off: the wall clock was set back meanwhile.

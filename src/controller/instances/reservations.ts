@@ -1,7 +1,7 @@
 import { isCode } from '../../base/errors.ts';
 import { KEYS, PREFIX } from '../../domain/keys.ts';
 import { unclaim } from '../../domain/placement.ts';
-import { instanceAmounts } from '../../domain/usage.ts';
+import { launchAmounts } from '../../domain/usage.ts';
 import type { CapacityRecord, ReservationRecord } from '../../domain/records.ts';
 import { NO_CAPACITY } from '../../domain/records.ts';
 import type { ControllerContext } from '../controller-context.ts';
@@ -12,6 +12,15 @@ import { releaseQuota } from '../users/quota.ts';
 import { draftRemaining } from './launch.ts';
 
 type Context = Pick<ControllerContext, 'store' | 'clock' | 'random' | 'logger'>;
+
+/** Addresses have become too few, an id is taken, or the snapshot of a volume is gone or in use too often. */
+const GIVEN_UP = [
+  'InsufficientFreeAddresses',
+  'AlreadyExists',
+  'InvalidSnapshot.NotFound',
+  'IncorrectState',
+  'ResourceLimitExceeded',
+] as const;
 
 /** Makes what is left of a reservation; what can't be made (for want of addresses) is given up, with the reason in its operation. */
 export async function completeReservation(context: Context, reservationId: string): Promise<void> {
@@ -24,7 +33,7 @@ export async function completeReservation(context: Context, reservationId: strin
       more = result;
     }
   } catch (error) {
-    if (!isCode(error, 'InsufficientFreeAddresses', 'AlreadyExists')) throw error;
+    if (!isCode(error, ...GIVEN_UP)) throw error;
     logger.warn('reservation was cut short', { reservationId, error: error.message });
     await transact(store, (draft) => giveUpRemaining(draft, reservationId, clock.nowMs(), error.flatten()));
   }
@@ -41,13 +50,14 @@ function giveUpRemaining(
   if (reservation?.remaining === undefined) return;
   const { remaining, ...rest } = reservation;
   const dropped = new Set(remaining.placements.map((placement) => placement.instanceId));
-  for (const { hostId, instanceId } of remaining.placements) {
+  for (const { hostId, instanceId, volumeIds = [] } of remaining.placements) {
     const used = draft.get<CapacityRecord>(KEYS.capacity(hostId)) ?? NO_CAPACITY;
     draft.put(KEYS.capacity(hostId), unclaim(used, remaining.template));
-    finishTarget(draft, remaining.template.operationId, instanceId, nowMs, { error });
+    for (const id of [instanceId, ...volumeIds])
+      finishTarget(draft, remaining.template.operationId, id, nowMs, { error });
   }
   const { template, placements } = remaining;
-  releaseQuota(draft, template, instanceAmounts(template, placements.length));
+  releaseQuota(draft, template, launchAmounts(template, placements.length));
   draft.put(key, { ...rest, instanceIds: rest.instanceIds.filter((id) => !dropped.has(id)) });
 }
 

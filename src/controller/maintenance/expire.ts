@@ -1,5 +1,6 @@
 import { PREFIX, KEYS } from '../../domain/keys.ts';
 import type { ClaimRecord, OperationRecord, ReservationRecord, TokenRecord } from '../../domain/records.ts';
+import type { UserCertificateRecord } from '../../domain/user-certificate.ts';
 import { STORE_LIMITS } from '../../ports/store.ts';
 import type { Entry, Replica } from '../../ports/store.ts';
 import type { ControllerContext } from '../controller-context.ts';
@@ -35,6 +36,10 @@ const RULES: readonly Rule[] = [
     },
   },
   {
+    prefix: PREFIX.userCertificate,
+    isOver: (value, { nowMs }) => nowMs >= (value as UserCertificateRecord).expiresAtMs,
+  },
+  {
     prefix: PREFIX.reservation,
     isOver: (value, { replica }) => {
       const { remaining, instanceIds } = value as ReservationRecord;
@@ -43,7 +48,7 @@ const RULES: readonly Rule[] = [
   },
 ];
 
-/** Deletes what has had its time: ended operations, tokens, addresses out of quarantine, reservations without instances. Answers how many. */
+/** Deletes what has had its time: ended operations, tokens, addresses out of quarantine, certificates that are over, reservations without instances. Answers how many. */
 export async function expireRecords({ store, clock, policy }: Context): Promise<number> {
   const { operationsKeepMs } = policy;
   let deleted = 0;

@@ -17,6 +17,8 @@ interface StateCall {
   readonly from: readonly InstanceState[];
   readonly advice: string;
   readonly next: (record: InstanceRecord, generation: number, nowMs: number, force: boolean) => InstanceRecord;
+  /** What force makes of one in a state of `already`; undefined: nothing. */
+  readonly hasten?: (record: InstanceRecord, generation: number, nowMs: number) => InstanceRecord | undefined;
 }
 
 const CALLS = {
@@ -44,6 +46,11 @@ const CALLS = {
         stateReason: { code: 'Client.UserInitiatedShutdown', message: 'it was stopped on request' },
         work: newWork(record.id, generation, 'stop', nowMs, force),
       }),
+    // Its guest does not heed the power button, and its owner does not want to wait any more.
+    hasten: (record, generation, nowMs) =>
+      record.state === 'stopping' && record.work?.verb === 'stop' && record.work.force !== true
+        ? { ...record, generation, work: newWork(record.id, generation, 'stop', nowMs, true) }
+        : undefined,
   },
   RebootInstances: {
     verb: 'rebooted',
@@ -95,13 +102,15 @@ function changeAll(
   const pending: string[] = [];
   for (const id of ids) {
     const record = instanceOf((key) => draft.get<InstanceRecord>(key), context.principal, id);
-    if (call.already.includes(record.state)) {
+    const force = input.Force === true;
+    const hastened = force ? call.hasten?.(record, record.generation + 1, context.nowMs) : undefined;
+    if (hastened === undefined && call.already.includes(record.state)) {
       instances.push({ instanceId: id, previousState: record.state, currentState: record.state });
       continue;
     }
     refuseProtected(name, record);
-    refuse(call, record);
-    const next = call.next(record, record.generation + 1, context.nowMs, input.Force === true);
+    if (hastened === undefined) refuse(call, record);
+    const next = hastened ?? call.next(record, record.generation + 1, context.nowMs, force);
     supersede(draft, record, context);
     draft.put(KEYS.instance(id), { ...next, operationId: context.operationId, operationDone: false });
     instances.push({ instanceId: id, previousState: record.state, currentState: next.state });

@@ -218,6 +218,7 @@ const ABSENT: Readonly<Record<AbsentKind, ErrorCode>> = {
   'egress-only-internet-gateway': 'InvalidEgressOnlyInternetGatewayId.NotFound',
   fleet: 'InvalidFleetId.NotFound',
   'flow-log': 'InvalidFlowLogId.NotFound',
+  'iam-instance-profile-association': 'InvalidAssociationID.NotFound',
   'launch-template': 'InvalidLaunchTemplateId.NotFound',
   'managed-prefix-list': 'InvalidPrefixListId.NotFound',
   'nat-gateway': 'NatGatewayNotFound',

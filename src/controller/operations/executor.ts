@@ -4,7 +4,6 @@ import { sha256Hex } from '../../base/ids.ts';
 import { canonicalJson } from '../../base/json.ts';
 import type { Random } from '../../base/random.ts';
 import { randomHex } from '../../base/random.ts';
-import { ACCESS_RULES, passesRule } from '../../domain/access-rules.ts';
 import { KEYS, operationIdAt } from '../../domain/keys.ts';
 import { projectWithoutRegion } from '../../domain/project-region.ts';
 import type { OperationRecord, TokenRecord } from '../../domain/records.ts';
@@ -28,6 +27,8 @@ import type {
   StreamHandler,
 } from './handler.ts';
 import { CHANGES, DUPLEXES, READS, STREAMS } from './registry.ts';
+import { requireRule } from './require-rule.ts';
+import { consoleWhileAllowed, streamWhileAllowed } from './while-allowed.ts';
 
 type AnyChange = ChangeHandler<never, unknown>;
 
@@ -59,7 +60,8 @@ export class Executor {
     const input = this.#admit(definition, rawInput, meta);
     if (!(name in STREAMS)) throw new CloudError('InvalidAction', `${name} is not a stream`);
     const handler = STREAMS[name as keyof typeof STREAMS] as unknown as StreamHandler<never>;
-    return handler(this.#readContext(meta), input as never, signal);
+    const open = (both: AbortSignal): AsyncIterable<unknown> => handler(this.#readContext(meta), input as never, both);
+    return streamWhileAllowed(this.#context, { definition, principal: meta.principal }, signal, open);
   }
 
   async duplex(name: string, rawInput: unknown, meta: CallMeta): Promise<ConsoleChannel> {
@@ -67,7 +69,8 @@ export class Executor {
     const input = this.#admit(definition, rawInput, meta);
     if (!(name in DUPLEXES)) throw new CloudError('InvalidAction', `${name} takes no connection of its own`);
     const handler = DUPLEXES[name as keyof typeof DUPLEXES] as unknown as DuplexHandler<never>;
-    return handler(this.#readContext(meta), input as never);
+    const channel = await handler(this.#readContext(meta), input as never);
+    return consoleWhileAllowed(this.#context, { definition, principal: meta.principal }, channel);
   }
 
   /** Only where the controller role is: it writes. */
@@ -208,15 +211,7 @@ export class Executor {
 
   #admit(definition: OperationDefinition, rawInput: unknown, meta: CallMeta): unknown {
     const input = parseInput(definition, rawInput);
-    const { name, projectId, roles } = meta.principal;
-    if (!passesRule(definition.access, roles)) {
-      const allowed = ['cloudadmin', ...ACCESS_RULES[definition.access]].join(', ');
-      throw new CloudError(
-        'UnauthorizedOperation',
-        `${definition.name} is for ${allowed} (rule "${definition.access}"); ${name} is ${roles.join(', ') || 'nothing'} in project ${projectId}; see "novactl why denied ${definition.name}"`,
-        { details: { rule: definition.access } },
-      );
-    }
+    requireRule(definition, meta.principal);
     return input;
   }
 }

@@ -1,5 +1,4 @@
 import { CloudError } from '../../base/errors.ts';
-import { ACCESS_RULES, passesRule } from '../../domain/access-rules.ts';
 import { withoutFields } from '../../domain/volume.ts';
 import type { InstanceRecord } from '../../domain/instance.ts';
 import { KEYS } from '../../domain/keys.ts';
@@ -14,8 +13,9 @@ import { vpcIdOf } from '../networks/vpcs.ts';
 import type { Draft } from '../state/draft.ts';
 import { claimQuota, releaseQuota } from '../users/quota.ts';
 import { setDeleteOnTermination } from '../volumes/attach-volume.ts';
-import type { ChangeContext, ChangeHandler, Principal, ReadHandler } from './handler.ts';
+import type { ChangeContext, ChangeHandler, ReadHandler } from './handler.ts';
 import { instanceOf } from './instance-lookup.ts';
+import { refuseUnlessAllowed } from './refuse-unless-allowed.ts';
 
 type Input = OperationParsed<'ModifyInstanceAttribute'>;
 
@@ -149,21 +149,16 @@ function withVolumes(
   { principal }: ChangeContext,
 ) {
   for (const [device, goes] of Object.entries(byDevice)) {
-    if (goes) refuseVolumeDeletion(principal);
+    // To have a volume go with its instance is to delete it.
+    if (goes)
+      refuseUnlessAllowed(
+        principal,
+        OPERATIONS.DeleteVolume.access,
+        `BlockDeviceMapping: that a volume goes with its instance`,
+      );
     setDeleteOnTermination(draft, record.id, device, goes);
   }
   return record;
-}
-
-/** To have a volume go with its instance is to delete it: for who may. */
-function refuseVolumeDeletion({ name, projectId, roles }: Principal): void {
-  const { access } = OPERATIONS.DeleteVolume;
-  if (passesRule(access, roles)) return;
-  throw new CloudError(
-    'UnauthorizedOperation',
-    `BlockDeviceMapping: that a volume goes with its instance is for cloudadmin, ${ACCESS_RULES[access].join(', ')} to say (rule "${access}"); ${name} is ${roles.join(', ')} in project ${projectId}`,
-    { details: { rule: access } },
-  );
 }
 
 function withProtection(_draft: Draft, record: InstanceRecord, input: Input) {

@@ -4,9 +4,11 @@ import { generateSshKeyPair, parseSshPublicKey } from '../../base/openssh-key.ts
 import type { NewKeyPair } from '../../base/openssh-key.ts';
 import { KEYS, PREFIX } from '../../domain/keys.ts';
 import type { KeyPairRecord } from '../../domain/records.ts';
+import { keyPairAmounts } from '../../domain/usage.ts';
 import type { OperationOutput, OperationParsed } from '../../messages/operations/index.ts';
 import type { Replica } from '../../ports/store.ts';
 import type { Draft } from '../state/draft.ts';
+import { claimQuota, quotaOwner, releaseQuota } from '../users/quota.ts';
 import { dropTags, newTags, type Tags, tagsOf } from '../tags/resource-tags.ts';
 import { type FilterFields, matchesFilters, requireFilters } from './filters.ts';
 import type { ChangeContext, ChangeHandler, ReadHandler } from './handler.ts';
@@ -56,11 +58,13 @@ function addKeyPair(
       },
     );
   }
+  const owner = quotaOwner(context.principal);
+  claimQuota(draft, owner, keyPairAmounts);
   const record: KeyPairRecord = {
     v: 1,
     id: newId('keyPair', context.cloud.random),
     name,
-    projectId: context.principal.projectId,
+    ...owner,
     keyType: key.keyType,
     fingerprint: key.fingerprint,
     publicKey: key.publicKey,
@@ -78,6 +82,7 @@ export const deleteKeyPair: ChangeHandler<'DeleteKeyPair'> = {
     const record = draft.get<KeyPairRecord>(at);
     if (record === undefined) throw notFound('KeyName', name);
     draft.del(at);
+    releaseQuota(draft, record, keyPairAmounts);
     dropTags(draft, record.id);
     const { operationId } = context;
     return { output: { keyName: record.name, keyPairId: record.id, operationId }, targets: [record.id] };

@@ -2,11 +2,13 @@ import { CloudError } from '../../base/errors.ts';
 import { randomBelow } from '../../base/random.ts';
 import type { DirectoryChange } from '../../domain/directory.ts';
 import { FIRST_NAME } from '../../domain/directory-records.ts';
+import { KEYS } from '../../domain/keys.ts';
 import type { OperationParsed } from '../../messages/operations/index.ts';
 import { changesDirectory } from '../users/change-directory.ts';
 import type { DirectoryView } from '../users/directory-view.ts';
 import { noProject, noUser, projectView } from '../users/directory-views.ts';
-import { dropLeft, dropOwnRecords, dropUsersShares, leftOfProject, type LeftOfKind } from '../users/left-of-project.ts';
+import { dropLeft, dropOwnRecords, leftOfProject, type LeftOfKind } from '../users/left-of-project.ts';
+import { dropRestOfProject } from '../users/rest-of-project.ts';
 import type { Principal, ReadContext, ReadHandler } from './handler.ts';
 import { isAdmin, mayUse } from './handler.ts';
 
@@ -87,7 +89,7 @@ export const deleteProject = changesDirectory<'DeleteProject'>({
     deleted: plan.targets.slice(1),
     operationId,
   }),
-  after: ({ cloud }, { ProjectId }) => dropUsersShares(cloud.store, ProjectId),
+  after: ({ cloud }, { ProjectId }) => dropRestOfProject(cloud, ProjectId),
 });
 
 const SHOWN = 5;
@@ -126,8 +128,16 @@ export const addProjectMember = changesDirectory<'AddProjectMember'>({
   output: (view, _input, { operationId, plan }) => ({ project: shown(view, plan.targets[0] ?? ''), operationId }),
 });
 
+const planLeaving = planMember('remove-member');
+
 export const removeProjectMember = changesDirectory<'RemoveProjectMember'>({
-  plan: planMember('remove-member'),
+  plan(view, input, context) {
+    const plan = planLeaving(view, input, context);
+    const [projectId = '', user = ''] = plan.targets;
+    const limits = KEYS.quota(projectId, user);
+    // Limits are the member's. What they have there stays, and is still counted.
+    return { ...plan, records: (draft) => draft.get(limits) !== undefined && draft.del(limits) };
+  },
   output: (view, _input, { operationId, plan }) => ({ project: shown(view, plan.targets[0] ?? ''), operationId }),
 });
 

@@ -1,11 +1,13 @@
 import { CloudError } from '../../base/errors.ts';
 import { KEYS } from '../../domain/keys.ts';
+import { projectInRegion } from '../../domain/project-region.ts';
 import { QUOTA_KINDS, type QuotaRecord, UNLIMITED } from '../../domain/quota.ts';
 import type { QuotaOwner, Used } from '../../domain/usage.ts';
 import type { OperationOutput, OperationParsed } from '../../messages/operations/index.ts';
+import type { ControllerPolicy } from '../controller-context.ts';
 import { limitsOf, usageOf } from '../users/quota.ts';
 import type { ChangeHandler, Principal, ReadContext, ReadHandler } from './handler.ts';
-import { mayUse } from './handler.ts';
+import { badParameter, mayUse } from './handler.ts';
 
 type Row = OperationOutput<'DescribeQuotas'>['quotas'][number];
 
@@ -13,9 +15,22 @@ export const describeQuotas: ReadHandler<'DescribeQuotas'> = async ({ cloud, pri
   const { store } = cloud;
   const owner = ownerIn(input, principal);
   const get = <T>(key: string): T | undefined => store.get<T>(key)?.value;
+  const region = regionIn(input.Region, cloud.policy);
   await requireOwner(cloud, owner);
-  return { ...shownOwner(owner), quotas: rows(usageOf(get, store, owner), limitsOf(get, owner)), rev: store.rev };
+  // The limits are the same in each region, and each counts for itself.
+  const there = { ...owner, projectId: projectInRegion(owner.projectId, region, cloud.policy.region) };
+  return {
+    ...shownOwner(owner),
+    ...(region === cloud.policy.region ? {} : { region }),
+    quotas: rows(usageOf(get, store, there), limitsOf(get, there)),
+    rev: store.rev,
+  };
 };
+
+function regionIn(asked: string | undefined, { region, regions }: ControllerPolicy): string {
+  if (asked === undefined || regions.includes(asked)) return asked ?? region;
+  throw badParameter('Region', `must be one of ${regions.join(', ')}`);
+}
 
 /** Below what is in use is allowed: what is there stays, and nothing more is made. */
 export const setQuota: ChangeHandler<'SetQuota', QuotaOwner> = {

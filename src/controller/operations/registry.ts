@@ -13,6 +13,7 @@ import { modifyVolume, modifyVolumeAttribute } from '../volumes/modify-volume.ts
 import {
   copySnapshot,
   createSnapshot,
+  createSnapshots,
   deleteSnapshot,
   describeSnapshots,
   modifySnapshotAttribute,
@@ -192,6 +193,7 @@ export const CHANGES: { readonly [N in ChangeName]: ChangeHandler<N, unknown> } 
   CreateRouteTable: createRouteTable,
   CreateSecurityGroup: createSecurityGroup,
   CreateSnapshot: createSnapshot,
+  CreateSnapshots: createSnapshots,
   CreateSubnet: createSubnet,
   CreateUser: createUser,
   CreateUserCertificate: createUserCertificate,

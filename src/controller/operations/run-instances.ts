@@ -2,17 +2,18 @@ import { newId } from '../../base/ids.ts';
 import { KEYS } from '../../domain/keys.ts';
 import type { InstanceRecord } from '../../domain/instance.ts';
 import type { ReservationRecord } from '../../domain/records.ts';
-import { draftInstance, freshInstanceId, INSTANCES_PER_TXN } from '../instances/launch.ts';
+import { draftInstance, freshInstanceId, instancesPerTxn } from '../instances/launch.ts';
 import { instanceView } from '../instances/instance-view.ts';
 import { launchTemplate } from '../instances/launch-template.ts';
 import { completeReservation } from '../instances/reservations.ts';
 import { launchDemand, launchGroups, launchNetwork } from '../instances/launch-place.ts';
 import { freeAddresses, noAddresses } from '../networks/project-network.ts';
 import { schedule, verdicts } from '../scheduler/schedule.ts';
-import { instanceAmounts } from '../../domain/usage.ts';
+import { launchAmounts } from '../../domain/usage.ts';
 import { Draft } from '../state/draft.ts';
 import { isCode } from '../../base/errors.ts';
 import { claimQuota, quotaRoom } from '../users/quota.ts';
+import { freshVolumeIds, launchVolumes } from '../volumes/launch-volumes.ts';
 import type { ChangeHandler, ReadContext, ReadHandler } from './handler.ts';
 
 /** Intent first: reservation, capacity, and the first instances' records, addresses and work are one transaction. */
@@ -21,10 +22,15 @@ export const runInstances: ChangeHandler<'RunInstances'> = {
     const { cloud, nowMs, operationId } = context;
     const { template: common, image } = launchTemplate(draft, context.principal, input);
     const network = launchNetwork(draft, context, input);
-    const template = { ...common, ...launchGroups(draft, context, input, network), networkId: network.id };
+    const template = {
+      ...common,
+      ...launchGroups(draft, context, input, network),
+      ...launchVolumes(draft, context, input),
+      networkId: network.id,
+    };
     const free = freeAddresses(draft, network, nowMs, input.MaxCount);
     if (free < input.MinCount) throw noAddresses(network, free, input.MinCount);
-    const room = quotaRoom(draft, template, instanceAmounts(template), Math.min(input.MaxCount, free));
+    const room = quotaRoom(draft, template, launchAmounts(template), Math.min(input.MaxCount, free));
     const hosts = schedule(
       draft,
       cloud,
@@ -32,7 +38,7 @@ export const runInstances: ChangeHandler<'RunInstances'> = {
       // What the quota has no room for is claimed all the same, to be refused by name.
       { min: input.MinCount, max: Math.max(room, input.MinCount) },
     );
-    claimQuota(draft, template, instanceAmounts(template, hosts.length));
+    claimQuota(draft, template, launchAmounts(template, hosts.length));
     draft.put(KEYS.imageUse(image.id), { v: 1, atMs: nowMs });
     const reservationId = newId('reservation', cloud.random);
     const whole = { ...template, reservationId, operationId };
@@ -40,11 +46,13 @@ export const runInstances: ChangeHandler<'RunInstances'> = {
       instanceId: freshInstanceId(draft, cloud.random),
       launchIndex,
       hostId,
+      ...freshVolumeIds(template, cloud.random),
     }));
-    for (const placement of placements.slice(0, INSTANCES_PER_TXN)) {
+    const count = instancesPerTxn(template);
+    for (const placement of placements.slice(0, count)) {
       draftInstance(draft, network, whole, placement, { random: cloud.random, nowMs });
     }
-    const left = placements.slice(INSTANCES_PER_TXN);
+    const left = placements.slice(count);
     const instanceIds = placements.map((placement) => placement.instanceId);
     draft.put(KEYS.reservation(reservationId), {
       v: 1,
@@ -54,7 +62,8 @@ export const runInstances: ChangeHandler<'RunInstances'> = {
       createdAtMs: nowMs,
       ...(left.length === 0 ? {} : { remaining: { template: whole, placements: left } }),
     } satisfies ReservationRecord);
-    return { output: { reservationId, operationId, instances: [] }, targets: instanceIds, pending: instanceIds };
+    const targets = [...instanceIds, ...placements.flatMap(({ volumeIds = [] }) => volumeIds)];
+    return { output: { reservationId, operationId, instances: [] }, targets, pending: targets };
   },
 
   /** The answer is the reservation as it stands when all of it is made, so a repeated token gets the same instances. */
@@ -77,6 +86,7 @@ export const planInstances: ReadHandler<'PlanInstances'> = (context, input) => {
   const { cloud, principal } = context;
   const draft = new Draft(cloud.store);
   const { template, image } = launchTemplate(draft, principal, input);
+  launchVolumes(draft, context, input);
   const demand = launchDemand(draft, context, input, { ...template, architecture: image.architecture });
   let hosts: string[] = [];
   try {

@@ -1,9 +1,10 @@
 import { createPublicKey, type KeyObject } from 'node:crypto';
 import { CloudError, errorText } from '../../base/errors.ts';
 import { KEYS, PREFIX } from '../../domain/keys.ts';
-import type { UserCertificateRecord } from '../../domain/records.ts';
+import type { UserCertificateRecord } from '../../domain/user-certificate.ts';
 import type { OperationOutput } from '../../messages/operations/index.ts';
 import type { SignedCertificate } from '../../ports/certificate-authority.ts';
+import type { Draft } from '../state/draft.ts';
 import { type KeyOwner, requireKeyOwner } from '../users/key-owner.ts';
 import type { ChangeHandler, ReadHandler } from './handler.ts';
 import { badParameter, isAdmin } from './handler.ts';
@@ -11,6 +12,8 @@ import { badParameter, isAdmin } from './handler.ts';
 type View = OperationOutput<'DescribeUserCertificates'>['userCertificates'][number];
 
 const DAY_MS = 86_400_000;
+/** So many certificates one user has at most; how long they are good is the limit of what stays of revoked ones. */
+const CERTIFICATES_A_USER = 100;
 const RSA_BITS = { min: 3072, max: 8192 } as const;
 
 interface Signed {
@@ -38,8 +41,10 @@ export const createUserCertificate: ChangeHandler<'CreateUserCertificate', Signe
     };
   },
 
+  settled: true,
   decide(draft, _input, context, { owner, signed, keyType, authority, accountId }) {
     const { serial, fingerprint, expiresAtMs, certificate } = signed;
+    refuseMany(draft, owner.userId);
     const times = { createdAtMs: context.nowMs, expiresAtMs };
     const record: UserCertificateRecord = { v: 1, serial, ...owner, keyType, fingerprint, ...times };
     draft.put(KEYS.userCertificate(serial), record);
@@ -57,6 +62,17 @@ export const createUserCertificate: ChangeHandler<'CreateUserCertificate', Signe
     };
   },
 };
+
+/** A revoked one counts until it is over, since so long its record is kept. */
+function refuseMany(draft: Draft, userId: string): void {
+  const rows = draft.replica.range<UserCertificateRecord>(PREFIX.userCertificate).map((entry) => entry.value);
+  if (rows.filter((row) => row.userId === userId).length < CERTIFICATES_A_USER) return;
+  throw new CloudError(
+    'ResourceLimitExceeded',
+    `UserName: ${userId} has ${CERTIFICATES_A_USER} certificates, and may have no more; one that is over or whose user or project is deleted goes, a revoked one stays until it is over ("novactl certificate list")`,
+    { details: { parameter: 'UserName' } },
+  );
+}
 
 function keyTypeOf(pem: string): 'rsa' | 'ec' {
   let key: KeyObject;
@@ -84,7 +100,7 @@ export const describeUserCertificates: ReadHandler<'DescribeUserCertificates'> =
 };
 
 export const deleteUserCertificate: ChangeHandler<'DeleteUserCertificate'> = {
-  decide(draft, { Serial: serial }, { principal, operationId }) {
+  decide(draft, { Serial: serial }, { principal, operationId, nowMs }) {
     const key = KEYS.userCertificate(serial);
     const record = draft.get<UserCertificateRecord>(key);
     if (record === undefined || (!isAdmin(principal) && record.userId !== principal.userName)) {
@@ -92,8 +108,10 @@ export const deleteUserCertificate: ChangeHandler<'DeleteUserCertificate'> = {
         details: { parameter: 'Serial' },
       });
     }
-    draft.del(key);
-    return { output: { serial, operationId }, targets: [serial] };
+    // Kept until it is over, so that whoever checks what it signed knows.
+    const revoked: UserCertificateRecord = { ...record, revokedAtMs: record.revokedAtMs ?? nowMs };
+    draft.put(key, revoked);
+    return { output: { userCertificate: view(revoked), operationId }, targets: [serial] };
   },
 };
 

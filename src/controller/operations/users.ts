@@ -7,6 +7,7 @@ import type { OperationParsed } from '../../messages/operations/index.ts';
 import { changesDirectory } from '../users/change-directory.ts';
 import type { DirectoryView } from '../users/directory-view.ts';
 import { noProject, noUser, userView } from '../users/directory-views.ts';
+import { dropRestOfUser } from '../users/rest-of-project.ts';
 import type { ReadHandler } from './handler.ts';
 import { isAdmin } from './handler.ts';
 
@@ -72,7 +73,7 @@ export const deleteUser = changesDirectory<'DeleteUser'>({
         draft.get(KEYS.userUse(name));
         for (const key of keysIn(draft.replica, name).flatMap((id) => [KEYS.accessKey(id), KEYS.accessKeyUse(id)]))
           if (draft.peek(key) !== undefined) draft.del(key);
-        for (const id of left.memberOf) draft.del(KEYS.quota(id, name));
+        for (const key of limitsIn(draft.replica, name)) draft.del(key);
         draft.del(KEYS.userUse(name));
       },
     };
@@ -82,6 +83,7 @@ export const deleteUser = changesDirectory<'DeleteUser'>({
     deletedAccessKeys: plan.targets.slice(1),
     operationId,
   }),
+  after: ({ cloud }, { UserName }) => dropRestOfUser(cloud, UserName),
 });
 
 const handOver = (id: string, manager: string): DirectoryChange => ({ kind: 'modify-project', id, manager });
@@ -89,6 +91,12 @@ const handOver = (id: string, manager: string): DirectoryChange => ({ kind: 'mod
 function keysIn(replica: DirectoryView['replica'], name: string): string[] {
   const keys = replica.range<AccessKeyRecord>(PREFIX.accessKey).map(({ value }) => value);
   return keys.filter(({ userId }) => userId === name).map(({ id }) => id);
+}
+
+/** Also in projects that a user has left in a state of before, as far as a transaction has room. */
+function limitsIn(replica: DirectoryView['replica'], name: string): string[] {
+  const keys = replica.range(PREFIX.quota).map(({ key }) => key);
+  return keys.filter((key) => key.endsWith(`/${name}`)).slice(0, CHANGES_MAX);
 }
 
 function leftOf(view: DirectoryView, name: string): Left {

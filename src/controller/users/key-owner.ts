@@ -2,6 +2,7 @@ import { CloudError } from '../../base/errors.ts';
 import type { DirectoryUser } from '../../domain/directory.ts';
 import type { ControllerContext } from '../controller-context.ts';
 import { isAdmin, type Principal } from '../operations/handler.ts';
+import { noProject } from './directory-views.ts';
 
 export interface KeyOwner {
   readonly userId: string;
@@ -17,7 +18,7 @@ interface Asked {
 const ADMIN_USER = 'admin';
 
 const refuse = (
-  code: 'InvalidUser.NotFound' | 'InvalidProject.NotFound' | 'InvalidParameterCombination' | 'UnauthorizedOperation',
+  code: 'InvalidUser.NotFound' | 'InvalidParameterCombination' | 'UnauthorizedOperation',
   parameter: string,
   text: string,
 ): never => {
@@ -42,20 +43,15 @@ export async function requireKeyOwner(
     return refuse('InvalidUser.NotFound', 'UserName', `there is no user ${userId}; see "novactl user list"`);
   const projectId = asked.ProjectId ?? (userId === own ? principal.projectId : await onlyProject(directory, user));
   const project = await directory.project(projectId);
-  if (project === undefined)
-    return refuse(
-      'InvalidProject.NotFound',
-      'ProjectId',
-      `there is no project ${projectId}; see "novactl project list"`,
-    );
-  if (!project.members.includes(userId) && !user.roles.includes('cloudadmin')) {
-    return refuse(
-      'InvalidParameterCombination',
-      'ProjectId',
-      `${userId} is no member of project ${projectId}; "novactl project add-member ${projectId} ${userId}" makes them one`,
-    );
-  }
-  return { userId, projectId };
+  const mayWork = project !== undefined && (project.members.includes(userId) || user.roles.includes('cloudadmin'));
+  if (mayWork) return { userId, projectId };
+  // Nobody learns the names of projects that they are not in.
+  if (project === undefined || !isAdmin(principal)) throw noProject(projectId);
+  return refuse(
+    'InvalidParameterCombination',
+    'ProjectId',
+    `${userId} is no member of project ${projectId}; "novactl project add-member ${projectId} ${userId}" makes them one`,
+  );
 }
 
 async function onlyProject(directory: ControllerContext['directory'], user: DirectoryUser): Promise<string> {

@@ -1,9 +1,8 @@
 import { KEYS, PREFIX } from '../../domain/keys.ts';
 import { projectWithoutRegion } from '../../domain/project-region.ts';
-import type { ClaimRecord, NetworkRecord } from '../../domain/records.ts';
-import type { Replica, Store } from '../../ports/store.ts';
+import type { ClaimRecord, NetworkRecord, TagsRecord } from '../../domain/records.ts';
+import type { Replica } from '../../ports/store.ts';
 import type { Draft } from '../state/draft.ts';
-import { transact } from '../state/draft.ts';
 
 interface Owned {
   readonly id?: string;
@@ -74,7 +73,7 @@ export function dropLeft(draft: Draft, left: readonly LeftOfKind[]): void {
 }
 
 /** The ids under which the project has something: its own, and those of other regions. */
-function idsOfProject(replica: Pick<Replica, 'range'>, projectId: string): string[] {
+export function idsOfProject(replica: Pick<Replica, 'range'>, projectId: string): string[] {
   const known = OWN_PREFIXES.flatMap((prefix) =>
     replica.range<unknown>(`${prefix}${projectId}@`).map(({ key }) => key.slice(prefix.length).split('/')[0] ?? ''),
   );
@@ -83,9 +82,23 @@ function idsOfProject(replica: Pick<Replica, 'range'>, projectId: string): strin
 
 const OWN_PREFIXES = [PREFIX.network, PREFIX.vpc, PREFIX.securityGroup, PREFIX.quota, PREFIX.usage];
 
-/** What was made for the project without anybody asking, in each region: its first network with what that holds, the default groups, limits and usage. */
+/**
+ * What was made for the project without anybody asking, in each region: its first network with what that holds, the default groups, limits and usage, and
+ * tags of parts of networks, which are no records of their own.
+ */
 export function dropOwnRecords(draft: Draft, projectId: string): void {
   for (const id of idsOfProject(draft.replica, projectId)) dropOwnIn(draft, id);
+  for (const key of tagsOfProject(draft.replica, projectId).slice(0, TAGS_AT_ONCE))
+    if (draft.peek(key) !== undefined) draft.del(key);
+}
+
+/** What a transaction has room for beside all else; the rest goes after it. */
+const TAGS_AT_ONCE = 12;
+
+/** The keys of all tags of what a project has, or had, in any region. */
+export function tagsOfProject(replica: Pick<Replica, 'range'>, projectId: string): string[] {
+  const all = replica.range<TagsRecord>(PREFIX.tags);
+  return all.filter(({ value }) => projectWithoutRegion(value.projectId) === projectId).map(({ key }) => key);
 }
 
 function dropOwnIn(draft: Draft, projectId: string): void {
@@ -107,21 +120,4 @@ function dropOwnIn(draft: Draft, projectId: string): void {
   }
   // Those of its users, of whom there may be more than a transaction has room for, go after it.
   for (const key of [KEYS.quota(projectId), KEYS.usage(projectId), KEYS.networkUse(projectId)]) draft.del(key);
-}
-
-const USERS_A_TXN = 50;
-
-/** Limits and usage of the users that a project had, once it is gone. */
-export async function dropUsersShares(store: Store, projectId: string): Promise<void> {
-  await store.barrier();
-  const keys = idsOfProject(store, projectId).flatMap((id) =>
-    [PREFIX.quota, PREFIX.usage].flatMap((prefix) => store.range(`${prefix}${id}/`).map(({ key }) => key)),
-  );
-  for (let at = 0; at < keys.length; at += USERS_A_TXN) {
-    await transact(store, (draft) => {
-      // Somebody made one of that name meanwhile.
-      if (draft.get(KEYS.project(projectId)) !== undefined) return;
-      for (const key of keys.slice(at, at + USERS_A_TXN)) if (draft.get(key) !== undefined) draft.del(key);
-    });
-  }
 }

@@ -17,8 +17,8 @@ export interface PrincipalAsk {
 
 /**
  * Who a user is in a project, now. A cloudadmin works in every project, everybody else in those that they are a member of.
- * Errors: 'AuthFailure' (no such user or project, a disabled user), 'UnauthorizedOperation' (no member), 'Unavailable' (the directory can't be
- * asked, and has not answered for too long: never a no, never a yes).
+ * Errors: 'AuthFailure' (no such user, a disabled one; for a cloudadmin: no such project), 'UnauthorizedOperation' (no member: the same whether there is such
+ * a project or not), 'Unavailable' (the directory can't be asked, and has not answered for too long: never a no, never a yes).
  */
 export async function principalOf(
   context: Pick<ControllerContext, 'clock' | 'directory' | 'policy' | 'store'>,
@@ -35,15 +35,12 @@ export async function principalOf(
       `the user ${userName} is disabled; "novactl user enable ${userName}" lets them in`,
     );
   }
+  const roles: readonly string[] = project === undefined ? user.roles : standingsOf(user, project);
+  if (!roles.includes('member') && !roles.includes('cloudadmin')) throw noMember(userName, projectId);
   if (project === undefined) {
-    throw new CloudError('AuthFailure', `the project ${projectId}${ofKey(accessKeyId)} is not there any more`);
-  }
-  const roles = standingsOf(user, project);
-  if (!roles.includes('member') && !roles.includes('cloudadmin')) {
     throw new CloudError(
-      'UnauthorizedOperation',
-      `${userName} is no member of project ${projectId}; "novactl project add-member ${projectId} ${userName}" makes them one`,
-      { details: { user: userName, project: projectId } },
+      'AuthFailure',
+      `there is no project ${projectId}${ofKey(accessKeyId)} (any more); see "novactl project list"`,
     );
   }
   return {
@@ -52,6 +49,15 @@ export async function principalOf(
     ...(accessKeyId === undefined ? {} : { accessKeyId }),
     ...(ownProjectOnly === true ? { ownProjectOnly } : {}),
   };
+}
+
+/** Nobody learns the names of projects that they are not in. */
+function noMember(userName: string, projectId: string): CloudError {
+  return new CloudError(
+    'UnauthorizedOperation',
+    `${userName} is no member of project ${projectId}; if there is one, its manager adds them by "novactl project add-member ${projectId} ${userName}"`,
+    { details: { user: userName, project: projectId } },
+  );
 }
 
 function ofKey(accessKeyId: string | undefined): string {

@@ -41,8 +41,9 @@ export function limitsOf(get: Get, { projectId: idInRegion, user }: QuotaOwner):
   const projectId = projectWithoutRegion(idInRegion);
   const set = get<QuotaRecord>(KEYS.quota(projectId, user))?.limits ?? {};
   const rest = user === undefined && projectId !== UNLIMITED_PROJECT ? DEFAULT_QUOTA : undefined;
-  const row = (kind: QuotaKind): number => set[kind] ?? rest?.[kind] ?? UNLIMITED;
-  return Object.fromEntries(QUOTA_KINDS.map((kind) => [kind, row(kind)])) as Record<QuotaKind, number>;
+  const limits = { ...NOTHING_USED };
+  for (const kind of QUOTA_KINDS) limits[kind] = set[kind] ?? rest?.[kind] ?? UNLIMITED;
+  return limits;
 }
 
 /** What is in use, by the usage record; where there is none yet (a state of before), by what the records say. */
@@ -117,6 +118,7 @@ const CODES = {
   addresses: 'AddressLimitExceeded',
   groups: 'SecurityGroupLimitExceeded',
   images: 'ResourceLimitExceeded',
+  keyPairs: 'ResourceLimitExceeded',
 } as const satisfies Record<QuotaKind, string>;
 
 function exceeded(kind: QuotaKind, owner: QuotaOwner, n: { amount: number; used: number; limit: number }): CloudError {

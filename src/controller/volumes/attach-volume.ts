@@ -66,13 +66,7 @@ function refuseMismatch(volume: VolumeRecord, instance: InstanceRecord): void {
 
 /** The device of the instance is the volume's from now on. */
 function takeSlot(draft: Draft, { id }: VolumeRecord, instance: InstanceRecord, device: string): void {
-  const slot = deviceSlot(device);
-  if (slot === undefined) {
-    throw badParameter(
-      'Device',
-      `${device} is no device that a volume may have; give one like /dev/sdf (sd, xvd or vd and a letter from c on)`,
-    );
-  }
+  const slot = needDeviceSlot('Device', device);
   const key = KEYS.instanceVolumes(instance.id);
   const known = draft.get<InstanceVolumesRecord>(key)?.volumes ?? {};
   const holder = known[slot];
@@ -86,6 +80,16 @@ function takeSlot(draft: Draft, { id }: VolumeRecord, instance: InstanceRecord, 
     );
   }
   draft.put(key, { v: 1, volumes: { ...known, [slot]: id } } satisfies InstanceVolumesRecord);
+}
+
+/** Errors: 'InvalidParameterValue', for what is no device of a volume. */
+export function needDeviceSlot(parameter: string, device: string): string {
+  const slot = deviceSlot(device);
+  if (slot !== undefined) return slot;
+  throw badParameter(
+    parameter,
+    `${device} is no device that a volume may have; give one like /dev/sdf (sd, xvd or vd and a letter from c on)`,
+  );
 }
 
 export const detachVolume: ChangeHandler<'DetachVolume'> = {

@@ -1,10 +1,11 @@
 import { CloudError } from '../../base/errors.ts';
 import { newId } from '../../base/ids.ts';
 import { KEYS } from '../../domain/keys.ts';
+import type { SnapshotRecord } from '../../domain/snapshot.ts';
 import { volumeAmounts } from '../../domain/usage.ts';
 import type { VolumeRecord, VolumeType } from '../../domain/volume.ts';
 import { volumeTransition, withoutFields } from '../../domain/volume.ts';
-import type { ChangeContext, ChangeHandler } from '../operations/handler.ts';
+import type { ChangeContext, ChangeHandler, ReadContext } from '../operations/handler.ts';
 import type { Draft } from '../state/draft.ts';
 import { putTags, type Tags } from '../tags/resource-tags.ts';
 import { claimQuota, quotaOwner } from '../users/quota.ts';
@@ -14,7 +15,7 @@ import { volumeView } from './volume-view.ts';
 /** So many volumes and copies may be in the making of one snapshot: their ids are in its record. */
 const PENDING_MAX = 100;
 
-export interface NewVolume {
+interface NewVolume {
   readonly sizeGib?: number | undefined;
   readonly snapshotId?: string | undefined;
   readonly zone: string;
@@ -23,38 +24,63 @@ export interface NewVolume {
 }
 
 /** Writes a volume's whole intent into the draft: record, quota, tags, and that its snapshot is needed. */
-export function draftVolume(draft: Draft, context: ChangeContext, ask: NewVolume): VolumeRecord {
-  const id = newId('volume', context.cloud.random);
+function draftVolume(draft: Draft, context: ChangeContext, ask: NewVolume): VolumeRecord {
   const { snapshotId, zone, volumeType } = ask;
   const record: VolumeRecord = {
-    ...{ v: 1, id, ...quotaOwner(context.principal) },
-    ...{ sizeGib: sizeFor(draft, context, ask, id), volumeType, zone, state: 'creating' },
+    ...{ v: 1, id: newId('volume', context.cloud.random), ...quotaOwner(context.principal) },
+    ...{ sizeGib: volumeSize(draft, context, ask), volumeType, zone, state: 'creating' },
     ...(snapshotId === undefined ? {} : { snapshotId }),
     createdAtMs: context.nowMs,
     stateChangedAtMs: context.nowMs,
     operationId: context.operationId,
   };
   claimQuota(draft, record, volumeAmounts(record));
-  draft.put(KEYS.volume(id), record);
-  putTags(draft, { projectId: record.projectId, resourceId: id, kind: 'volume' }, ask.tags ?? {});
+  putVolume(draft, record, ask.tags ?? {});
   return record;
 }
 
-function sizeFor(draft: Draft, context: ChangeContext, { sizeGib, snapshotId }: NewVolume, volumeId: string): number {
+/** The record of a volume that is to be made, with its tags; its snapshot stays until then. Errors: of the snapshot, when it is no more. */
+export function putVolume(draft: Draft, record: VolumeRecord, tags: Tags): void {
+  const { id, projectId, snapshotId } = record;
+  if (snapshotId !== undefined) holdSnapshot(draft, snapshotId, id);
+  draft.put(KEYS.volume(id), record);
+  putTags(draft, { projectId, resourceId: id, kind: 'volume' }, tags);
+}
+
+const NAMES = { size: 'Size', snapshot: 'SnapshotId' };
+
+/** How large the volume is to be: as asked for, else as its snapshot. `names`: what the caller's parameters are called. */
+export function volumeSize(
+  draft: Draft,
+  context: ReadContext,
+  { sizeGib, snapshotId }: Pick<NewVolume, 'sizeGib' | 'snapshotId'>,
+  names: typeof NAMES = NAMES,
+): number {
   if (snapshotId === undefined) {
     if (sizeGib !== undefined) return sizeGib;
-    throw new CloudError('MissingParameter', 'Size: is needed, in GiB, where there is no SnapshotId', {
-      details: { parameter: 'Size' },
+    throw new CloudError('MissingParameter', `${names.size}: is needed, in GiB, where there is no ${names.snapshot}`, {
+      details: { parameter: names.size },
     });
   }
-  volumeBackend(context.cloud, 'SnapshotId', 'snapshots');
+  volumeBackend(context.cloud, names.snapshot, 'snapshots');
   const snapshot = sourceSnapshot(draft, context, snapshotId);
   if (sizeGib !== undefined && sizeGib < snapshot.sizeGib) {
     throw new CloudError(
       'InvalidParameterValue',
-      `Size: ${sizeGib} GiB is less than the ${snapshot.sizeGib} GiB of ${snapshotId}; give at least that`,
-      { details: { parameter: 'Size' } },
+      `${names.size}: ${sizeGib} GiB is less than the ${snapshot.sizeGib} GiB of ${snapshotId}; give at least that`,
+      { details: { parameter: names.size } },
     );
+  }
+  return sizeGib ?? snapshot.sizeGib;
+}
+
+/** The volume is in its snapshot's record, so that the snapshot stays until the volume is made. */
+function holdSnapshot(draft: Draft, snapshotId: string, volumeId: string): void {
+  const snapshot = draft.get<SnapshotRecord>(KEYS.snapshot(snapshotId));
+  if (snapshot?.state !== 'completed') {
+    throw new CloudError('InvalidSnapshot.NotFound', `SnapshotId: ${snapshotId} was deleted meanwhile`, {
+      details: { snapshotId },
+    });
   }
   const pendingUses = [...(snapshot.pendingUses ?? []), volumeId];
   if (pendingUses.length > PENDING_MAX) {
@@ -63,8 +89,7 @@ function sizeFor(draft: Draft, context: ChangeContext, { sizeGib, snapshotId }: 
       `SnapshotId: ${PENDING_MAX} volumes and copies of ${snapshotId} are being made; wait for some`,
     );
   }
-  draft.put(KEYS.snapshot(snapshotId), { ...snapshot, pendingUses });
-  return sizeGib ?? snapshot.sizeGib;
+  draft.put(KEYS.snapshot(snapshotId), { ...snapshot, pendingUses } satisfies SnapshotRecord);
 }
 
 export function refuseEncryption(encrypted: boolean | undefined): void {

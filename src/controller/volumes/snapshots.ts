@@ -1,14 +1,17 @@
 import { isoTime } from '../../base/clock.ts';
 import { CloudError } from '../../base/errors.ts';
 import { newId } from '../../base/ids.ts';
+import type { InstanceRecord } from '../../domain/instance.ts';
 import { KEYS, PREFIX } from '../../domain/keys.ts';
+import type { TagsRecord } from '../../domain/records.ts';
 import { projectInRegion, projectWithoutRegion } from '../../domain/project-region.ts';
 import type { SnapshotRecord } from '../../domain/snapshot.ts';
 import { snapshotTransition } from '../../domain/snapshot.ts';
 import { snapshotAmounts } from '../../domain/usage.ts';
-import { withoutFields } from '../../domain/volume.ts';
+import { type InstanceVolumesRecord, withoutFields } from '../../domain/volume.ts';
 import type { ChangeContext, ChangeHandler, Plan, Principal, ReadHandler } from '../operations/handler.ts';
-import { mayUse } from '../operations/handler.ts';
+import { badParameter, mayUse } from '../operations/handler.ts';
+import { instanceOf } from '../operations/instance-lookup.ts';
 import type { Listing } from '../operations/listing.ts';
 import { listed } from '../operations/listing.ts';
 import { finishTarget } from '../operations/operation-record.ts';
@@ -36,16 +39,46 @@ const SHARED_MAX = 200;
 export const createSnapshot: ChangeHandler<'CreateSnapshot'> = {
   decide(draft, input, context) {
     volumeBackend(context.cloud, 'CreateSnapshot', 'snapshots');
-    const volume = volumeOf((key) => draft.get(key), context.principal, input.VolumeId);
-    if (volume.modification?.state !== 'modifying') refuseUnlessIdle(volume, ['available', 'in-use'], 'copied');
-    const { sizeGib, zone } = volume;
-    const pending = volume.pendingSnapshots ?? [];
-    if (pending.length >= PENDING_MAX) throw tooMany('VolumeId', `snapshots of ${volume.id}`, PENDING_MAX);
-    const record = newSnapshot(draft, context, { volumeId: volume.id, sizeGib, zone }, input);
-    draft.put(KEYS.volume(volume.id), { ...volume, pendingSnapshots: [...pending, record.id] });
-    return planned(draft, record, input.Tags ?? {}, context);
+    return planned(draft, snapshotOfVolume(draft, context, input.VolumeId, input), input.Tags ?? {}, context);
   },
 };
+
+/** Each of them by itself: volumes that are written to together are not copied at one moment. */
+export const createSnapshots: ChangeHandler<'CreateSnapshots'> = {
+  decide(draft, input, context) {
+    volumeBackend(context.cloud, 'CreateSnapshots', 'snapshots');
+    const { operationId } = context;
+    const { ExcludeVolumeIds: left = [], Description, Tags = {}, CopyTags } = input;
+    const { id } = instanceOf((key) => draft.get<InstanceRecord>(key), context.principal, input.InstanceId);
+    const has = Object.values(draft.get<InstanceVolumesRecord>(KEYS.instanceVolumes(id))?.volumes ?? {});
+    const other = left.find((volumeId) => !has.includes(volumeId));
+    if (other !== undefined) throw badParameter('ExcludeVolumeIds', `${id} has no volume ${other}`);
+    const volumeIds = has.filter((volumeId) => !left.includes(volumeId));
+    if (volumeIds.length === 0) throw badParameter('InstanceId', `${id} has no volumes to make snapshots of`);
+    const snapshots = volumeIds.map((volumeId) => {
+      const tags = { ...(CopyTags === true ? draft.get<TagsRecord>(KEYS.tags(volumeId))?.tags : {}), ...Tags };
+      return viewNow(draft, snapshotOfVolume(draft, context, volumeId, { Description, Tags: tags }), tags);
+    });
+    const targets = snapshots.map(({ snapshotId }) => snapshotId);
+    return { output: { snapshots, operationId }, targets, pending: targets };
+  },
+};
+
+function snapshotOfVolume(
+  draft: Draft,
+  context: ChangeContext,
+  volumeId: string,
+  ask: { Description?: string | undefined; Tags?: Tags | undefined },
+): SnapshotRecord {
+  const volume = volumeOf((key) => draft.get(key), context.principal, volumeId);
+  if (volume.modification?.state !== 'modifying') refuseUnlessIdle(volume, ['available', 'in-use'], 'copied');
+  const { sizeGib, zone } = volume;
+  const pending = volume.pendingSnapshots ?? [];
+  if (pending.length >= PENDING_MAX) throw tooMany('VolumeId', `snapshots of ${volume.id}`, PENDING_MAX);
+  const record = newSnapshot(draft, context, { volumeId: volume.id, sizeGib, zone }, ask);
+  draft.put(KEYS.volume(volume.id), { ...volume, pendingSnapshots: [...pending, record.id] });
+  return record;
+}
 
 export const copySnapshot: ChangeHandler<'CopySnapshot'> = {
   decide(draft, input, context) {

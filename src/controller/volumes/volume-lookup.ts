@@ -7,7 +7,7 @@ import type { SnapshotRecord } from '../../domain/snapshot.ts';
 import type { VolumeRecord } from '../../domain/volume.ts';
 import type { VolumeBackend, VolumeCapability } from '../../ports/volume-backend.ts';
 import type { ControllerContext } from '../controller-context.ts';
-import type { ChangeContext, Principal } from '../operations/handler.ts';
+import type { ChangeContext, Principal, ReadContext } from '../operations/handler.ts';
 import { mayUse, mayUseInstance } from '../operations/handler.ts';
 import type { Draft } from '../state/draft.ts';
 
@@ -70,7 +70,7 @@ export function isInZones(principal: Principal, { zone }: { readonly zone: strin
 }
 
 /** A snapshot that something is to be made of. Errors: 'InvalidSnapshot.NotFound', 'IncorrectState'. */
-export function sourceSnapshot(draft: Draft, { principal }: ChangeContext, snapshotId: string): SnapshotRecord {
+export function sourceSnapshot(draft: Draft, { principal }: ReadContext, snapshotId: string): SnapshotRecord {
   const record = snapshotOf((key) => draft.get(key), principal, snapshotId, 'shared');
   if (record.state === 'completed') return record;
   throw new CloudError('IncorrectState', `SnapshotId: ${snapshotId} is ${record.state}; it must be completed`, {

@@ -1,8 +1,9 @@
 import { errorText, isCode } from '../../base/errors.ts';
 import { KeyedQueue } from '../../base/keyed-queue.ts';
+import type { InstanceRecord } from '../../domain/instance.ts';
 import { KEYS, PREFIX } from '../../domain/keys.ts';
 import type { SnapshotRecord } from '../../domain/snapshot.ts';
-import type { Retry, VolumeRecord } from '../../domain/volume.ts';
+import type { InstanceVolumesRecord, Retry, VolumeRecord } from '../../domain/volume.ts';
 import { snapshotAmounts, volumeAmounts } from '../../domain/usage.ts';
 import type { VolumeBackend } from '../../ports/volume-backend.ts';
 import type { ControllerContext } from '../controller-context.ts';
@@ -88,9 +89,15 @@ export class VolumeLoop {
       store.watch(prefix, from, (change) => {
         for (const { key } of change.ops) this.#queue.add(key);
       });
+    const started = store.watch(PREFIX.instance, from, (change) => {
+      for (const { key } of change.ops) this.#wakeVolumesOf(key.slice(PREFIX.instance.length));
+    });
     // Another one may have been the first, or nobody was while the cloud was held.
     const all = (prefix: string): { close(): void } => store.watch(prefix, from, () => this.#lookAtAll());
-    this.#watches = [wake(PREFIX.volume), wake(PREFIX.snapshot), all(PREFIX.aliveControllers), all(KEYS.held)];
+    this.#watches = [
+      ...[wake(PREFIX.volume), wake(PREFIX.snapshot), started],
+      ...[all(PREFIX.aliveControllers), all(KEYS.held)],
+    ];
     this.#sweep = clock.every(SWEEP_MS, () => this.#lookAtAll(), { unref: true });
     this.#lookAtAll();
   }
@@ -107,6 +114,12 @@ export class VolumeLoop {
       for (const { key } of store.range(prefix)) this.#queue.add(key);
   }
 
+  /** The instance that they were waiting for may run now. */
+  #wakeVolumesOf(instanceId: string): void {
+    const known = this.#context.store.get<InstanceVolumesRecord>(KEYS.instanceVolumes(instanceId))?.value;
+    for (const volumeId of Object.values(known?.volumes ?? {})) this.#queue.add(KEYS.volume(volumeId));
+  }
+
   #reconcile(key: string): Promise<void> {
     return key.startsWith(PREFIX.volume) ? this.#step(key, VOLUME) : this.#step(key, SNAPSHOT);
   }
@@ -117,7 +130,7 @@ export class VolumeLoop {
     if (record === undefined || backend === undefined || isHeld(store)) return;
     if (ownership.controllers()[0] !== ownership.controllerId) return;
     const step = kind.next(record);
-    if (step === undefined) return;
+    if (step === undefined || (step === 'attach' && this.#isStarting(record))) return;
     const waitMs = waitOf(record.retry, step, clock.nowMs());
     if (waitMs > 0) {
       this.#queue.addAfter(key, waitMs);
@@ -135,6 +148,14 @@ export class VolumeLoop {
     });
     // What a lost race left for later, or the next step.
     this.#queue.addAfter(key, 0);
+  }
+
+  /** Its instance has never run: there is nothing yet that it could be attached to. */
+  #isStarting(record: Subject): boolean {
+    const instanceId = 'attachment' in record ? record.attachment?.instanceId : undefined;
+    if (instanceId === undefined) return false;
+    const instance = this.#context.store.get<InstanceRecord>(KEYS.instance(instanceId))?.value;
+    return instance !== undefined && instance.launchedAtMs === undefined;
   }
 }
 

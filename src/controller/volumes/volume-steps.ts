@@ -38,7 +38,7 @@ export function nextVolumeStep(record: VolumeRecord): VolumeStep | undefined {
   if (record.state === 'creating') return 'create';
   if (record.attachment?.state === 'detaching') return 'detach';
   if (record.modification?.state === 'modifying') return 'grow';
-  if (record.attachment?.state === 'attaching') return 'attach';
+  if (record.attachment?.state === 'attaching' && record.state === 'in-use') return 'attach';
   // What is still to be copied from it must be there.
   if (record.state === 'deleting' && (record.pendingSnapshots ?? []).length === 0) return 'remove';
   return undefined;
@@ -65,11 +65,15 @@ export function afterVolumeStep(record: VolumeRecord, step: VolumeStep, end: Ste
 type Done = (record: VolumeRecord, nowMs: number) => StepResult<VolumeRecord>;
 
 const DONE: Readonly<Record<VolumeStep, Done>> = {
-  create: (record, nowMs) => ({
-    next: volumeTransition(record, 'available', nowMs),
-    finished: { operationId: record.operationId },
-    sourceFree: true,
-  }),
+  create: (record, nowMs) =>
+    record.attachment === undefined
+      ? {
+          next: volumeTransition(record, 'available', nowMs),
+          finished: { operationId: record.operationId },
+          sourceFree: true,
+        }
+      : // The launch that it was made for waits until it is attached.
+        { next: volumeTransition(record, 'in-use', nowMs), sourceFree: true },
   attach: (record, nowMs) => {
     const { attachment } = record;
     if (attachment === undefined) return { next: record };
@@ -81,7 +85,9 @@ const DONE: Readonly<Record<VolumeStep, Done>> = {
   detach: (record, nowMs) => {
     const rest = withoutFields(record, 'attachment', 'deleteDetached');
     const operation = record.attachment?.operation;
-    const to = record.deleteDetached === true ? 'deleting' : 'available';
+    // What could not be made for a launch stays as it is.
+    const left = record.state === 'error' ? 'error' : 'available';
+    const to = record.deleteDetached === true ? 'deleting' : left;
     return {
       next: volumeTransition(rest, to, nowMs),
       finished: {

@@ -1,3 +1,4 @@
+import type { InstanceRecord } from '../../domain/instance.ts';
 import { KEYS } from '../../domain/keys.ts';
 import type { SnapshotRecord } from '../../domain/snapshot.ts';
 import type { InstanceVolumesRecord, VolumeRecord } from '../../domain/volume.ts';
@@ -37,18 +38,19 @@ export function freeSource(draft: Draft, record: VolumeRecord | SnapshotRecord):
 }
 
 /**
- * The instance ended: its volumes are detached, in the transaction that says so, and those that were to go with it are deleted after that. What waited
- * for an attachment is told when it is detached.
+ * The instance ended: its volumes are detached, in the transaction that says so, and those that were to go with it are deleted after that; all of them, when it
+ * never ran: they were made for it, and nobody has seen them. What waited for an attachment is told when it is detached.
  */
 export function detachVolumes(draft: Draft, instanceId: string, nowMs: number): void {
   const key = KEYS.instanceVolumes(instanceId);
   const known = draft.get<InstanceVolumesRecord>(key);
   if (known === undefined) return;
+  const neverRan = draft.get<InstanceRecord>(KEYS.instance(instanceId))?.launchedAtMs === undefined;
   for (const volumeId of Object.values(known.volumes)) {
     const volume = draft.get<VolumeRecord>(KEYS.volume(volumeId));
     if (volume?.attachment?.instanceId !== instanceId) continue;
     const attachment = attachmentTransition(volume.attachment, 'detaching', nowMs, { force: true });
-    const goes = volume.deleteDetached === true || volume.attachment.deleteOnTermination;
+    const goes = neverRan || volume.deleteDetached === true || volume.attachment.deleteOnTermination;
     draft.put(KEYS.volume(volumeId), { ...volume, attachment, ...(goes ? { deleteDetached: true } : {}) });
   }
   draft.del(key);

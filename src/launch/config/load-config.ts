@@ -41,7 +41,7 @@ const sectionsOf = (path: string): string[] =>
 const SECTIONS = new Set(CONFIG_KEYS.flatMap(({ path }) => sectionsOf(path)));
 
 /** Variables that novactl reads and that are not keys of the configuration. */
-const OTHER_VARIABLES = new Set(['NOVACTL_CONFIG', 'NOVACTL_CONTEXT', 'NOVACTL_NODE']);
+const OTHER_VARIABLES = new Set(['NOVACTL_CONFIG', 'NOVACTL_CONTEXT', 'NOVACTL_NODE', 'NOVACTL_PROJECT']);
 
 const isRecord = (value: unknown): value is Record<string, unknown> =>
   value !== null && typeof value === 'object' && !Array.isArray(value);

@@ -3,6 +3,7 @@ import { CloudError } from '../../base/errors.ts';
 import { randomHex } from '../../base/random.ts';
 import type { CallOptions, CloudClient, UploadedBlob, UploadOptions } from '../../client/cloud-client.ts';
 import { definitionOf } from '../../controller/operations/executor.ts';
+import { inProject } from '../../controller/users/in-project.ts';
 import type { ConsoleChannel } from '../../messages/console.ts';
 import type {
   DuplexName,
@@ -52,7 +53,7 @@ export class EmbeddedClient implements CloudClient {
     }
     await cloud.observe(hostsToObserve(cloud.context.store, name, input));
     if (LOOKS_AT_MACHINES.has(name)) await cloud.ready();
-    return this.#reader(cloud).call(name, input, options);
+    return (await this.#reader(cloud)).call(name, input, options);
   }
 
   async *stream<N extends StreamName>(
@@ -65,7 +66,7 @@ export class EmbeddedClient implements CloudClient {
       const cloud = await this.#reading();
       if (cloud === undefined) throw this.#noCloud();
       await cloud.observe(hostsToObserve(cloud.context.store, name, input));
-      yield* this.#reader(cloud).stream(name, input, options);
+      yield* (await this.#reader(cloud)).stream(name, input, options);
       return;
     }
     const client = await this.#holder.enter(name, input);
@@ -86,7 +87,7 @@ export class EmbeddedClient implements CloudClient {
     const cloud = await this.#reading();
     if (cloud === undefined) throw this.#noCloud();
     await cloud.observe(hostsToObserve(cloud.context.store, name, input));
-    return this.#reader(cloud).duplex(name, input, options);
+    return (await this.#reader(cloud)).duplex(name, input, options);
   }
 
   upload(body: Readable, options?: UploadOptions): Promise<UploadedBlob> {
@@ -122,12 +123,13 @@ export class EmbeddedClient implements CloudClient {
     });
   }
 
-  #reader({ gateway, context }: RecordedCloud): InProcessClient {
-    const { random, user } = this.#parts;
+  async #reader({ gateway, context }: RecordedCloud): Promise<InProcessClient> {
+    const { random, user, project } = this.#parts;
     const blobs = {
       put: () => Promise.reject(new CloudError('InternalError', `an upload is a change, req-${randomHex(random, 8)}`)),
     };
-    return new InProcessClient({ gateway, blobs, random: context.random, principal: embeddedPrincipal(user) });
+    const principal = await inProject(context.directory, embeddedPrincipal(user), project);
+    return new InProcessClient({ gateway, blobs, random: context.random, principal });
   }
 
   #noCloud(): CloudError {

@@ -14,6 +14,8 @@ export interface EmbeddedParts {
   readonly command: string;
   /** Who runs it, and who ran sudo. */
   readonly user: string;
+  /** What it works in; undefined: admin. */
+  readonly project?: string | undefined;
   /** Fail with 'LockBusy' instead of waiting for another command. */
   readonly noWaitLock: boolean;
   /** For the lock, and then for the work. */

@@ -2,6 +2,7 @@ import { CloudError, errorText } from '../../base/errors.ts';
 import { humanDuration } from '../../base/units.ts';
 import type { ControllerContext } from '../../controller/controller-context.ts';
 import type { Principal } from '../../controller/operations/handler.ts';
+import { inProject } from '../../controller/users/in-project.ts';
 import { KEYS } from '../../domain/keys.ts';
 import type { HostRecord } from '../../domain/records.ts';
 import type { AllInOne } from '../all-in-one.ts';
@@ -184,7 +185,7 @@ export class StateHolder {
         wanted: (hostId) => wanted.has(hostId),
       });
       await awaitWorker(cloud.context);
-      const principal = embeddedPrincipal(user);
+      const principal = await inProject(cloud.context.directory, embeddedPrincipal(user), parts.project);
       return {
         cloud,
         client: new InProcessClient({ gateway: cloud.gateway, blobs: cloud.blobs, random, principal }),

@@ -68,7 +68,9 @@ async function openCloud(options: EnterCloudOptions, keyPath: string): Promise<E
   const hadKey = existsSync(keyPath);
   try {
     const sealer = options.sealer ?? (await openSealer(config, store, random));
-    const cloudId = await bootstrapCloud({ store, random, nowMs: clock.nowMs(), sealer, accountId: config.accountId });
+    const holdsPeople = config.directory.kind === 'store';
+    const parts = { store, random, nowMs: clock.nowMs(), sealer, accountId: config.accountId, holdsPeople };
+    const cloudId = await bootstrapCloud(parts);
     return { cloudId, sealer };
   } catch (error) {
     // Another controller was the first, with another key: the one that was made here is good for nothing.

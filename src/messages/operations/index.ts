@@ -99,6 +99,7 @@ import {
 import {
   CopySnapshot,
   CreateSnapshot,
+  CreateSnapshots,
   DeleteSnapshot,
   DescribeSnapshots,
   ModifySnapshotAttribute,
@@ -163,6 +164,7 @@ export const OPERATIONS = {
   CreateRouteTable,
   CreateSecurityGroup,
   CreateSnapshot,
+  CreateSnapshots,
   CreateSubnet,
   CreateTags,
   CreateUser,

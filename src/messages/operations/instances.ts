@@ -14,6 +14,7 @@ import {
   Tags,
   UserData,
 } from './fields.ts';
+import { SnapshotId, VolumeDevice, VolumeSize, VolumeTypeName } from './volumes.ts';
 
 export const INSTANCE_STATES = ['pending', 'running', 'shutting-down', 'terminated', 'stopping', 'stopped'] as const;
 
@@ -93,6 +94,16 @@ const GroupList = z.array(z.string().min(1).max(255)).max(16).optional();
 const SHUTDOWN_BEHAVIORS = ['stop', 'terminate'] as const;
 const ShutdownBehavior = z.enum(SHUTDOWN_BEHAVIORS, 'must be stop or terminate');
 
+const LaunchVolume = z.strictObject({
+  Device: VolumeDevice,
+  /** GiB; with SnapshotId the snapshot's, if left out. */
+  Size: VolumeSize.optional(),
+  SnapshotId: SnapshotId.optional(),
+  VolumeType: VolumeTypeName.default('standard'),
+  /** Default: it goes with the instance. */
+  DeleteOnTermination: z.boolean().default(true),
+});
+
 const launchFields = {
   ImageId: ImageIdOrName,
   InstanceType: Name.default('m1.small'),
@@ -118,6 +129,10 @@ const launchFields = {
   DisableApiStop: z.boolean().optional(),
   InstanceInitiatedShutdownBehavior: ShutdownBehavior.optional(),
   Tags: Tags.optional(),
+  /** Volumes that are made for each instance, and attached when it runs; only where the hosts have volumes. */
+  BlockDeviceMapping: z.array(LaunchVolume).max(15, 'at most 15 volumes are made for an instance').optional(),
+  /** Of those volumes. */
+  VolumeTags: Tags.optional(),
 };
 
 export const RunInstances = defineOperation({

@@ -159,6 +159,7 @@ export const ABSENT_KINDS = [
   'egress-only-internet-gateway',
   'fleet',
   'flow-log',
+  'iam-instance-profile-association',
   'launch-template',
   'managed-prefix-list',
   'nat-gateway',

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { QUOTA_KINDS } from '../../domain/quota.ts';
+import { QUOTA_KINDS, QUOTA_LIMIT_MAX } from '../../domain/quota.ts';
 import { defineOperation } from './definition.ts';
 import { Name } from './fields.ts';
 
@@ -10,11 +10,9 @@ const QuotaRow = z.object({
   limit: z.int().optional(),
 });
 
-const LIMIT_MAX = 1_000_000_000;
-
 const Limit = z.union(
-  [z.int().min(0).max(LIMIT_MAX), z.literal('unlimited'), z.literal('default')],
-  `must be a whole number, 0 to ${LIMIT_MAX}, "unlimited" or "default"`,
+  [z.int().min(0).max(QUOTA_LIMIT_MAX), z.literal('unlimited'), z.literal('default')],
+  `must be a whole number, 0 to ${QUOTA_LIMIT_MAX}, "unlimited" or "default"`,
 );
 
 export const DescribeQuotas = defineOperation({
@@ -27,10 +25,14 @@ export const DescribeQuotas = defineOperation({
     /** Default: the caller's. */
     ProjectId: Name.optional(),
     UserName: Name.optional(),
+    /** Where what is in use is counted; default: the cloud's own. */
+    Region: z.string().max(64).optional(),
   }),
   output: z.object({
     projectId: z.string(),
     userName: z.string().optional(),
+    /** Absent: the cloud's own. */
+    region: z.string().optional(),
     quotas: z.array(QuotaRow),
     rev: z.int(),
   }),

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { defineOperation } from './definition.ts';
-import { ClientToken, Filter, MaxResults, NextToken, Tags } from './fields.ts';
+import { ClientToken, Filter, InstanceId, MaxResults, NextToken, Tags } from './fields.ts';
 import { SnapshotId, VolumeId } from './volumes.ts';
 
 const ProjectIds = z.array(z.string().min(1).max(128)).max(200);
@@ -39,6 +39,24 @@ export const CreateSnapshot = defineOperation({
     ClientToken: ClientToken.optional(),
   }),
   output: z.object({ snapshot: SnapshotView, operationId: z.string() }),
+});
+
+export const CreateSnapshots = defineOperation({
+  name: 'CreateSnapshots',
+  summary: 'keep a copy of each volume that an instance has',
+  kind: 'unary',
+  changes: true,
+  access: 'sysadmin',
+  input: z.strictObject({
+    InstanceId,
+    ExcludeVolumeIds: z.array(VolumeId).max(40).optional(),
+    Description: Description.optional(),
+    /** Of each, beside those of its volume where they are asked for. */
+    Tags: Tags.optional(),
+    CopyTags: z.boolean().optional(),
+    ClientToken: ClientToken.optional(),
+  }),
+  output: z.object({ snapshots: z.array(SnapshotView), operationId: z.string() }),
 });
 
 export const CopySnapshot = defineOperation({

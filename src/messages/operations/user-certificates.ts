@@ -10,6 +10,8 @@ const UserCertificateView = z.object({
   fingerprint: z.string(),
   createdAtMs: z.number(),
   expiresAtMs: z.number(),
+  /** Absent: it was not revoked. */
+  revokedAtMs: z.number().optional(),
 });
 
 const PEM = /^-----BEGIN PUBLIC KEY-----\n[A-Za-z0-9+/=\n]{1,4000}\n-----END PUBLIC KEY-----\n?$/;
@@ -56,10 +58,10 @@ export const DescribeUserCertificates = defineOperation({
 
 export const DeleteUserCertificate = defineOperation({
   name: 'DeleteUserCertificate',
-  summary: 'revoke a certificate: the cloud knows it no more',
+  summary: 'revoke a certificate: nothing that it signed is taken from then on',
   kind: 'unary',
   changes: true,
   access: 'member',
   input: z.strictObject({ Serial: z.string().regex(/^[0-9A-F]{2,64}$/, 'must be a serial number in upper-case hex') }),
-  output: z.object({ serial: z.string(), operationId: z.string() }),
+  output: z.object({ userCertificate: UserCertificateView, operationId: z.string() }),
 });

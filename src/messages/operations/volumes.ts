@@ -4,7 +4,7 @@ import { defineOperation } from './definition.ts';
 import { ClientToken, Filter, InstanceId, MaxResults, NextToken, Tags } from './fields.ts';
 
 const SIZE = `must be a whole number of GiB, 1 to ${VOLUME_MAX_GIB}`;
-const Size = z.int(SIZE).min(1, SIZE).max(VOLUME_MAX_GIB, SIZE);
+export const VolumeSize = z.int(SIZE).min(1, SIZE).max(VOLUME_MAX_GIB, SIZE);
 
 export const VolumeId = z
   .string()
@@ -13,7 +13,8 @@ export const SnapshotId = z
   .string()
   .regex(/^snap-([0-9a-f]{8}|[0-9a-f]{17})$/, 'must look like snap-0123456789abcdef0 (17 hex digits)');
 const ZoneName = z.string().regex(/^[a-z0-9][a-z0-9-]{0,62}$/, 'must be the name of an availability zone');
-const Device = z.string().regex(/^[a-z0-9/]{1,32}$/, 'must be a device name like /dev/sdf');
+export const VolumeTypeName = z.enum(VOLUME_TYPES, `must be ${VOLUME_TYPES.join(' or ')}`);
+export const VolumeDevice = z.string().regex(/^[a-z0-9/]{1,32}$/, 'must be a device name like /dev/sdf');
 
 const AttachmentView = z.object({
   volumeId: z.string(),
@@ -67,12 +68,12 @@ export const CreateVolume = defineOperation({
   access: 'sysadmin',
   input: z.strictObject({
     /** GiB; with SnapshotId the snapshot's, if left out. */
-    Size: Size.optional(),
+    Size: VolumeSize.optional(),
     SnapshotId: SnapshotId.optional(),
     /** Default: the cloud's own. */
     AvailabilityZone: ZoneName.optional(),
     /** Names of one kind of storage. */
-    VolumeType: z.enum(VOLUME_TYPES, `must be ${VOLUME_TYPES.join(' or ')}`).default('standard'),
+    VolumeType: VolumeTypeName.default('standard'),
     Encrypted: z.boolean().optional(),
     Tags: Tags.optional(),
     ClientToken: ClientToken.optional(),
@@ -129,7 +130,7 @@ export const AttachVolume = defineOperation({
   input: z.strictObject({
     VolumeId,
     InstanceId,
-    Device,
+    Device: VolumeDevice,
     /** It goes with the instance. */
     DeleteOnTermination: z.boolean().optional(),
   }),
@@ -146,7 +147,7 @@ export const DetachVolume = defineOperation({
     VolumeId,
     /** If given, they must be those of the attachment. */
     InstanceId: InstanceId.optional(),
-    Device: Device.optional(),
+    Device: VolumeDevice.optional(),
     /** Without asking the guest. */
     Force: z.boolean().optional(),
   }),
@@ -161,8 +162,8 @@ export const ModifyVolume = defineOperation({
   access: 'sysadmin',
   input: z.strictObject({
     VolumeId,
-    Size: Size.optional(),
-    VolumeType: z.enum(VOLUME_TYPES, `must be ${VOLUME_TYPES.join(' or ')}`).optional(),
+    Size: VolumeSize.optional(),
+    VolumeType: VolumeTypeName.optional(),
   }),
   output: z.object({ modification: ModificationView, operationId: z.string() }),
 });

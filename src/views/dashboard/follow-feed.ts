@@ -1,5 +1,5 @@
 import type { Clock } from '../../base/clock.ts';
-import { errorText } from '../../base/errors.ts';
+import { errorText, isCode } from '../../base/errors.ts';
 import type { DashboardModel } from './model.ts';
 import type { FeedItem } from './state.ts';
 
@@ -13,9 +13,13 @@ interface Feed {
 
 /**
  * Brings what the feed sends into the model until the signal, opening it again whenever it ends. Resolves with the first item;
- * rejects when there never is one.
+ * rejects when there never is one. `denied` is told of a caller who may look no more: nothing is asked after that.
  */
-export function followFeed(model: DashboardModel, port: Feed, clock: Clock, signal: AbortSignal): Promise<void> {
+export function followFeed(
+  model: DashboardModel,
+  port: Feed,
+  { clock, signal, denied }: { clock: Clock; signal: AbortSignal; denied?: (error: unknown) => void },
+): Promise<void> {
   return new Promise((resolve, reject) => {
     let begun = false;
     let waitMs: number = RETRY_MS.first;
@@ -35,6 +39,7 @@ export function followFeed(model: DashboardModel, port: Feed, clock: Clock, sign
         );
         if (signal.aborted) break;
         if (!begun) return reject(problem);
+        if (isCode(problem, 'AuthFailure', 'UnauthorizedOperation')) return denied?.(problem);
         model.feedLost(errorText(problem));
         await clock.sleep(waitMs, signal);
         waitMs = Math.min(RETRY_MS.most, waitMs * 2);

@@ -78,8 +78,13 @@ export async function runDashboard(options: DashboardOptions): Promise<void> {
       say(errorText(error), true);
     }
   };
+  let thrown: unknown;
+  const fail = (error: unknown): void => {
+    thrown ??= error;
+    ending.abort();
+  };
   // Before the screen is taken: without a cloud there is a message, as of any other command.
-  await followFeed(model, port, clock, signal);
+  await followFeed(model, port, { clock, signal, denied: fail });
   stdout.write(ENTER);
   const app = render(<DashboardScreen model={model} onReady={(give) => (lend = give)} />, {
     stdin,
@@ -91,11 +96,6 @@ export async function runDashboard(options: DashboardOptions): Promise<void> {
     incrementalRendering: true,
     maxFps: MAX_FPS,
   });
-  let thrown: unknown;
-  const fail = (error: unknown): void => {
-    thrown ??= error;
-    ending.abort();
-  };
   const stopLog = followLog(model, port, clock, signal);
   process.on('uncaughtException', fail);
   process.on('unhandledRejection', fail);

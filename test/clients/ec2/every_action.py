@@ -184,6 +184,9 @@ def volumes(instance):
     snapshot = client.create_snapshot(VolumeId=volume, Description="as it was", TagSpecifications=tags("snapshot"))
     snapshot = snapshot["SnapshotId"]
     waits("snapshot_completed", SnapshotIds=[snapshot])
+    client.create_snapshots(
+        InstanceSpecification={"InstanceId": instance}, Description="all of it", TagSpecifications=tags("snapshot")
+    )
     everybody = {"Add": [{"Group": "all"}]}
     client.modify_snapshot_attribute(
         SnapshotId=snapshot, Attribute="createVolumePermission", CreateVolumePermission=everybody
@@ -282,6 +285,7 @@ def not_there():
     """What this cloud has none of."""
     for name in (
         "capacity_reservations carrier_gateways customer_gateways egress_only_internet_gateways fleets flow_logs hosts "
+        "iam_instance_profile_associations "
         "launch_templates managed_prefix_lists nat_gateways placement_groups prefix_lists reserved_instances "
         "spot_fleet_requests spot_instance_requests transit_gateways vpc_endpoints vpc_peering_connections "
         "vpn_connections vpn_gateways"

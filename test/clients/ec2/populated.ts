@@ -29,6 +29,8 @@ export const POPULATED: Readonly<Record<string, string>> = {
   CreateSnapshot: `
     snapshotId volumeId status startTime progress ownerId volumeSize description tagSet{key value} encrypted
     storageTier`,
+  CreateSnapshots: `
+    snapshotSet{snapshotId volumeId state startTime progress ownerId volumeSize description tagSet{key value} encrypted}`,
   CreateSubnet: `
     subnet{subnetId subnetArn state ownerId vpcId cidrBlock availableIpAddressCount availabilityZone
     availabilityZoneId defaultForAz mapPublicIpOnLaunch mapCustomerOwnedIpOnLaunch assignIpv6AddressOnCreation
@@ -66,6 +68,7 @@ export const POPULATED: Readonly<Record<string, string>> = {
   DescribeFleets: 'fleetSet{}',
   DescribeFlowLogs: 'flowLogSet{}',
   DescribeHosts: 'hostSet{}',
+  DescribeIamInstanceProfileAssociations: 'iamInstanceProfileAssociationSet{}',
   DescribeImageAttribute: 'imageId launchPermission{group userId} description{value}',
   DescribeImages: `
     imagesSet{imageId imageLocation imageState imageOwnerId isPublic architecture imageType platformDetails

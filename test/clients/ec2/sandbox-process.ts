@@ -1,8 +1,10 @@
-import { type ChildProcess, execFile, spawn } from 'node:child_process';
+import { type ChildProcess, spawn } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { request } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { type Ended, plainClientEnv, runClient } from '../../support/ec2-clients.ts';
+import { heard, searchRemains, watchFor } from '../../support/canaries.ts';
 import { NOVACTL } from '../../support/test-cloud.ts';
 
 /** What `novactl sandbox --json` says when it is ready. */
@@ -18,13 +20,7 @@ export interface SandboxFacts {
   readonly runDir: string;
 }
 
-export interface Ended {
-  readonly code: number;
-  readonly output: string;
-}
-
 const READY_MS = 20_000;
-const CLIENT_MS = 170_000;
 
 /** A sandbox of the built command line, in a process of its own, for clients of others to be driven against. */
 export class SandboxProcess {
@@ -41,18 +37,19 @@ export class SandboxProcess {
     const child = spawn(NOVACTL, ['sandbox', '--ec2-port', '0', '--s3-port', '0', '--json', ...args], {
       stdio: ['ignore', 'pipe', 'pipe'],
     });
-    return new SandboxProcess(child, await factsOf(child));
+    child.stderr.on('data', (data: Buffer) => heard('stderr of novactl sandbox', data.toString()));
+    const facts = await factsOf(child);
+    // One that was given on the command line is known to whoever sees it.
+    if (!args.some((word) => word.includes(facts.secretAccessKey)))
+      watchFor('secret access key', facts.secretAccessKey);
+    return new SandboxProcess(child, facts);
   }
 
   /** The environment in which a client finds the sandbox, and nothing of the person who runs the tests. */
   get env(): NodeJS.ProcessEnv {
     const { ec2Url, s3Url, region, accessKeyId, secretAccessKey, accountId, images } = this.facts;
     return {
-      PATH: '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin',
-      HOME: this.home,
-      TMPDIR: this.home,
-      LANG: 'C.UTF-8',
-      NO_COLOR: '1',
+      ...plainClientEnv(this.home),
       AWS_ACCESS_KEY_ID: accessKeyId,
       AWS_SECRET_ACCESS_KEY: secretAccessKey,
       AWS_DEFAULT_REGION: region,
@@ -60,10 +57,6 @@ export class SandboxProcess {
       AWS_ENDPOINT_URL: ec2Url,
       AWS_ENDPOINT_URL_EC2: ec2Url,
       AWS_ENDPOINT_URL_S3: s3Url,
-      AWS_CONFIG_FILE: '/dev/null',
-      AWS_SHARED_CREDENTIALS_FILE: '/dev/null',
-      AWS_EC2_METADATA_DISABLED: 'true',
-      AWS_PAGER: '',
       NOVACTL_TEST_IMAGE: images[0]?.id ?? '',
       NOVACTL_TEST_ACCOUNT: accountId,
     };
@@ -71,13 +64,7 @@ export class SandboxProcess {
 
   /** A client's program to its end. */
   run(command: string, args: readonly string[], extra: NodeJS.ProcessEnv = {}): Promise<Ended> {
-    const options = { env: { ...this.env, ...extra }, timeout: CLIENT_MS, maxBuffer: 64 * 1024 * 1024 };
-    return new Promise((resolve) => {
-      execFile(command, [...args], options, (error, stdout, stderr) => {
-        const code = error === null ? 0 : typeof error.code === 'number' ? error.code : 1;
-        resolve({ code, output: `${stdout}${stderr}` });
-      });
-    });
+    return runClient(command, args, { ...this.env, ...extra });
   }
 
   /** Sends bytes to the cloud, as `novactl image import` does; the key under which they are. */
@@ -99,6 +86,7 @@ export class SandboxProcess {
 
   /** By SIGTERM; its exit code. */
   async stop(): Promise<number | null> {
+    searchRemains(this.facts.stateDir);
     const child = this.#child;
     if (child.exitCode === null && child.signalCode === null) {
       const gone = new Promise((resolve) => child.once('exit', resolve));

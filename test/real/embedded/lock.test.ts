@@ -10,6 +10,8 @@ import { domains, TestCloud } from '../../support/test-cloud.ts';
 import { until } from '../../support/until.ts';
 
 const missing = libvirtdMissing();
+/** A guest that never obeys the power button has six times this under software emulation: enough for what is done meanwhile, and no longer. */
+const STOP_TIMEOUT_MS = '2000';
 const RUN = ['instance', 'run', '--image', 'still', '--type', 'm1.nano'];
 
 describe.skipIf(missing !== undefined)(
@@ -35,7 +37,7 @@ describe.skipIf(missing !== undefined)(
 
     beforeAll(async () => {
       await ensureLibvirtd();
-      cloud = new TestCloud();
+      cloud = new TestCloud({ NOVACTL_INSTANCES_STOP_TIMEOUT_MS: STOP_TIMEOUT_MS });
       const image = join(cloud.dir, 'still.raw');
       writeStillImage(image);
       await cloud.ok('host', 'add', 'here', '--local');

@@ -77,8 +77,8 @@ describe.skipIf(missing !== undefined)(
         ...{ PATH: env['PATH'], HOME: home, XDG_CONFIG_HOME: join(home, 'config'), NO_COLOR: '1' },
         ...{ NOVACTL_STATE_DIR: NOWHERE, NOVACTL_RUN_DIR: NOWHERE, NOVACTL_CONTEXT: 'lab' },
       };
-      const add = ['-c', 'printf "%s" "$1" | "$2" --context local context add lab --from -', 'sh', entry, NOVACTL];
-      await succeed(run('sh', add, elsewhere));
+      const add = ['--context', 'local', 'context', 'add', 'lab', '--from', '-'];
+      await succeed(run(NOVACTL, add, elsewhere, entry));
       expect(await byHttps('status')).toContain('etcd');
     });
 

@@ -1,5 +1,6 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { CANARY_DIR_VARIABLE } from '../../support/canary-watch.ts';
 import { filesThatHold, type FileHit, type Secret } from './canary-search.ts';
 import type { LabCloud } from './lab-cloud.ts';
 import type { NamespaceHost } from './namespace-host.ts';
@@ -45,7 +46,12 @@ export async function searchCloud(system: LabCloud, stamp: string, secrets: read
   ];
   const ofHosts = roots.slice(1).flatMap(([root]) => OF_HOST.map((path) => `${root}/${path}`));
   const folders = [system.cloud.dir, ...OF_MACHINE, ...ofHosts].filter((path) => existsSync(path));
-  return (await filesThatHold(folders, stamp, secrets)).map((hit) => {
+  // What the whole run keeps to look for is no finding.
+  const kept = process.env[CANARY_DIR_VARIABLE];
+  const hits = (await filesThatHold(folders, stamp, secrets)).filter(
+    ({ path }) => kept === undefined || !path.startsWith(`${kept}/`),
+  );
+  return hits.map((hit) => {
     const [root, name] = roots.find(([folder]) => hit.path.startsWith(`${folder}/`)) ?? ['', ''];
     return { ...hit, path: root === '' ? hit.path : `${name}:${hit.path.slice(root.length + 1)}` };
   });

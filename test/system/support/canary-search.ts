@@ -1,28 +1,14 @@
 import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { namesIn, type Secret } from '../../support/secret-spellings.ts';
 import { run } from '../../support/test-cloud.ts';
 
-/** Something that nobody else may read, in every spelling in which it could be written down. */
-export interface Secret {
-  readonly name: string;
-  readonly spellings: readonly string[];
-}
+export { namesIn, type Secret, wordSecret } from '../../support/secret-spellings.ts';
 
 export interface FileHit {
   readonly path: string;
   readonly mode: number;
   readonly secrets: readonly string[];
-}
-
-/** As it is, in hex, and in base64 at each place of a longer text. */
-export function wordSecret(name: string, word: string): Secret {
-  const bytes = Buffer.from(word);
-  const base64 = [0, 1, 2].map((shift) =>
-    Buffer.concat([Buffer.alloc(shift), bytes])
-      .toString('base64')
-      .slice(shift === 0 ? 0 : 4, -4),
-  );
-  return { name, spellings: [word, bytes.toString('hex'), ...base64] };
 }
 
 /** Lines of a private key in PEM. The first one of an OpenSSH key says only what it is; short ones are padding. */
@@ -32,10 +18,6 @@ export function pemSecret(name: string, path: string): Secret {
   const spellings = text.includes('OPENSSH') ? lines.slice(1) : lines;
   if (spellings.length === 0) throw new Error(`${path} holds no lines of a key`);
   return { name, spellings };
-}
-
-export function namesIn(text: string, secrets: readonly Secret[]): string[] {
-  return secrets.filter(({ spellings }) => spellings.some((one) => text.includes(one))).map(({ name }) => name);
 }
 
 /** Files below the folders, changed since `stamp` was, that hold a secret. Other file systems below them are left out. */

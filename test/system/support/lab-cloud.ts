@@ -115,11 +115,7 @@ export class LabCloud extends CloudCommands {
       NOVACTL_STATE_DIR: NOWHERE,
       NOVACTL_RUN_DIR: NOWHERE,
     };
-    const added = await run(
-      'sh',
-      ['-c', 'printf "%s" "$1" | "$2" context add lab --from -', 'sh', entry, NOVACTL],
-      env,
-    );
+    const added = await run(NOVACTL, ['context', 'add', 'lab', '--from', '-'], env, entry);
     if (added.code !== 0) throw new Error(`context add ended with ${added.code}: ${added.stderr}`);
     this.#env = { ...env, NOVACTL_CONTEXT: 'lab' };
   }

@@ -4,6 +4,7 @@ import { SystemClock } from '../../../src/base/clock.ts';
 import { SocketClient } from '../../../src/client/socket-client.ts';
 import type { Json } from '../../../src/base/json.ts';
 import type { Entry, Replica } from '../../../src/ports/store.ts';
+import { searchRemains } from '../../support/canaries.ts';
 import { EtcdCluster } from '../../support/etcd-cluster.ts';
 import { etcdMissing } from '../../support/etcd-node.ts';
 import { freePorts } from '../../support/free-ports.ts';
@@ -153,6 +154,7 @@ export class LabCluster extends CloudCommands {
     await Promise.all(this.processes.map((process) => process.kill()));
     await Promise.all([...this.#lines.values()].map((lines) => lines.close()));
     await Promise.all([this.#rabbit?.destroy(), this.#etcd?.destroy(), this.#lab?.destroy()]);
+    searchRemains(this.dir);
     rmSync(this.dir, { recursive: true, force: true });
   }
 

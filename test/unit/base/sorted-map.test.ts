@@ -47,6 +47,7 @@ describe('SortedMap', () => {
         for (const { prefix, after, limit } of queries) {
           const range = { prefix, limit, ...(after === undefined ? {} : { after }) };
           expect([...sorted.entries(range)]).toEqual(model(plain, prefix, after, limit));
+          expect(sorted.values(range)).toEqual(model(plain, prefix, after, limit).map(([, value]) => value));
           expect(sorted.count(prefix)).toBe(model(plain, prefix, undefined, Infinity).length);
           expect(sorted.get(prefix)).toBe(plain.get(prefix));
           expect(sorted.has(prefix)).toBe(plain.has(prefix));
@@ -68,6 +69,7 @@ describe('SortedMap', () => {
         const gone = new Set(keys.filter((_, i) => i % 3 !== 0));
         for (const k of gone) sorted.delete(k);
         const left = keys.filter((k) => !gone.has(k)).sort();
+        expect(sorted.values({ limit: 1500 })).toEqual(left.slice(0, 1500).map((k) => k.length));
         expect([...sorted.entries()].map(([k]) => k)).toEqual(left);
         expect(sorted.count('k/')).toBe(left.length);
         expect(sorted.count('k/0000')).toBe(left.filter((k) => k.startsWith('k/0000')).length);

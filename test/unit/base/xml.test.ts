@@ -74,6 +74,14 @@ describe('escapeXml', () => {
     );
   });
 
+  it('leaves what is plain as it is, and only that', () => {
+    const ascii = Array.from({ length: 128 }, (_, code) => String.fromCharCode(code));
+    const changed = ascii.filter((character) => escapeXml(character) !== character);
+    expect(changed.filter((character) => character >= ' ')).toEqual(['"', '&', "'", '<', '>']);
+    expect(changed.filter((character) => character < ' ')).toEqual(ascii.slice(0, 32));
+    expect(escapeXml('grüße, \u{1F600}')).toBe('grüße, \u{1F600}');
+  });
+
   it('puts U+FFFD where XML allows no character', () => {
     expect(escapeXml('a\u0000b\u001b\uD800')).toBe('a\uFFFDb\uFFFD\uFFFD');
   });

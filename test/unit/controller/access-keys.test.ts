@@ -22,7 +22,20 @@ const keysOf = (store: Store): AccessKeyRecord[] =>
   store.range<AccessKeyRecord>(PREFIX.accessKey).map((entry) => entry.value);
 
 describe('the first identity', () => {
-  const start = (store: Store, by = sealer) => bootstrapCloud({ store, random, nowMs: 5, sealer: by, accountId: '' });
+  const start = (store: Store, by = sealer) =>
+    bootstrapCloud({ store, random, nowMs: 5, sealer: by, accountId: '', holdsPeople: true });
+
+  it('is not written where users are elsewhere, and is when they are here again', async () => {
+    const store = createMemoryStore({ clock, random });
+    const people = () => store.range('').flatMap(({ key }) => (/^(user|project|account)\//.test(key) ? [key] : []));
+    const parts = { store, random, nowMs: 5, sealer, accountId: '111122223333' };
+    const cloudId = await bootstrapCloud({ ...parts, holdsPeople: false });
+    expect(people()).toEqual([]);
+    for (const holdsPeople of [true, true, false])
+      expect(await bootstrapCloud({ ...parts, holdsPeople })).toBe(cloudId);
+    expect(people().toSorted()).toEqual(['account/111122223333', 'project/admin', 'user/admin']);
+    expect(keysOf(store)).toHaveLength(1);
+  });
 
   it('is made once, with one access key', async () => {
     const store = createMemoryStore({ clock, random });

@@ -223,6 +223,7 @@ describe('the operation record', () => {
       KEYS.keyPair('admin', 'audited'),
       KEYS.operation(operationId),
       KEYS.token('admin', 'CreateKeyPair', 'once'),
+      KEYS.usage('admin'),
     ];
     expect(changes[0]?.sort()).toEqual(keys.sort());
     expect(operation(operationId)).toMatchObject({
@@ -263,6 +264,24 @@ describe('the operation record', () => {
     await sim.settled('terminated', ids);
     expect(operation(ending.operationId)).toMatchObject({ status: 'succeeded' });
     sim.world.host('node1').calls.clearFaults();
+  });
+
+  it('[sim] of a stop that the guest does not obey is superseded by a forced one, at once and only once', async () => {
+    const { instances } = await sim.run();
+    const ids = instances.map((row) => row.instanceId);
+    const [id = ''] = ids;
+    await sim.settled('running', ids);
+    sim.world.host('node1').setGuest(id, { obeysAcpi: false });
+    const soft = await sim.call('StopInstances', { InstanceIds: ids });
+    const again = await sim.call('StopInstances', { InstanceIds: ids });
+    expect(again.instances).toEqual([{ instanceId: id, previousState: 'stopping', currentState: 'stopping' }]);
+    const forced = await sim.call('StopInstances', { InstanceIds: ids, Force: true });
+    await sim.settled('stopped', ids);
+    expect(operation(soft.operationId)).toMatchObject({
+      status: 'failed',
+      error: { message: `superseded by ${forced.operationId}` },
+    });
+    expect(operation(forced.operationId)).toMatchObject({ status: 'succeeded' });
   });
 
   it('[sim] of a refused call is not written', async () => {

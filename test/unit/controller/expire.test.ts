@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { QUARANTINE_MS } from '../../../src/controller/controller-context.ts';
 import { expireRecords, TOKEN_KEEP_MS } from '../../../src/controller/maintenance/expire.ts';
-import { PREFIX } from '../../../src/domain/keys.ts';
+import { KEYS, PREFIX } from '../../../src/domain/keys.ts';
 import { ManualClock } from '../../support/manual-clock.ts';
 import type { SimCloud } from '../../support/sim-cloud.ts';
 import { startSimCloud } from '../../support/sim-cloud.ts';
@@ -54,6 +54,27 @@ describe('records that have had their time', () => {
     await expireRecords(later(100 * DAY_MS));
     expect(counts()).toMatchObject({ operations: 1, reservations: 1, addresses: 1 });
     sim.world.host('node1').calls.clearFaults();
+  });
+
+  it('[sim] of certificates go when these are over, revoked or not', async () => {
+    const nowMs = clock.nowMs();
+    const row = (serial: string) => ({
+      v: 1,
+      serial,
+      userId: 'admin',
+      projectId: 'admin',
+      expiresAtMs: nowMs + DAY_MS,
+    });
+    await sim.store.txn({
+      puts: [
+        { key: KEYS.userCertificate('AA'), value: row('AA') },
+        { key: KEYS.userCertificate('BB'), value: { ...row('BB'), revokedAtMs: nowMs } },
+      ],
+    });
+    await expireRecords(later(DAY_MS - 1));
+    expect(sim.store.count(PREFIX.userCertificate)).toBe(2);
+    await expireRecords(later(DAY_MS));
+    expect(sim.store.count(PREFIX.userCertificate)).toBe(0);
   });
 
   it('[sim] go by themselves, and a reservation with its last instance', async () => {

@@ -33,7 +33,7 @@ const openSealer = (): Promise<Sealer> => openKeyFileSealer({ stateDir: dir, ran
 async function madeStore(): Promise<{ store: Store; secrets: ReadonlyMap<string, string> }> {
   const store = createMemoryStore({ clock, random });
   const sealer = await openSealer();
-  await bootstrapCloud({ store, random, nowMs: 5, sealer, accountId: '' });
+  await bootstrapCloud({ store, random, nowMs: 5, sealer, accountId: '', holdsPeople: true });
   const secrets = new Map<string, string>();
   for (let n = 0; n < KEYS_MADE; n += 1) {
     const { record, secret } = newAccessKey({ random, sealer, nowMs: 5 }, { userId: 'admin', projectId: 'admin' });

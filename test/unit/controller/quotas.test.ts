@@ -107,6 +107,23 @@ describe('quotas', () => {
     expect(problems()).toEqual([]);
   });
 
+  it('[sim] count key pairs by who made them, and never more however many ask at once', async () => {
+    await sim.call('SetQuota', { ProjectId: 'lab', Limits: { keyPairs: 3 } });
+    const asked = Array.from({ length: 8 }, (_, index) =>
+      sim.call('CreateKeyPair', { KeyName: `k${index}`, KeyType: 'ed25519' }, project('lab')),
+    );
+    const ended = await Promise.allSettled(asked);
+    const refused = ended.flatMap((one) => (one.status === 'rejected' ? [one.reason as CloudError] : []));
+    expect(refused.map(({ code }) => code)).toEqual(Array.from({ length: 5 }, () => 'ResourceLimitExceeded'));
+    expect(refused[0]?.message).toContain('3 of 3 keyPairs');
+    expect([usage('lab'), usage('lab', 'anna')]).toMatchObject([{ keyPairs: 3 }, { keyPairs: 3 }]);
+    const [made] = ended.flatMap((one) => (one.status === 'fulfilled' ? [one.value.keyPair.keyName] : []));
+    // Somebody else of the project deletes it: it is given back to who made it.
+    await sim.call('DeleteKeyPair', { KeyName: made ?? '' }, project('lab', 'bob'));
+    expect([usage('lab'), usage('lab', 'anna')]).toMatchObject([{ keyPairs: 2 }, { keyPairs: 2 }]);
+    expect(problems()).toEqual([]);
+  });
+
   it('[sim] count images by who registered them', async () => {
     await sim.call('SetQuota', { ProjectId: 'lab', Limits: { images: 1 } });
     const register = async (name: string) =>
@@ -178,7 +195,29 @@ describe('quotas', () => {
     }
     const { projectId, quotas } = await sim.call('DescribeQuotas', {}, project('lab'));
     expect(projectId).toBe('lab');
-    expect(quotas).toHaveLength(9);
+    expect(quotas).toHaveLength(10);
+  });
+
+  it('[sim] are shown of each region that there is', async () => {
+    const regions = ['nova', 'east'].map((name) => ({ name, zones: [`${name}a`] }));
+    const other = await startSimCloud({ hosts: [], config: { regions, zone: 'novaa' } });
+    try {
+      const used = { v: 1, used: { instances: 3 } };
+      await other.store.txn({ puts: [{ key: KEYS.usage('admin@east'), value: used }] });
+      const shown = async (Region?: string) => {
+        const { quotas, ...rest } = await other.call('DescribeQuotas', Region === undefined ? {} : { Region });
+        return [rest.projectId, rest.region, quotas.find(({ kind }) => kind === 'instances')?.used];
+      };
+      expect(await shown()).toEqual(['admin', undefined, 0]);
+      expect(await shown('nova')).toEqual(['admin', undefined, 0]);
+      expect(await shown('east')).toEqual(['admin', 'east', 3]);
+      await expect(shown('west')).rejects.toMatchObject({
+        code: 'InvalidParameterValue',
+        message: 'Region: must be one of nova, east',
+      });
+    } finally {
+      await other.close();
+    }
   });
 
   it('[sim] are each region’s own, by the limits of the project', async () => {

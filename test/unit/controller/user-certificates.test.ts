@@ -91,7 +91,43 @@ describe('certificates of users', () => {
     await expect(sim.call('CreateUserCertificate', { PublicKey, UserName: 'admin' }, anna)).rejects.toMatchObject({
       code: 'UnauthorizedOperation',
     });
+    const { userCertificate: revoked } = await sim.call('DeleteUserCertificate', { Serial: mine.serial }, anna);
+    expect(revoked).toEqual({ ...mine, revokedAtMs: expect.any(Number) as number });
+    // It is known as revoked until it would be over, and revoking it again changes nothing.
     await sim.call('DeleteUserCertificate', { Serial: mine.serial }, anna);
-    expect((await sim.call('DescribeUserCertificates', {}, anna)).userCertificates).toEqual([]);
+    expect((await sim.call('DescribeUserCertificates', {}, anna)).userCertificates).toEqual([revoked]);
+  });
+
+  it('are so many of one user at most, and a revoked one counts [sim]', async () => {
+    const PublicKey = publicPem(keyPair('ec', 'prime256v1'));
+    const row = (serial: string) => ({ v: 1, serial, userId: 'admin', projectId: 'admin', expiresAtMs: 9e15 });
+    const serials = Array.from({ length: 99 }, (_, n) => `AA${n.toString(16).toUpperCase().padStart(6, '0')}`);
+    await sim.store.txn({ puts: serials.map((one) => ({ key: KEYS.userCertificate(one), value: row(one) })) });
+    const { userCertificate } = await sim.call('CreateUserCertificate', { PublicKey });
+    await sim.call('DeleteUserCertificate', { Serial: userCertificate.serial });
+    await expect(sim.call('CreateUserCertificate', { PublicKey })).rejects.toMatchObject({
+      code: 'ResourceLimitExceeded',
+      message: expect.stringContaining('admin has 100 certificates') as string,
+    });
+    expect(sim.store.count('user-certificate/')).toBe(100);
+  });
+
+  it('go with their user and with their project [sim]', async () => {
+    const PublicKey = publicPem(keyPair('ec', 'prime256v1'));
+    await sim.call('CreateUser', { UserName: 'bob' });
+    for (const ProjectId of ['one', 'two'])
+      await sim.call('CreateProject', { ProjectId, Manager: 'admin', Members: ['bob'] });
+    const of = { one: { UserName: 'bob', ProjectId: 'one' }, two: { UserName: 'bob', ProjectId: 'two' } };
+    await sim.call('CreateUserCertificate', { PublicKey, ...of.one });
+    await sim.call('CreateUserCertificate', { PublicKey, ...of.two });
+    await sim.call('CreateUserCertificate', { PublicKey, ProjectId: 'two' });
+    await sim.call('DeleteProject', { ProjectId: 'one' });
+    const left = async () => (await sim.call('DescribeUserCertificates', {})).userCertificates;
+    expect((await left()).map(({ userName, projectId }) => `${userName} ${projectId}`).toSorted()).toEqual([
+      'admin two',
+      'bob two',
+    ]);
+    await sim.call('DeleteUser', { UserName: 'bob', Purge: true });
+    expect((await left()).map(({ userName }) => userName)).toEqual(['admin']);
   });
 });

@@ -17,7 +17,7 @@ import { sampleVolume } from '../../support/volume-samples.ts';
 /** A change here is a change of what users may rely on. */
 const LEGAL = {
   volume: [
-    'creating -> available error',
+    'creating -> available in-use error',
     'available -> in-use deleting',
     'in-use -> available deleting',
     'deleting ->',

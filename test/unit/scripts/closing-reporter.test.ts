@@ -17,7 +17,7 @@ function runTests(files: Record<string, string>): { lines: string[]; code: numbe
     writeFileSync(join(dir, 'vitest.config.ts'), CONFIG);
     for (const [name, text] of Object.entries(files)) writeFileSync(join(dir, name), text);
     const vitest = join(ROOT, 'node_modules/vitest/vitest.mjs');
-    const { CLOSING_LINE_FILE: _outer, ...env } = process.env;
+    const { CLOSING_LINE_FILE: _outer, TEST_CANARIES_DIR: _watch, ...env } = process.env;
     const run = (extra: Record<string, string>): { stdout: string; code: number } => {
       const options = { encoding: 'utf8', stdio: 'pipe', env: { ...env, ...extra } } as const;
       try {

@@ -83,6 +83,16 @@ describe('the files of a project’s credentials', () => {
     expect(sourced('bash', '/')).toMatchObject({ EC2_CERT: join(dir, 'cert.pem'), S3_URL: plain.s3Url });
   });
 
+  it.each([
+    ['https://10.0.0.1:8773', true],
+    ['https://[fd00::1]:8773', true],
+    ['http://10.0.0.1:8773', false],
+    ['https://10.cloud.example:8773', false],
+  ])('boto.cfg says where boto 2 will not take the server by TLS: %s', (ec2Url, said) => {
+    const text = credentialFiles({ ...plain, ec2Url }, PEM).find(({ name }) => name === 'boto.cfg')?.text ?? '';
+    expect(text.includes(`${new URL(ec2Url).hostname} will not do`)).toBe(said);
+  });
+
   it('boto’s own parser reads the secret of boto.cfg, percent signs and all [real]', () => {
     write(odd);
     const script =

@@ -111,6 +111,37 @@ describe('a compute worker', () => {
     expect(worker.opens).toBe(0);
   });
 
+  it('[sim] that leaves waits for others as long as it heard of one, else for its work alone', async () => {
+    await ask('host-open', open());
+    let left = 0;
+    const leave = (): void => void worker.drain(30_000).then(() => (left += 1));
+    const other = (leaving: boolean): Promise<void> =>
+      bus.fanout(TOPIC.reports, 'worker-hello', toJson({ ...hellos[0], workerId: 'w2', leaving }));
+    leave();
+    await clock.advance(3000);
+    await other(true);
+    await clock.advance(4000);
+    expect(left).toBe(1);
+    leave();
+    await clock.advance(3000);
+    await other(false);
+    await clock.advance(26_000);
+    expect(left).toBe(1);
+    await clock.advance(2000);
+    expect(left).toBe(2);
+    // The controller has not taken the outcome yet.
+    const taken = Promise.withResolvers<undefined>();
+    await bus.serve(TOPIC.controller, { outcome: () => taken.promise });
+    await bus.cast(TOPIC.worker('w1'), 'instance-command', remove());
+    await clock.advance(100);
+    leave();
+    await clock.advance(8000);
+    expect(left).toBe(2);
+    taken.resolve(undefined);
+    await clock.advance(500);
+    expect(left).toBe(3);
+  });
+
   it('[sim] a newer epoch ends the session of the older one', async () => {
     await ask('host-open', open(1));
     await ask('host-open', open(2));

@@ -2,8 +2,8 @@ import { chmod, mkdir, rm } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import fastify from 'fastify';
 import type { FastifyInstance } from 'fastify';
-import { CloudError } from '../../../base/errors.ts';
 import type { Principal } from '../../operations/handler.ts';
+import { inProject } from '../../users/in-project.ts';
 import type { Directory } from '../../../ports/directory.ts';
 import { askedProject } from './asked-project.ts';
 import { AdminRoutes, BODY_MAX_BYTES, type AdminRoutesOptions } from './admin-routes.ts';
@@ -30,19 +30,10 @@ export class AdminServer {
       authenticate: async (request) => {
         const claim = request.headers['x-novactl-sudo-user'];
         const principal = socketPrincipal(Array.isArray(claim) ? claim[0] : claim);
-        const projectId = askedProject(request);
-        return { principal: projectId === undefined ? principal : await this.#inProject(principal, projectId) };
+        return { principal: await inProject(options.directory, principal, askedProject(request)) };
       },
     });
     this.#routes.register(this.#app);
-  }
-
-  /** Root of the cloud works in every project that there is. */
-  async #inProject(principal: Principal, projectId: string): Promise<Principal> {
-    if ((await this.#options.directory?.project(projectId)) !== undefined) return { ...principal, projectId };
-    throw new CloudError('InvalidProject.NotFound', `there is no project ${projectId}; see "novactl project list"`, {
-      details: { project: projectId },
-    });
   }
 
   async start(): Promise<void> {

@@ -34,6 +34,11 @@ const ABSENT: Readonly<Record<string, Absent>> = {
   DescribeFleets: { kind: 'fleet', ids: 'FleetId', set: 'fleetSet' },
   DescribeFlowLogs: { kind: 'flow-log', ids: 'FlowLogId', set: 'flowLogSet' },
   DescribeHosts: { kind: 'dedicated-host', ids: 'HostId', set: 'hostSet' },
+  DescribeIamInstanceProfileAssociations: {
+    kind: 'iam-instance-profile-association',
+    ids: 'AssociationId',
+    set: 'iamInstanceProfileAssociationSet',
+  },
   DescribeLaunchTemplates: {
     kind: 'launch-template',
     ids: 'LaunchTemplateId',

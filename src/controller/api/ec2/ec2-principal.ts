@@ -18,7 +18,7 @@ export interface Ec2Callers {
   secretOf(accessKeyId: string): string | undefined;
   /**
    * Who signed, once the signature holds, in the project asked for. Only what the project has is seen, whatever the roles.
-   * Errors: 'AuthFailure' (the user or the project is gone, or the user is disabled), 'UnauthorizedOperation' (no member of it), 'Unavailable'.
+   * Errors: 'AuthFailure' (the user is gone or disabled), 'UnauthorizedOperation' (no member of it, or there is none), 'Unavailable'.
    */
   principal(key: NamedKey, from: string): Promise<Principal>;
 }

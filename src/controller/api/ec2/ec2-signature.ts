@@ -95,7 +95,7 @@ function byVersion4(request: Ec2Request, options: Ec2SignatureOptions): Ec2Signe
     verifySignature(
       { ...signable, headers: new Map([...signable.headers, ['host', [hostForm]]]) },
       {
-        ...{ service, region: claimed.scope.region, nowMs: options.nowMs, pathStyle: 'encoded' },
+        ...{ claimed, service, region: claimed.scope.region, nowMs: options.nowMs, pathStyle: 'encoded' },
         secretOf: options.secretOf,
         payloadHash: () => hash,
         namesProject: true,

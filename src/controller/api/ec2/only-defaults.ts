@@ -33,20 +33,21 @@ export function unsupported(parameter: string, message: string): CloudError {
   return new CloudError('UnsupportedOperation', `${parameter}: ${message}`, { details: { parameter } });
 }
 
-/**
- * The tags of the one kind of thing that an action makes; those of another are refused, since nothing would have them. `ofAll`: kinds whose tags are
- * meant for however many are made, so that they are for none here, as in EC2 for an instance without volumes.
- */
-export function tagsOfOnly(
+/** The tags of the one kind of thing that an action makes. */
+export function tagsOfOnly(params: Params, kind: string): Record<string, string> | undefined {
+  return tagsOfKinds(params, [kind])[kind];
+}
+
+/** The tags of each kind of thing that an action makes; those of another are refused, since nothing would have them. */
+export function tagsOfKinds(
   params: Params,
-  type: string,
-  ofAll: readonly string[] = [],
-): Record<string, string> | undefined {
-  const { [type]: tags, ...others } = tagSpecifications(params);
-  const other = Object.keys(others).find((name) => !ofAll.includes(name));
+  kinds: readonly string[],
+): Readonly<Record<string, Record<string, string> | undefined>> {
+  const tags = tagSpecifications(params);
+  const other = Object.keys(tags).find((name) => !kinds.includes(name));
   if (other === undefined) return tags;
   throw unsupported(
     params.named('TagSpecification'),
-    `no ${other.slice(0, 64)} is made here that could be tagged, only ResourceType ${type}`,
+    `no ${other.slice(0, 64)} is made here that could be tagged, only ResourceType ${kinds.join(' or ')}`,
   );
 }

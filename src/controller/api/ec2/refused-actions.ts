@@ -19,6 +19,10 @@ const REFUSED: readonly { readonly why: string; readonly actions: readonly strin
     ],
   },
   {
+    why: 'no instance type here has CPU credits',
+    actions: ['DescribeInstanceCreditSpecifications', 'ModifyInstanceCreditSpecification'],
+  },
+  {
     why: 'networks are of IPv4 alone, with one range of addresses each',
     actions: [
       'AssignIpv6Addresses',

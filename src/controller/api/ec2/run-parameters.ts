@@ -1,9 +1,9 @@
 import { CloudError } from '../../../base/errors.ts';
-import { VOLUME_TYPES } from '../../../domain/volume.ts';
 import type { OperationInput } from '../../../messages/operations/index.ts';
+import { blockDevices } from './block-devices.ts';
 import { given } from './group-trees.ts';
 import { idIf, needId } from './id-params.ts';
-import { noneOf, onlyDefaults, tagsOfOnly, unsupported } from './only-defaults.ts';
+import { noneOf, onlyDefaults, tagsOfKinds, unsupported } from './only-defaults.ts';
 import type { Params } from './params.ts';
 
 type Input = OperationInput<'RunInstances'>;
@@ -54,9 +54,12 @@ const NO_PLACEMENT = {
 } as const;
 
 /** RunInstances as the operation has it. Each parameter is taken over or refused by name; what nobody reads the edge refuses. */
-export function runInput(params: Params, zones: readonly string[]): Input {
+export function runInput(params: Params, region: { readonly zones: readonly string[] }): Input {
   onlyDefaults(params, AS_IT_IS);
   noneOf(params, ABSENT);
+  const disks = blockDevices(params);
+  // Tags of volumes are meant for however many are made: for none, where there are none, as in EC2.
+  const tags = tagsOfKinds(params, ['instance', 'volume']);
   const UserData = params.text('UserData')?.replace(/\s/g, '');
   return {
     ImageId: needId(params, 'image', 'ImageId'),
@@ -72,11 +75,11 @@ export function runInput(params: Params, zones: readonly string[]): Input {
       DisableApiStop: params.bool('DisableApiStop'),
       InstanceInitiatedShutdownBehavior: shutdownBehavior(params, params.text('InstanceInitiatedShutdownBehavior')),
       ClientToken: nonEmpty(params, 'ClientToken'),
-      Tags: tagsOfOnly(params, 'instance', ['volume']),
-      AvailabilityZones: zone(params, zones),
-      RootDiskGib: rootDiskGib(params),
+      AvailabilityZones: zone(params, region),
     }),
     ...network(params),
+    ...disks,
+    ...given({ Tags: tags['instance'], VolumeTags: disks.BlockDeviceMapping && tags['volume'] }),
   };
 }
 
@@ -97,7 +100,8 @@ export function shutdownBehavior(params: Params, text: string | undefined): 'sto
   throw params.bad('InstanceInitiatedShutdownBehavior', `must be stop or terminate, not ${JSON.stringify(text)}`);
 }
 
-function zone(params: Params, zones: readonly string[]): string[] | undefined {
+/** The zones are those of all hosts: they are looked for only when one is asked for. */
+function zone(params: Params, region: { readonly zones: readonly string[] }): string[] | undefined {
   const placement = params.struct('Placement');
   if (placement === undefined) return undefined;
   noneOf(placement, NO_PLACEMENT);
@@ -106,6 +110,7 @@ function zone(params: Params, zones: readonly string[]): string[] | undefined {
     throw unsupported(placement.named('GroupName'), 'there are no placement groups in this cloud');
   const asked = nonEmpty(placement, 'AvailabilityZone');
   if (asked === undefined) return undefined;
+  const { zones } = region;
   if (zones.includes(asked)) return [asked];
   throw placement.bad('AvailabilityZone', `there is no zone ${JSON.stringify(asked)}; there are: ${zones.join(', ')}`);
 }
@@ -155,37 +160,4 @@ function primaryAddress(nic: Params): string | undefined {
   if (first === undefined) return undefined;
   if (first.bool('Primary') === false) throw unsupported(first.named('Primary'), 'the only address is the primary one');
   return first.need('PrivateIpAddress');
-}
-
-const ROOT = /^(\/dev\/)?(sd|xvd|vd|hd)a1?$/;
-
-/** The root disk is not a volume: of its mapping only the size can be chosen. A mapping that takes another device away takes nothing away. */
-function rootDiskGib(params: Params): number | undefined {
-  let size: number | undefined;
-  for (const mapping of params.structs('BlockDeviceMapping')) {
-    const device = mapping.need('DeviceName');
-    if (mapping.has('NoDevice')) {
-      mapping.text('NoDevice');
-      if (ROOT.test(device)) throw mapping.bad('NoDevice', 'an instance has a root disk');
-      continue;
-    }
-    if (!ROOT.test(device)) {
-      throw unsupported(
-        mapping.named('DeviceName'),
-        `RunInstances makes no disk beside the root disk, so not ${device}; make a volume by CreateVolume and attach it when the instance runs`,
-      );
-    }
-    noneOf(mapping, { VirtualName: 'disks of that kind' });
-    const ebs = mapping.struct('Ebs');
-    if (ebs === undefined) continue;
-    onlyDefaults(ebs, { DeleteOnTermination: ['true'], Encrypted: ['false'], VolumeType: VOLUME_TYPES });
-    noneOf(ebs, {
-      SnapshotId: 'root disks of snapshots',
-      Iops: 'guaranteed rates',
-      Throughput: 'guaranteed rates',
-      KmsKeyId: 'encrypted disks',
-    });
-    size = ebs.int('VolumeSize') ?? size;
-  }
-  return size;
 }

@@ -21,6 +21,8 @@ export interface VerifyOptions {
   readonly mustSign?: (headerName: string) => boolean;
   /** Only requests that are signed in their header. */
   readonly headerOnly?: boolean;
+  /** What the request says of its signature, where the caller has read that already. */
+  readonly claimed?: ClaimedSignature;
   /** Whether the caller heeds the project of an access key written `KEY:project`; where nobody does, it is refused. */
   readonly namesProject?: boolean;
 }
@@ -91,7 +93,7 @@ const NOBODY = 'nobody';
  * 'AuthFailure' for a presigned request where only the header is taken.
  */
 export function verifySignature(request: SignableRequest, options: VerifyOptions): VerifiedSignature {
-  const claimed = claimedSignature(request);
+  const claimed = options.claimed ?? claimedSignature(request);
   if (claimed.form === 'query' && options.headerOnly === true) {
     throw new CloudError('AuthFailure', 'presigned addresses are not taken here; sign in the Authorization header');
   }

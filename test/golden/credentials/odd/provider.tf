@@ -11,5 +11,6 @@ provider "aws" {
 
   endpoints {
     ec2 = "https://cloud.example:8773"
+    sts = "https://cloud.example:8773"
   }
 }

@@ -12,6 +12,7 @@ provider "aws" {
 
   endpoints {
     ec2 = "https://cloud.example:8773"
+    sts = "https://cloud.example:8773"
     s3  = "https://cloud.example:3333"
   }
 }

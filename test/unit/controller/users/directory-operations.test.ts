@@ -141,7 +141,7 @@ describe('[sim] projects', () => {
     const mine = sim.store.range('').filter(({ key }) => /^(project|network|usage|quota|keypair|vpc)\/lab/.test(key));
     expect(mine.map(({ key }) => key)).toEqual([]);
     expect(sim.store.range<{ owner: string }>('subnet/').filter(({ value }) => value.owner === 'lab')).toEqual([]);
-    await expect(as('bob', 'lab')).rejects.toMatchObject({ code: 'AuthFailure' });
+    await expect(as('bob', 'lab')).rejects.toMatchObject({ code: 'UnauthorizedOperation' });
     await refusedWith(
       'InvalidProject.NotFound',
       'ImportKeyPair',
@@ -184,6 +184,38 @@ describe('[sim] projects', () => {
     }
     await sim.call('DeleteProject', { ProjectId: 'lab' });
     expect([...sim.store.range(`${PREFIX.usage}lab/`), ...sim.store.range(`${PREFIX.quota}lab/`)]).toEqual([]);
+  });
+
+  it('take the tags of their networks with them, which a next one of that name would have', async () => {
+    await lab();
+    const anna = await as('anna', 'lab');
+    const [vpc] = (await sim.call('DescribeVpcs', {}, anna)).vpcs;
+    const [subnet] = (await sim.call('DescribeSubnets', {}, anna)).subnets;
+    const [table] = (await sim.call('DescribeRouteTables', {}, anna)).routeTables;
+    const ids = [vpc?.vpcId ?? '', subnet?.subnetId ?? '', table?.routeTableId ?? ''];
+    await sim.call('CreateTags', { ResourceIds: ids, Tags: { owner: 'anna' } }, anna);
+    // Of more things than one transaction has room for.
+    const rows = Array.from({ length: 70 }, (_, n) => `rtb-${n.toString(16).padStart(17, '0')}`);
+    const row = (resourceId: string) => ({ v: 1, resourceId, kind: 'route-table', projectId: 'lab@east', tags: {} });
+    await sim.store.txn({ puts: rows.map((id) => ({ key: KEYS.tags(id), value: row(id) })) });
+    await sim.store.txn({ puts: [{ key: KEYS.tags('rtb-other'), value: { ...row('x'), projectId: 'labs' } }] });
+    await sim.call('DeleteProject', { ProjectId: 'lab' });
+    expect(sim.store.range(PREFIX.tags).map(({ key }) => key)).toEqual([KEYS.tags('rtb-other')]);
+    await sim.call('CreateProject', { ProjectId: 'lab', Manager: 'anna' });
+    expect((await sim.call('DescribeVpcs', {}, anna)).vpcs).toMatchObject([{ vpcId: vpc?.vpcId, tags: {} }]);
+  });
+
+  it('take the limits of a member with their membership', async () => {
+    await lab();
+    await sim.call('SetQuota', { ProjectId: 'lab', UserName: 'bob', Limits: { instances: 1 } });
+    await sim.call('SetQuota', { ProjectId: 'lab', UserName: 'anna', Limits: { instances: 2 } });
+    await sim.call('RemoveProjectMember', { ProjectId: 'lab', UserName: 'bob' });
+    await sim.call('AddProjectMember', { ProjectId: 'lab', UserName: 'bob' });
+    expect(sim.store.range(`${PREFIX.quota}lab/`).map(({ key }) => key)).toEqual([KEYS.quota('lab', 'anna')]);
+    // Of one who left in a state of before.
+    await sim.store.txn({ puts: [{ key: KEYS.quota('other', 'bob'), value: { v: 1, limits: { instances: 9 } } }] });
+    await sim.call('DeleteUser', { UserName: 'bob', Purge: true });
+    expect(sim.store.range(PREFIX.quota).map(({ key }) => key)).toEqual([KEYS.quota('lab', 'anna')]);
   });
 
   it('the first one stays', async () => {

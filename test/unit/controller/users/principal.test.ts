@@ -82,7 +82,12 @@ describe('who a user is in a project', () => {
 
   it.each([
     ['a user who is not there', { userName: 'ghost' }, 'AuthFailure', 'ghost is not there any more'],
-    ['a project that is not there', { projectId: 'ghost' }, 'AuthFailure', 'project ghost is not there any more'],
+    [
+      'a project that is not there, to a cloudadmin',
+      { userName: 'root', projectId: 'ghost' },
+      'AuthFailure',
+      'there is no project ghost',
+    ],
     ['what is no name', { userName: '../admin' }, 'AuthFailure', 'is not there any more'],
   ])('%s is refused', async (_what, differs, code, message) => {
     const { near } = await setUp();
@@ -90,6 +95,23 @@ describe('who a user is in a project', () => {
       code,
       message: expect.stringContaining(message) as string,
     });
+  });
+
+  it('a project of others is refused in the words of one that is not there', async () => {
+    const { near, far, inner } = await setUp();
+    const other = { id: 'other', accountId: '000000000002', manager: 'bob', members: ['bob'], roles: {} };
+    await inner.apply({ kind: 'create-project', project: { ...other, createdAtMs: 1 } });
+    for (const context of [near, far]) {
+      for (const accessKeyId of [undefined, 'AKIA1']) {
+        const answer = async (projectId: string): Promise<string> => {
+          const ask = { ...ASK, projectId, ...(accessKeyId === undefined ? {} : { accessKeyId }) };
+          const error: unknown = await principalOf(context, ask).catch((thrown: unknown) => thrown);
+          return JSON.stringify((error as CloudError).flatten()).replaceAll(projectId, 'NAME');
+        };
+        expect(await answer('ghost')).toBe(await answer('other'));
+        expect(await answer('ghost')).toContain('"code":"UnauthorizedOperation"');
+      }
+    }
   });
 
   it('who was disabled, or left the project, is refused at once', async () => {

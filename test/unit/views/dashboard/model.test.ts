@@ -85,7 +85,7 @@ describe('the feed', () => {
   it('is opened again when it breaks, later and later', async () => {
     const broken = new CloudError('Unavailable', 'the connection broke');
     const port = connections([BEAT, broken], [broken], [broken], [...snapshot(instance(1))]);
-    await followFeed(model, port, clock, ending.signal);
+    await followFeed(model, port, { clock, signal: ending.signal });
     await clock.advance(400);
     expect([port.opened(), text().includes('reconnecting')]).toEqual([1, true]);
     expect(text()).toContain('the connection broke');
@@ -102,16 +102,25 @@ describe('the feed', () => {
 
   it('is opened again when it says nothing', async () => {
     const port = connections([BEAT], [BEAT]);
-    await followFeed(model, port, clock, ending.signal);
+    await followFeed(model, port, { clock, signal: ending.signal });
     await clock.advance(10_000);
     expect(text()).toMatch(/stale \ds *\n/);
     await clock.advance(6000);
     expect(port.opened()).toBe(2);
   });
 
+  it('ends for who may look no more', async () => {
+    const refused = new CloudError('AuthFailure', 'the access key is disabled');
+    const port = connections([BEAT, refused], [BEAT]);
+    const told: unknown[] = [];
+    await followFeed(model, port, { clock, signal: ending.signal, denied: (error) => told.push(error) });
+    await clock.advance(10_000);
+    expect([port.opened(), ...told]).toEqual([1, refused]);
+  });
+
   it('is an error at once when there is no cloud', async () => {
     const refused = new CloudError('Unavailable', 'no cloud is running here');
-    await expect(followFeed(model, connections([refused]), clock, ending.signal)).rejects.toBe(refused);
+    await expect(followFeed(model, connections([refused]), { clock, signal: ending.signal })).rejects.toBe(refused);
   });
 });
 

@@ -14,7 +14,7 @@ const PAGE_MIN = 5;
 const PAGE_MAX = 1000;
 
 const runInstances: Ec2Action = async (call) => {
-  const { instances } = await call.run('RunInstances', runInput(call.params, call.zones));
+  const { instances } = await call.run('RunInstances', runInput(call.params, call));
   return reservationTree(call, instances);
 };
 

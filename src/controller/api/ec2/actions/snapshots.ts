@@ -1,6 +1,8 @@
 import { tagSet, tagSpecifications } from '../common-params.ts';
 import type { Ec2Actions, Ec2Call } from '../ec2-action.ts';
 import { given, projectOrAsSaid } from '../group-trees.ts';
+import { needId } from '../id-params.ts';
+import { onlyDefaults } from '../only-defaults.ts';
 import type { Params } from '../params.ts';
 import { snapshotTree } from '../volume-trees.ts';
 import { askedPage } from './security-groups.ts';
@@ -74,6 +76,29 @@ export const snapshotsActions: Ec2Actions = {
       ...given({ Description: params.text('Description'), Tags: tagSpecifications(params)['snapshot'] }),
     });
     return snapshotTree(call, snapshot);
+  },
+
+  CreateSnapshots: async (call) => {
+    const { params } = call;
+    const which = params.struct('InstanceSpecification');
+    if (which === undefined) throw params.bad('InstanceSpecification.InstanceId', 'is needed');
+    // A root disk is no volume, so that it is never among them.
+    which.bool('ExcludeBootVolume');
+    onlyDefaults(params, { CopyTagsFromSource: ['volume'], Location: ['regional'] });
+    const { snapshots } = await call.run('CreateSnapshots', {
+      InstanceId: needId(which, 'instance', 'InstanceId'),
+      ...given({
+        ExcludeVolumeIds: which.list('ExcludeDataVolumeId'),
+        Description: params.text('Description'),
+        Tags: tagSpecifications(params)['snapshot'],
+        CopyTags: params.has('CopyTagsFromSource') ? true : undefined,
+      }),
+    });
+    const rows = snapshots.map((snapshot) => {
+      const { status: state, storageTier: _, ...rest } = snapshotTree(call, snapshot);
+      return { ...rest, state };
+    });
+    return { snapshotSet: rows };
   },
 
   DeleteSnapshot: async ({ params, run }) => {

@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { xmlFind, xmlText, type XmlElement } from '../../../../../src/base/xml.ts';
 import { Ec2Cloud } from '../../../../support/ec2-cloud.ts';
+import { volumesSettled } from '../../../../support/settled-volumes.ts';
 
 let cloud: Ec2Cloud;
 let ami: string;
@@ -21,6 +22,7 @@ async function ok(action: string, asked: Asked = {}): Promise<XmlElement> {
 const items = (xml: XmlElement, ...path: string[]): readonly XmlElement[] => xmlFind(xml, ...path)?.children ?? [];
 const refused = async (action: string, asked: Asked): Promise<string> => (await cloud.ask(action, asked)).code;
 
+const SDF = { 'BlockDeviceMapping.1.DeviceName': '/dev/sdf', 'BlockDeviceMapping.1.Ebs.VolumeSize': '1' };
 const ONE = { MinCount: '1', MaxCount: '1', InstanceType: 'm1.nano' };
 const run = async (more: Asked = {}): Promise<XmlElement> => ok('RunInstances', { ImageId: ami, ...ONE, ...more });
 const idsOf = (reservation: XmlElement): string[] =>
@@ -70,8 +72,12 @@ describe('RunInstances', () => {
     [{ 'Monitoring.Enabled': 'true' }, 'UnsupportedOperation'],
     [{ 'Placement.Tenancy': 'dedicated' }, 'UnsupportedOperation'],
     [{ 'Placement.AvailabilityZone': 'mars' }, 'InvalidParameterValue'],
+    [{ ...SDF, 'BlockDeviceMapping.1.Ebs.Iops': '3000' }, 'UnsupportedOperation'],
+    [{ ...SDF, 'BlockDeviceMapping.1.Ebs.VolumeSize': '0' }, 'InvalidParameterValue'],
+    [{ ...SDF, 'BlockDeviceMapping.1.Ebs.SnapshotId': 'snap-0123456789abcdef0' }, 'InvalidSnapshot.NotFound'],
+    [{ 'BlockDeviceMapping.1.DeviceName': '/dev/sdf' }, 'InvalidParameterValue'],
     [
-      { 'BlockDeviceMapping.1.DeviceName': '/dev/sdf', 'BlockDeviceMapping.1.Ebs.VolumeSize': '1' },
+      { 'BlockDeviceMapping.1.DeviceName': '/dev/sdb', 'BlockDeviceMapping.1.VirtualName': 'ephemeral0' },
       'UnsupportedOperation',
     ],
     [
@@ -96,6 +102,31 @@ describe('RunInstances', () => {
     const before = cloud.sim.records().length;
     expect(await refused('RunInstances', { ImageId: ami, ...ONE, ...more })).toBe(code);
     expect(cloud.sim.records()).toHaveLength(before);
+  });
+
+  it('[sim] makes and attaches the volumes of its block devices, with tags of their own', async () => {
+    const [id = ''] = idsOf(
+      await run({
+        ...SDF,
+        ...{ 'BlockDeviceMapping.1.Ebs.DeleteOnTermination': 'false', 'BlockDeviceMapping.1.Ebs.VolumeType': 'gp2' },
+        ...{ 'BlockDeviceMapping.2.DeviceName': 'xvda', 'BlockDeviceMapping.2.Ebs.VolumeSize': '3' },
+        ...{ 'BlockDeviceMapping.3.DeviceName': '/dev/sdg', 'BlockDeviceMapping.3.NoDevice': '' },
+        ...{ 'TagSpecification.1.ResourceType': 'volume', 'TagSpecification.1.Tag.1.Key': 'of' },
+        ...{ 'TagSpecification.1.Tag.1.Value': 'web' },
+      }),
+    );
+    await cloud.sim.settled('running', [id]);
+    await volumesSettled(cloud.sim);
+    const [device, ...others] = items(await described(id), 'blockDeviceMapping');
+    const ebs = xmlFind(device ?? expect.fail('no device'), 'ebs') ?? expect.fail('no volume');
+    expect(others).toEqual([]);
+    expect([xmlText(ebs, 'status'), xmlText(ebs, 'deleteOnTermination')]).toEqual(['attached', 'false']);
+    const asked = { 'Filter.1.Name': 'tag:of', 'Filter.1.Value.1': 'web' };
+    const volumes = items(await ok('DescribeVolumes', asked), 'volumeSet');
+    expect(volumes.map((one) => [xmlText(one, 'volumeId'), xmlText(one, 'volumeType')])).toEqual([
+      [xmlText(ebs, 'volumeId'), 'gp2'],
+    ]);
+    expect(cloud.sim.record(id).diskGib).toBe(3);
   });
 
   it('[sim] gives the address that was asked for, once', async () => {

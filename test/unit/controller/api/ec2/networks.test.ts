@@ -372,6 +372,7 @@ describe('what this cloud has none of', () => {
       'DescribeSpotInstanceRequests',
       'DescribeReservedInstances',
       'DescribeFlowLogs',
+      'DescribeIamInstanceProfileAssociations',
     ];
     for (const action of empty) {
       const [set, ...more] = (
