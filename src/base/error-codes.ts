@@ -1,4 +1,5 @@
 import type { ExitCode } from './exit-codes.ts';
+import { S3_ERROR_TABLE } from './s3-error-codes.ts';
 
 /** What each error code means at the edges. `exit` is the CLI's exit code (see the man page novactl(1)). */
 interface ErrorRow {
@@ -11,6 +12,7 @@ const row = (status: number, exit: ExitCode, retryable = false): ErrorRow => ({ 
 
 /** EC2's codes where EC2 has one; ours for the rest. The single table of code -> HTTP status, exit code, retryable. */
 export const ERROR_TABLE = {
+  ...S3_ERROR_TABLE,
   InternalError: row(500, 1),
   InvalidParameterValue: row(400, 2),
   MissingParameter: row(400, 2),

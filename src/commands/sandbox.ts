@@ -16,10 +16,10 @@ const badFlag = (flag: string, message: string): CloudError => {
 export class Sandbox extends BaseCommand {
   static override summary = 'run a cloud to throw away, for scripts and tests';
   static override description =
-    'The real EC2 API, state and scheduler on simulated hosts, in one process on 127.0.0.1, until SIGINT or SIGTERM. On stdout are the shell commands that point a client at it. Nothing of this machine is touched, and no context or configuration is read.';
+    'The real EC2 API, S3, state and scheduler on simulated hosts, in one process on 127.0.0.1, until SIGINT or SIGTERM. On stdout are the shell commands that point a client at it. Nothing of this machine is touched, and no context or configuration is read.';
   static override examples = [
     '<%= config.bin %> sandbox',
-    '<%= config.bin %> sandbox --ec2-port 0 --hosts 10 --regions west,east --images images.json',
+    '<%= config.bin %> sandbox --ec2-port 0 --s3-port 0 --hosts 10 --regions west,east --images images.json',
     '<%= config.bin %> sandbox --access-key AKIAIOSFODNN7EXAMPLE --secret-key-file secret --state ./cloud',
   ];
   static override flags = {
@@ -29,7 +29,12 @@ export class Sandbox extends BaseCommand {
       max: 65_535,
       default: 8773,
     }),
-    's3-port': Flags.integer({ description: 'refused: there is no object store yet', helpValue: 'N' }),
+    's3-port': whole('s3-port', {
+      description: 'port of S3 on 127.0.0.1; 0: one that is free',
+      min: 0,
+      max: 65_535,
+      default: 3333,
+    }),
     hosts: Flags.integer({
       description: 'simulated hosts; default: 3, and at least one a zone',
       helpValue: 'N',
@@ -75,7 +80,6 @@ export class Sandbox extends BaseCommand {
   async run(): Promise<number> {
     const { flags } = await this.parse(Sandbox);
     const session = this.open(flags);
-    if (flags['s3-port'] !== undefined) throw badFlag('s3-port', 'there is no object store yet');
     const secret =
       flags['secret-key-file'] === undefined ? flags['secret-key'] : await secretIn(flags['secret-key-file']);
     if (flags['access-key'] !== undefined && secret === undefined) {
@@ -85,6 +89,7 @@ export class Sandbox extends BaseCommand {
     const { resolve } = await import('node:path');
     await runSandbox({
       ec2Port: flags['ec2-port'],
+      s3Port: flags['s3-port'],
       hosts: flags.hosts,
       regions: (flags.regions ?? '').split(',').filter((name) => name !== ''),
       images: flags.images === undefined ? IMAGES : await imagesIn(flags.images, parseSandboxImages),
@@ -135,17 +140,19 @@ function userOf(text: string): { name: string; accessKeyId: string; secretAccess
 
 /** For `eval`, or to be copied. */
 function exportsOf(ready: SandboxReady): string {
-  const { ec2Url, region, accessKeyId, secretAccessKey, accountId, images, stateDir, runDir } = ready;
+  const { ec2Url, s3Url, region, accessKeyId, secretAccessKey, accountId, images, stateDir, runDir } = ready;
   const variables = {
     AWS_ACCESS_KEY_ID: accessKeyId,
     AWS_SECRET_ACCESS_KEY: secretAccessKey,
     AWS_DEFAULT_REGION: region,
     AWS_REGION: region,
     AWS_ENDPOINT_URL_EC2: ec2Url,
+    AWS_ENDPOINT_URL_S3: s3Url,
     AWS_ENDPOINT_URL_STS: ec2Url,
     EC2_URL: `${ec2Url}/services/Cloud/`,
     EC2_ACCESS_KEY: accessKeyId,
     EC2_SECRET_KEY: secretAccessKey,
+    S3_URL: s3Url,
     NOVACTL_STATE_DIR: stateDir,
     NOVACTL_RUN_DIR: runDir,
   };

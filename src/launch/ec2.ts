@@ -1,6 +1,4 @@
-import { isIP, isIPv6 } from 'node:net';
-import type { Clock, Timer } from '../base/clock.ts';
-import { CloudError, errorText } from '../base/errors.ts';
+import type { Clock } from '../base/clock.ts';
 import type { Logger } from '../base/logger.ts';
 import type { Random } from '../base/random.ts';
 import { Ec2Edge } from '../controller/api/ec2/ec2-edge.ts';
@@ -14,12 +12,7 @@ import type { HostRecord } from '../domain/records.ts';
 import type { Replica } from '../ports/store.ts';
 import type { AllInOne } from './all-in-one.ts';
 import type { Config } from './config/schema.ts';
-import { parseListen } from './config/listen.ts';
-import { secretsDir } from './config/places.ts';
-import { certificateNames } from './tls/certificate-names.ts';
-import { openAuthority, serverCertificate } from './tls/authority-files.ts';
-
-const LOOK_EVERY_MS = 12 * 3_600_000;
+import { Listeners } from './listeners.ts';
 
 export interface Ec2Api {
   /** Listens where `ec2.listen` says; answers the addresses. */
@@ -70,65 +63,18 @@ export function createEc2Edge({ context, gateway }: Cloud, { config, clock, rand
   });
 }
 
-function isLoopback(host: string): boolean {
-  return host === 'localhost' || host === '::1' || (isIP(host) === 4 && host.startsWith('127.'));
-}
-
-/** Plain HTTP shows every answer, and lets whoever stands between say the same again. */
-function refusePlaintext({ ec2 }: Config, host: string): void {
-  if (ec2.protocol === 'https' || ec2.allowPlaintext === 'on' || isLoopback(host)) return;
-  throw new CloudError(
-    'InvalidParameterCombination',
-    `ec2.listen has ${host}, which is not loopback, and ec2.protocol is http; set it to https, or ec2.allowPlaintext to on if nobody else can listen there`,
-  );
-}
-
 /** The EC2 API where `ec2.listen` says so; nowhere by default. */
 export function createEc2Api(cloud: Cloud, parts: Parts): Ec2Api {
-  const { config, clock, random, logger } = parts;
-  const servers: Ec2Server[] = [];
-  let timer: Timer | undefined;
-  let current: string | undefined;
-  const certify = async () => {
-    const asked = { cloudId: cloud.context.cloudId, random, nowMs: clock.nowMs() };
-    const authority = await openAuthority({ ...asked, stateDir: secretsDir(config) });
-    return serverCertificate({ ...asked, stateDir: config.stateDir }, authority, certificateNames(config));
-  };
-  const renew = (): void => {
-    certify().then(
-      (certificate) => {
-        if (certificate.certificates === current) return;
-        current = certificate.certificates;
-        for (const server of servers) server.renew(certificate);
-      },
-      (error: unknown) => logger.error('the certificate could not be renewed', { error: errorText(error) }),
-    );
-  };
+  const { config, logger } = parts;
+  const listeners = new Listeners('ec2', { ...parts, cloudId: cloud.context.cloudId });
   return {
     async start() {
-      const { listen: listeners, port: defaultPort, protocol } = config.ec2;
-      if (listeners.length === 0) return [];
+      if (config.ec2.listen.length === 0) return [];
       const edge = createEc2Edge(cloud, parts);
-      const certificate = protocol === 'https' ? await certify() : undefined;
-      current = certificate?.certificates;
-      const urls: string[] = [];
-      for (const text of listeners) {
-        const { host, port = defaultPort } = parseListen(text);
-        refusePlaintext(config, host);
-        const server = new Ec2Server({
-          ...{ edge, logger, listen: { host, port } },
-          ...(certificate === undefined ? {} : { certificate }),
-        });
-        servers.push(server);
-        urls.push(`${protocol}://${isIPv6(host) ? `[${host}]` : host}:${await server.start()}`);
-      }
-      if (certificate !== undefined) timer = clock.every(LOOK_EVERY_MS, renew, { unref: true });
+      const urls = await listeners.start((at) => new Ec2Server({ edge, logger, ...at }));
       logger.info('the EC2 API listens', { urls });
       return urls;
     },
-    async close() {
-      timer?.cancel();
-      await Promise.all(servers.map((server) => server.close()));
-    },
+    close: () => listeners.close(),
   };
 }

@@ -43,6 +43,8 @@ export interface AccessKeyPair {
 export interface SandboxOptions {
   /** 0: any that is free. */
   readonly ec2Port: number;
+  /** 0: any that is free. */
+  readonly s3Port: number;
   /** Default: three, and one a zone at least. */
   readonly hosts: number | undefined;
   /** The first is the one that clients get who name none. */
@@ -62,6 +64,7 @@ export interface SandboxOptions {
 
 export interface SandboxReady extends AccessKeyPair {
   readonly ec2Url: string;
+  readonly s3Url: string;
   readonly region: string;
   readonly accountId: string;
   readonly images: readonly { readonly id: string; readonly name: string }[];
@@ -76,7 +79,7 @@ const DISK_BYTES = 1_048_576;
 const ROOT: Principal = { name: 'root@sandbox', projectId: 'admin', roles: ['cloudadmin'], from: 'sandbox' };
 
 /**
- * A cloud to throw away: every role in this process, simulated hosts, the EC2 API on loopback. Ends with the signal.
+ * A cloud to throw away: every role in this process, simulated hosts, the EC2 API and S3 on loopback. Ends with the signal.
  * Errors: those of `serve`; 'InvalidParameterValue' for an image or key that can't be.
  */
 export async function runSandbox(options: SandboxOptions): Promise<void> {
@@ -90,10 +93,10 @@ export async function runSandbox(options: SandboxOptions): Promise<void> {
       signal: options.signal,
       writeLog: options.writeLog,
       prepare: async (roles) => void (begun = await populate(options, roles)),
-      onReady: ({ ec2Urls: [ec2Url] }) => {
-        if (begun === undefined || ec2Url === undefined) return;
+      onReady: ({ ec2Urls: [ec2Url], s3Urls: [s3Url] }) => {
+        if (begun === undefined || ec2Url === undefined || s3Url === undefined) return;
         const region = options.regions[0] ?? 'nova';
-        options.onReady({ ...begun, ec2Url, region, stateDir, runDir: join(stateDir, 'run') });
+        options.onReady({ ...begun, ec2Url, s3Url, region, stateDir, runDir: join(stateDir, 'run') });
       },
     });
   } finally {
@@ -103,7 +106,7 @@ export async function runSandbox(options: SandboxOptions): Promise<void> {
 
 /** Nothing of the machine's own configuration counts here. */
 function sandboxConfig(options: SandboxOptions, stateDir: string): Config {
-  const { ec2Port, regions, stateDir: kept } = options;
+  const { ec2Port, s3Port, regions, stateDir: kept } = options;
   const { config } = loadConfig({
     env: {},
     readFile: () => undefined,
@@ -119,6 +122,12 @@ function sandboxConfig(options: SandboxOptions, stateDir: string): Config {
       'ec2.port': ec2Port,
       'ec2.protocol': 'http',
       'ec2.signatureV2': 'on',
+      'objectstore.listen': ['127.0.0.1'],
+      'objectstore.port': s3Port,
+      'objectstore.protocol': 'http',
+      'objectstore.signatureV2': 'on',
+      // Where the resolver answers 127.0.0.1 for all of it (RFC 6761).
+      'objectstore.domains': ['localhost'],
       ...(regions.length === 0
         ? {}
         : {
@@ -131,7 +140,7 @@ function sandboxConfig(options: SandboxOptions, stateDir: string): Config {
   return config;
 }
 
-type Begun = Omit<SandboxReady, 'ec2Url' | 'region' | 'stateDir' | 'runDir'>;
+type Begun = Omit<SandboxReady, 'ec2Url' | 's3Url' | 'region' | 'stateDir' | 'runDir'>;
 
 async function populate(options: SandboxOptions, roles: RunningRoles): Promise<Begun> {
   const random = new SystemRandom();

@@ -38,7 +38,7 @@ export interface ServeOptions {
   /** The roles stand, and no server yet: what is to be there before anybody asks. */
   readonly prepare?: (roles: RunningRoles) => Promise<void>;
   /** All servers listen; `socketPath` where the api role is. */
-  readonly onReady?: (info: Pick<ProcessServers, 'socketPath' | 'ec2Urls'>) => void;
+  readonly onReady?: (info: Pick<ProcessServers, 'socketPath' | 'ec2Urls' | 's3Urls'>) => void;
 }
 
 /** So long a daemon waits for commands that work without one. */

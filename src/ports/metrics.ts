@@ -28,6 +28,11 @@ export const METRICS = {
   ]),
   hostExec: timer('host_command_seconds', 'time a program took on a host, with the way there (SSH)', ['host']),
   hypervisorCall: timer('hypervisor_call_seconds', 'time a call to libvirt took, with the way there', ['host']),
+  s3Request: timer(
+    's3_request_seconds',
+    'time from a request to the last byte of its answer: code is ok or an error code',
+    ['action', 'code'],
+  ),
 } as const satisfies Record<string, MetricDefinition>;
 
 export type MetricKey = keyof typeof METRICS;

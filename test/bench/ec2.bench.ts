@@ -33,6 +33,7 @@ server.listen(0, '127.0.0.1', () => console.log(JSON.stringify({ ec2Url: 'http:/
 
 interface Ready {
   readonly ec2Url: string;
+  readonly s3Url: string;
   readonly images: readonly { readonly id: string }[];
   readonly stateDir: string;
   readonly runDir: string;
@@ -169,7 +170,7 @@ export const bench: Bench = async (context: BenchContext) => {
   const { tmpdir } = await import('node:os');
   const dir = mkdtempSync(join(tmpdir(), 'nv-bench-ec2-'));
   const sandbox = await start(join(ROOT, 'bin', 'novactl'), [
-    ...['sandbox', '--ec2-port', '0', '--hosts', '20', '--json', '--state', dir],
+    ...['sandbox', '--ec2-port', '0', '--s3-port', '0', '--hosts', '20', '--json', '--state', dir],
     ...[...user('shown', SHOWN), ...user('made', MADE)],
   ]);
   const constant = await start(process.execPath, ['-e', CONSTANT]);

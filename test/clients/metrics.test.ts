@@ -29,11 +29,14 @@ describe('metrics, liveness and readiness of an all-in-one', () => {
 
   beforeAll(async () => {
     const listen = `127.0.0.1:${await freePort()}`;
+    const objects = `127.0.0.1:${await freePort()}`;
     at = `http://${listen}`;
     cloud = new TestCloud({
       NOVACTL_DRIVERS: 'simulated',
       NOVACTL_METRICS_LISTEN: listen,
       NOVACTL_METADATA_LISTEN: 'none',
+      NOVACTL_OBJECTSTORE_LISTEN: objects,
+      NOVACTL_OBJECTSTORE_PROTOCOL: 'http',
     });
     await cloud.start();
     const image = join(cloud.dir, 'still.img');
@@ -45,6 +48,7 @@ describe('metrics, liveness and readiness of an all-in-one', () => {
     ]) {
       expect(await cloud.cli(...words)).toMatchObject({ code: 0 });
     }
+    expect((await fetch(`http://${objects}/`)).status).toBe(403);
   });
   afterAll(async () => {
     await cloud.destroy();
@@ -80,6 +84,7 @@ describe('metrics, liveness and readiness of an all-in-one', () => {
     expect(figure(text, 'bus_call_seconds_count', 'type="operation"', 'code="ok"')).toBeGreaterThan(2);
     expect(figure(text, 'reconcile_seconds_count')).toBeGreaterThan(3);
     expect(figure(text, 'reconcile_lag_seconds_count')).toBeGreaterThan(3);
+    expect(figure(text, 's3_request_seconds_count', 'action="ListBuckets"', 'code="AccessDenied"')).toBe(1);
   });
 
   it('[sim] a refusal is counted by its code, and the names of labels are ours alone', async () => {

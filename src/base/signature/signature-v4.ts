@@ -9,7 +9,8 @@ export const ALGORITHM = 'AWS4-HMAC-SHA256';
 /** In place of a body's hash: the body is not signed. */
 export const UNSIGNED_PAYLOAD = 'UNSIGNED-PAYLOAD';
 
-const signingKey = signingKeys();
+/** What everything of that scope is signed with (AWS, "Derive a signing key"). */
+export const signingKey = signingKeys();
 
 export const scopeText = ({ date, region, service }: Scope): string => `${date}/${region}/${service}/aws4_request`;
 

@@ -9,6 +9,10 @@ export const secretsDir = ({ secretsDir, stateDir }: Pick<Config, 'secretsDir' |
 export const blobsDir = ({ blobs, stateDir }: Pick<Config, 'blobs' | 'stateDir'>): string =>
   blobs.dir || join(stateDir, 'blobs');
 
+/** The folder of S3's objects. */
+export const objectsDir = ({ objectstore, stateDir }: Pick<Config, 'objectstore' | 'stateDir'>): string =>
+  objectstore.dir || join(stateDir, 'objects');
+
 /** The folder of the copy that a process keeps of etcd. */
 export const replicaDir = ({ stateDir }: Pick<Config, 'stateDir'>): string => join(stateDir, 'replica');
 

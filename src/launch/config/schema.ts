@@ -3,6 +3,7 @@ import { defaultCloudDirs } from '../../base/user-dirs.ts';
 import { checkRegions, ec2, regions } from './ec2-schema.ts';
 import { directorySchema } from './directory-schema.ts';
 import { readListen } from './listen.ts';
+import { objectstore } from './objectstore-schema.ts';
 import { name, oneOf, whole } from './schema-fields.ts';
 
 const DAY_MS = 86_400_000;
@@ -201,6 +202,7 @@ const Keys = z.strictObject({
     .prefault({}),
   scheduler: scheduler.prefault({}),
   instances: instances.prefault({}),
+  objectstore: objectstore.prefault({}),
   operations: z
     .strictObject({
       keepMs: whole(60_000, 3650 * DAY_MS)

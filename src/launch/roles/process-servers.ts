@@ -16,6 +16,7 @@ import { createAdminHttps } from '../admin-https.ts';
 import type { Config } from '../config/schema.ts';
 import { createEc2Api } from '../ec2.ts';
 import type { AcceptMetadata } from '../metadata-forward.ts';
+import { createS3Api } from '../s3.ts';
 import type { RunningRoles } from './start-roles.ts';
 
 const METADATA_PREFETCH = 64;
@@ -39,6 +40,8 @@ export interface ProcessServers {
   readonly socketPath: string | undefined;
   /** Where the EC2 API listens. */
   readonly ec2Urls: readonly string[];
+  /** Where S3 listens. */
+  readonly s3Urls: readonly string[];
   close(): Promise<void>;
 }
 
@@ -51,8 +54,7 @@ export async function startServers(parts: ProcessServersParts, door: MetadataDoo
   const close = (): Promise<void> => closeAll(closers);
   try {
     await startMetadata(parts, door, closers);
-    const { socketPath, ec2Urls } = await startAdmin(parts, closers);
-    return { socketPath, ec2Urls, close };
+    return { ...(await startAdmin(parts, closers)), close };
   } catch (error) {
     await close().catch(() => undefined);
     throw error;
@@ -83,13 +85,10 @@ async function startMetadata(parts: ProcessServersParts, door: MetadataDoor, clo
   door.accept = (socket, address, hostId) => metadata.accept(socket, address, hostId);
 }
 
-async function startAdmin(
-  parts: ProcessServersParts,
-  closers: Closer[],
-): Promise<Pick<ProcessServers, 'socketPath' | 'ec2Urls'>> {
+async function startAdmin(parts: ProcessServersParts, closers: Closer[]): Promise<Omit<ProcessServers, 'close'>> {
   const { roles, config, clock, random, logger } = parts;
   const { gateway, context, blobs } = roles;
-  if (gateway === undefined || context === undefined) return { socketPath: undefined, ec2Urls: [] };
+  if (gateway === undefined || context === undefined) return { socketPath: undefined, ec2Urls: [], s3Urls: [] };
   const socketPath = join(config.runDir, SOCKET_NAME);
   if (await socketAnswers(socketPath)) {
     throw new CloudError(
@@ -104,9 +103,12 @@ async function startAdmin(
   const ec2 = createEc2Api({ gateway, context }, { config, clock, random, logger });
   closers.push(() => ec2.close());
   const ec2Urls = await ec2.start();
+  const s3 = createS3Api({ context }, { config, clock, random, logger });
+  closers.push(() => s3.close());
+  const s3Urls = await s3.start();
   const { directory } = context;
   const admin = new AdminServer({ gateway, blobs, clock, random, logger, socketPath, directory });
   closers.push(() => admin.close());
   await admin.start();
-  return { socketPath, ec2Urls };
+  return { socketPath, ec2Urls, s3Urls };
 }

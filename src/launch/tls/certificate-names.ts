@@ -13,12 +13,16 @@ function outerAddresses(): string[] {
   );
 }
 
-/** What this process's certificate is for: every name by which clients of the admin and the EC2 API may come. */
-export function certificateNames({ api, ec2 }: Config): string[] {
-  const hosts = [...api.listen, ...ec2.listen].map((text) => parseListen(text).host);
+/** Buckets are names below these. */
+const bucketNames = ({ domains }: Config['objectstore']): string[] =>
+  domains.flatMap((domain) => [domain, `*.${domain}`]);
+
+/** What this process's certificate is for: every name by which clients of the admin API, of EC2 and of S3 may come. */
+export function certificateNames({ api, ec2, objectstore }: Config): string[] {
+  const hosts = [...api.listen, ...ec2.listen, ...objectstore.listen].map((text) => parseListen(text).host);
   const everywhere = hosts.some((host) => host === '0.0.0.0' || host === '::');
   const named = hosts.filter((host) => host !== '0.0.0.0' && host !== '::');
   const own = /^[A-Za-z0-9]([A-Za-z0-9.-]{0,252})$/.test(hostname()) ? [hostname().toLowerCase()] : [];
-  const all = ['localhost', '127.0.0.1', '::1', ...own, ...named, ...api.names];
+  const all = ['localhost', '127.0.0.1', '::1', ...own, ...named, ...api.names, ...bucketNames(objectstore)];
   return [...new Set(everywhere ? [...all, ...outerAddresses()] : all)];
 }

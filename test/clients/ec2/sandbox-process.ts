@@ -10,6 +10,7 @@ import { NOVACTL } from '../../support/test-cloud.ts';
 /** What `novactl sandbox --json` says when it is ready. */
 export interface SandboxFacts {
   readonly ec2Url: string;
+  readonly s3Url: string;
   readonly region: string;
   readonly accountId: string;
   readonly accessKeyId: string;
@@ -33,7 +34,7 @@ export class SandboxProcess {
   }
 
   static async start(...args: string[]): Promise<SandboxProcess> {
-    const child = spawn(NOVACTL, ['sandbox', '--ec2-port', '0', '--json', ...args], {
+    const child = spawn(NOVACTL, ['sandbox', '--ec2-port', '0', '--s3-port', '0', '--json', ...args], {
       stdio: ['ignore', 'pipe', 'pipe'],
     });
     child.stderr.on('data', (data: Buffer) => heard('stderr of novactl sandbox', data.toString()));
@@ -46,7 +47,7 @@ export class SandboxProcess {
 
   /** The environment in which a client finds the sandbox, and nothing of the person who runs the tests. */
   get env(): NodeJS.ProcessEnv {
-    const { ec2Url, region, accessKeyId, secretAccessKey, accountId, images } = this.facts;
+    const { ec2Url, s3Url, region, accessKeyId, secretAccessKey, accountId, images } = this.facts;
     return {
       ...plainClientEnv(this.home),
       AWS_ACCESS_KEY_ID: accessKeyId,
@@ -55,6 +56,7 @@ export class SandboxProcess {
       AWS_REGION: region,
       AWS_ENDPOINT_URL: ec2Url,
       AWS_ENDPOINT_URL_EC2: ec2Url,
+      AWS_ENDPOINT_URL_S3: s3Url,
       NOVACTL_TEST_IMAGE: images[0]?.id ?? '',
       NOVACTL_TEST_ACCOUNT: accountId,
     };

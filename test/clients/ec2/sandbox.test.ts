@@ -120,7 +120,7 @@ describe('novactl sandbox [sim]', () => {
   });
 
   it.each([
-    [['--s3-port', '3333'], /there is no object store yet/],
+    [['--s3-port', '65536'], /--s3-port.*0 to 65535/],
     [['--access-key', 'MYKEY'], /goes with --secret-key-file/],
     [['--user', 'bob'], /must be NAME:ID:SECRET/],
     [['--images', '/nonexistent/images.json'], /--images: \/nonexistent\/images.json/],

@@ -1,0 +1,61 @@
+const NONE = 'there is none: a truthful answer';
+
+/** What is not done of the actions that are carried out in part. An action that is carried out and not named here is done whole. */
+export const PARTLY: Readonly<Record<string, string>> = {
+  CompleteMultipartUpload: 'a second one of the same upload is NoSuchUpload',
+  CopyObject: 'the ETag of an object made in parts stays as it is; no encryption, no storage class but STANDARD',
+  CreateBucket: 'in the region that is spoken to; no object lock; ownership BucketOwnerPreferred alone',
+  CreateMultipartUpload: 'no encryption, no storage class but STANDARD',
+  DeleteBucketEncryption: NONE,
+  DeleteBucketReplication: NONE,
+  DeleteBucketWebsite: NONE,
+  DeleteObject: 'If-Match is the one condition',
+  DeleteObjects: 'ETag is the one condition',
+  DeletePublicAccessBlock: NONE,
+  GetBucketAccelerateConfiguration: NONE,
+  GetBucketAcl: 'the owner is the project, and canonical ids are ids of projects',
+  GetBucketEncryption: NONE,
+  GetBucketLogging: NONE,
+  GetBucketNotificationConfiguration: NONE,
+  GetBucketOwnershipControls: 'BucketOwnerPreferred: all that is in a bucket is owned by its owner',
+  GetBucketReplication: NONE,
+  GetBucketRequestPayment: 'BucketOwner',
+  GetBucketWebsite: NONE,
+  GetObject: 'one range; several are answered with the whole',
+  GetObjectAcl: 'the owner is the project that has the bucket',
+  GetObjectLockConfiguration: NONE,
+  GetPublicAccessBlock: NONE,
+  PostObject: 'no storage class but STANDARD',
+  PutBucketAcl:
+    'grants beside the owner’s own, who can not be locked out; grantees are projects and the groups AllUsers and AuthenticatedUsers',
+  PutBucketLifecycleConfiguration: 'expiry of objects, old versions, markers and uploads; no transitions',
+  PutBucketOwnershipControls: 'BucketOwnerPreferred alone',
+  PutBucketPolicy:
+    'a subset, all else is refused: Effect, Principal (*, accounts, projects), Action, Resource, and Condition with StringEquals, StringNotEquals, StringLike, StringNotLike, Bool, IpAddress, NotIpAddress of aws:SourceIp, aws:SecureTransport, s3:prefix, s3:delimiter, s3:x-amz-acl',
+  PutBucketRequestPayment: 'BucketOwner alone',
+  PutBucketVersioning: 'no MFA delete',
+  PutObject: 'no encryption, no object lock, no redirects, no storage class but STANDARD, nothing is appended to',
+  PutObjectAcl: 'as PutBucketAcl',
+  UploadPart: 'no encryption with keys of the client',
+  UploadPartCopy: 'the bytes are read and written again',
+};
+
+/** Older names of the same requests. */
+export const ALIASES: Readonly<Record<string, string>> = {
+  GetBucketLifecycle: 'GetBucketLifecycleConfiguration',
+  GetBucketNotification: 'GetBucketNotificationConfiguration',
+  PutBucketLifecycle: 'PutBucketLifecycleConfiguration',
+  PutBucketNotification: 'PutBucketNotificationConfiguration',
+};
+
+/** Why an action is not carried out, where its answer does not say it. */
+export const WHY_NOT: Readonly<Record<string, string>> = {
+  CreateSession: 'there are no directory buckets',
+  GetObjectLegalHold: 'there are no object locks',
+  GetObjectRetention: 'there are no object locks',
+  ListDirectoryBuckets: 'there are no directory buckets; their list is asked for as ListBuckets is, and so answered',
+  PutObjectLegalHold: 'there are no object locks',
+  PutObjectRetention: 'there are no object locks',
+  RestoreObject: 'there is no archive',
+  WriteGetObjectResponse: 'there are no functions between objects and clients',
+};

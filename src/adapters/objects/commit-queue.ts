@@ -1,0 +1,124 @@
+import type { Clock } from '../../base/clock.ts';
+import { CloudError } from '../../base/errors.ts';
+import type { Logger } from '../../base/logger.ts';
+import { diskProblem, isFull, type IndexDb } from './index-db.ts';
+
+/** So many changes share one sync at most: the event loop is held up for no longer than they take. */
+const BATCH_CHANGES = 64;
+
+interface Waiting {
+  readonly change: (after: (effect: () => void) => void) => unknown;
+  readonly resolve: (value: unknown) => void;
+  readonly reject: (error: unknown) => void;
+}
+
+interface Done {
+  readonly effects: (() => void)[];
+  answer(): void;
+}
+
+export interface CommitQueueParts {
+  readonly index: IndexDb;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  readonly dir: string;
+}
+
+/**
+ * Changes of the index. Those that wait in one tick are one transaction, each behind a savepoint of its own, and are answered after the commit, which
+ * is synced. They run one after the other and without a pause, so that no reader ever sees the middle of one.
+ */
+export class CommitQueue {
+  readonly #parts: CommitQueueParts;
+  #waiting: Waiting[] = [];
+  #scheduled = false;
+  #poisoned: CloudError | undefined;
+  #closed = false;
+
+  constructor(parts: CommitQueueParts) {
+    this.#parts = parts;
+  }
+
+  /** What `change` throws is the answer, and nothing of it stays. `after` runs what is to happen once it is on disk, before it is answered. */
+  run<T>(change: (after: (effect: () => void) => void) => T): Promise<T> {
+    return new Promise<T>((resolve, reject) => {
+      this.check();
+      this.#waiting.push({ change, resolve: resolve as (value: unknown) => void, reject });
+      if (this.#scheduled) return;
+      this.#scheduled = true;
+      this.#parts.clock.defer(() => this.#flush());
+    });
+  }
+
+  /** 'Unavailable' once it was closed, or a commit failed so that nobody knows what is on disk. */
+  check(): void {
+    if (this.#closed) throw new CloudError('Unavailable', 'the object store is closed');
+    if (this.#poisoned !== undefined) throw this.#poisoned;
+  }
+
+  get poisoned(): boolean {
+    return this.#poisoned !== undefined;
+  }
+
+  /** Writes what waits; takes nothing more. */
+  close(): void {
+    this.#closed = true;
+    while (this.#waiting.length > 0) this.#flush();
+  }
+
+  #flush(): void {
+    this.#scheduled = false;
+    const batch = this.#waiting.splice(0, BATCH_CHANGES);
+    if (batch.length === 0) return;
+    if (this.#waiting.length > 0 && !this.#closed) {
+      this.#scheduled = true;
+      this.#parts.clock.defer(() => this.#flush());
+    }
+    const { db } = this.#parts.index;
+    let done: Done[];
+    try {
+      if (this.#poisoned !== undefined) throw this.#poisoned;
+      db.exec('BEGIN IMMEDIATE');
+      done = batch.map((waiting) => this.#apply(waiting));
+      this.#commit();
+    } catch (error) {
+      if (db.isTransaction) db.exec('ROLLBACK');
+      for (const { reject } of batch) reject(diskProblem(error, this.#parts.dir));
+      return;
+    }
+    for (const { effects } of done) for (const effect of effects) effect();
+    for (const { answer } of done) answer();
+  }
+
+  #apply({ change, resolve, reject }: Waiting): Done {
+    const { db } = this.#parts.index;
+    const effects: (() => void)[] = [];
+    db.exec('SAVEPOINT one');
+    try {
+      const value = change((effect) => void effects.push(effect));
+      db.exec('RELEASE one');
+      return { effects, answer: () => resolve(value) };
+    } catch (error) {
+      // Some errors end the whole transaction: then all that are in it have failed.
+      if (!db.isTransaction) throw error;
+      db.exec('ROLLBACK TO one; RELEASE one');
+      return { effects: [], answer: () => reject(diskProblem(error, this.#parts.dir)) };
+    }
+  }
+
+  #commit(): void {
+    try {
+      this.#parts.index.db.exec('COMMIT');
+    } catch (error) {
+      if (!isFull(error)) {
+        const text =
+          'the object store could not write its index and does not know what is on disk: restart it, and look at the disk';
+        this.#poisoned = new CloudError('Unavailable', text, { cause: error });
+        this.#parts.logger.error('a commit of the object store failed; it takes nothing more', {
+          error: String(error),
+        });
+      }
+      throw this.#poisoned ?? error;
+    }
+  }
+}

@@ -1,0 +1,268 @@
+import type { Clock } from '../../../base/clock.ts';
+import { asCloudError, CloudError } from '../../../base/errors.ts';
+import type { Logger } from '../../../base/logger.ts';
+import type { Random } from '../../../base/random.ts';
+import { MIB } from '../../../base/units.ts';
+import type { RegionZones } from '../../../domain/project-region.ts';
+import type { BucketRecord } from '../../../domain/s3/records.ts';
+import type { Metrics } from '../../../ports/metrics.ts';
+import type { ObjectStore } from '../../../ports/object-store.ts';
+import type { Accounts } from '../../users/directory-memo.ts';
+import type { Ec2Callers, NamedKey } from '../ec2/ec2-principal.ts';
+import { regionsOf } from '../ec2/ec2-regions.ts';
+import type { BodyPace, RawBody } from './body-source.ts';
+import { conditionsOf, formConditionsOf, ParsedPolicies, requireAccess, type AccessParts } from './s3-access.ts';
+import type { BucketCall, S3Action, S3Answer, S3Call, S3Caller } from './s3-action.ts';
+import { s3Body, TextBudget } from './s3-body.ts';
+import { corsHeaders, preflightAnswer } from './s3-cors.ts';
+import { s3FaultAnswer } from './s3-error.ts';
+import { verifyForm } from './s3-form-signer.ts';
+import { headerOf, headersOf, readS3Request, type S3Head, type S3Request } from './s3-request.ts';
+import { routeS3 } from './s3-router.ts';
+import { verifyS3Signature, type S3SignatureOptions } from './s3-signature.ts';
+
+export interface S3EdgeOptions {
+  readonly store: ObjectStore;
+  readonly actions: readonly S3Action[];
+  readonly callers: Ec2Callers;
+  /** Whose account is whose, now. Errors: 'Unavailable'. */
+  readonly accounts: () => Promise<Accounts>;
+  /** At least one; the first is that of requests which name none. */
+  readonly regions: () => readonly RegionZones[];
+  /** Buckets are named by hosts below these; lower case. */
+  readonly domains: readonly string[];
+  readonly signatureV2: boolean;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly logger: Logger;
+  readonly metrics?: Pick<Metrics, 'time'>;
+  readonly pace?: BodyPace;
+}
+
+export interface S3Incoming extends S3Head {
+  readonly body: RawBody;
+}
+
+/** An answer, and whom to tell how it went. */
+export interface S3Outgoing {
+  readonly answer: S3Answer;
+  /** Once, when the last byte is out or can't go out any more. */
+  readonly sent: (bytes: number, isWhole: boolean) => void;
+}
+
+/** Of all documents that are held at a time. */
+const TEXT_BUDGET_BYTES = 64 * MIB;
+
+/** What the access log says of a request, filled as far as it came. */
+interface Trace {
+  action?: string;
+  bucket?: string;
+  key?: string;
+  principal?: string;
+  code?: string;
+  error?: string;
+}
+
+/** A call without who makes it. */
+type CallBase = Omit<S3Call, 'caller' | 'accountIdOf' | 'projectId' | 'require'>;
+
+interface Ids {
+  readonly requestId: string;
+  readonly hostId: string;
+}
+
+/** A header's text as bytes in the way that node sends them; a header can't hold everything. */
+function wireHeaders(headers: S3Answer['headers']): Record<string, string> {
+  const out: Record<string, string> = {};
+  for (const [name, value] of Object.entries(headers)) {
+    if (/[^\t\u0020-\u007e\u0080-\u{10ffff}]/u.test(value)) {
+      throw new CloudError(
+        'InvalidArgument',
+        `the answer's header ${name} can't hold what it is asked to: a line break or control character`,
+      );
+    }
+    out[name] = /[\u0080-\u{10ffff}]/u.test(value) ? Buffer.from(value, 'utf8').toString('latin1') : value;
+  }
+  return out;
+}
+
+/** S3, without the sockets: a request in, an answer out, whatever the request is. */
+export class S3Edge {
+  readonly #options: S3EdgeOptions;
+  readonly #policies = new ParsedPolicies();
+  readonly #budget = new TextBudget(TEXT_BUDGET_BYTES);
+
+  constructor(options: S3EdgeOptions) {
+    this.#options = options;
+  }
+
+  /** Never rejects. */
+  async answer(incoming: S3Incoming): Promise<S3Outgoing> {
+    const ids = this.#newIds();
+    const startedMs = this.#options.clock.monotonicMs();
+    const trace: Trace = {};
+    let answer: S3Answer;
+    try {
+      const request = readS3Request(incoming, this.#options.domains);
+      answer = await this.#answerRead(request, incoming, ids, trace);
+    } catch (thrown) {
+      answer = this.#refuse(thrown, incoming, ids, trace);
+    }
+    return this.#outgoing(answer, incoming, ids, trace, startedMs);
+  }
+
+  /** The answer to what is no request at all, or one too many. */
+  refusal(error: CloudError): S3Outgoing {
+    const ids = this.#newIds();
+    this.#options.logger.debug('S3 request refused', { ...ids, code: error.code, error: error.message });
+    const answer = s3FaultAnswer(error, { ...ids, resource: undefined });
+    return { answer: this.#withCommon(answer, ids), sent: () => undefined };
+  }
+
+  #newIds(): Ids {
+    const bytes = this.#options.random.bytes(32);
+    return {
+      requestId: bytes.toString('hex', 0, 8).toUpperCase(),
+      hostId: bytes.toString('base64', 8),
+    };
+  }
+
+  async #answerRead(request: S3Request, incoming: S3Incoming, ids: Ids, trace: Trace): Promise<S3Answer> {
+    const { bucketName, key } = request;
+    Object.assign(trace, bucketName === '' ? {} : { bucket: bucketName }, key === '' ? {} : { key });
+    const origin = headerOf(request, 'origin');
+    let answer: S3Answer;
+    try {
+      if (request.method === 'OPTIONS') return await this.#preflight(request, trace);
+      answer = await this.#carryOut(request, incoming, ids, trace);
+      answer = { ...answer, headers: wireHeaders(answer.headers) };
+    } catch (thrown) {
+      answer = this.#refuse(thrown, incoming, ids, trace);
+      answer = { ...answer, headers: wireHeaders(answer.headers) };
+    }
+    if (origin === undefined || bucketName === '') return answer;
+    const { cors } = await this.#options.store.bucket(bucketName).catch(() => ({ cors: [] }));
+    return {
+      ...answer,
+      headers: { ...answer.headers, ...corsHeaders(cors, { origin, method: request.method, headers: undefined }) },
+    };
+  }
+
+  async #preflight(request: S3Request, trace: Trace): Promise<S3Answer> {
+    trace.action = 'Preflight';
+    const { bucketName } = request;
+    const rules = bucketName === '' ? [] : (await this.#options.store.bucket(bucketName)).cors;
+    return preflightAnswer(rules, (name) => headerOf(request, name));
+  }
+
+  async #carryOut(request: S3Request, incoming: S3Incoming, ids: Ids, trace: Trace): Promise<S3Answer> {
+    const { actions, callers, clock, store, signatureV2 } = this.#options;
+    const signing: S3SignatureOptions = {
+      ...{ regions: regionsOf(this.#options.regions()), secretOf: (id) => callers.secretOf(id) },
+      ...{ nowMs: clock.nowMs(), signatureV2 },
+    };
+    const signer = verifyS3Signature(request, signing);
+    const caller = await this.#callerOf(signer.key, request, trace);
+    const { method, bucketName, key, query } = request;
+    const hasHeader = (name: string): boolean => request.signable.headers.has(name);
+    const action = routeS3(actions, { method, bucketName, key, query, hasHeader });
+    trace.action = action.name;
+    const body = s3Body({
+      ...{ request, payload: signer.payload, raw: incoming.body, store, clock, budget: this.#budget },
+      ...{ pace: this.#options.pace },
+    });
+    const base = this.#callBase(request, ids, { region: signer.region, nowMs: signing.nowMs, body });
+    const accounts = await this.#options.accounts();
+    const callAs = (who: S3Caller, context = conditionsOf(request)): S3Call =>
+      this.#callAs(base, who, context, accounts);
+    if (action.level === 'service' || action.level === 'new-bucket') return action.perform(callAs(caller));
+    const bucket = await store.bucket(bucketName);
+    const bucketCallAs = (...as: Parameters<typeof callAs>): BucketCall => ({
+      ...callAs(...as),
+      bucket,
+      asFormSigner: async (fields) => {
+        const who = await this.#callerOf(verifyForm(fields, signing), request, trace);
+        return bucketCallAs(who, formConditionsOf(request, fields));
+      },
+    });
+    const call = bucketCallAs(caller);
+    if (action.permission !== undefined) {
+      await call.require(
+        action.permission,
+        bucket,
+        key === '' ? undefined : key,
+        key === '' ? undefined : query.get('versionId'),
+      );
+    }
+    return action.perform(call);
+  }
+
+  async #callerOf(key: NamedKey | undefined, { remoteAddress }: S3Request, trace: Trace): Promise<S3Caller> {
+    if (key === undefined) return { kind: 'anonymous' };
+    const principal = await this.#options.callers.principal(key, `s3 ${remoteAddress}`);
+    trace.principal = principal.name;
+    return { kind: 'key', principal };
+  }
+
+  #callBase(request: S3Request, { requestId }: Ids, more: Pick<S3Call, 'region' | 'nowMs' | 'body'>): CallBase {
+    const { method, endpoint, bucketName, key, query } = request;
+    const { random, store } = this.#options;
+    return {
+      ...more,
+      ...{ requestId, random, store, method, endpoint, bucketName, key, query },
+      header: (name) => headerOf(request, name),
+      headersOf: (prefix) => headersOf(request, prefix),
+    };
+  }
+
+  #callAs(base: CallBase, caller: S3Caller, context: AccessParts['context'], accounts: Accounts): S3Call {
+    const accountIdOf = (projectId: string): string | undefined => accounts.accountOf(projectId);
+    const parts = { caller, accountIdOf, store: base.store, policies: this.#policies, context };
+    return {
+      ...base,
+      caller,
+      accountIdOf,
+      projectId: () => {
+        if (caller.kind === 'key') return caller.principal.projectId;
+        throw new CloudError(
+          'AccessDenied',
+          'a request without a signature has no project; sign it with an access key',
+        );
+      },
+      require: (permission, bucket: BucketRecord, key, versionId) =>
+        requireAccess(parts, { permission, bucket, key, versionId }),
+    };
+  }
+
+  #refuse(thrown: unknown, { url }: S3Head, ids: Ids, trace: Trace): S3Answer {
+    const error = asCloudError(thrown);
+    const answer = s3FaultAnswer(error, { ...ids, resource: url.split('?')[0] });
+    trace.code = error.code;
+    if (answer.status >= 400) trace.error = error.message;
+    if (answer.status === 500) {
+      const stack = thrown instanceof Error ? thrown.stack : undefined;
+      this.#options.logger.error('S3 request failed', { requestId: ids.requestId, ...trace, stack });
+    }
+    return answer;
+  }
+
+  #outgoing(answer: S3Answer, head: S3Head, ids: Ids, trace: Trace, startedMs: number): S3Outgoing {
+    const { clock, logger, metrics } = this.#options;
+    const { method, remoteAddress } = head;
+    const { status } = answer;
+    return {
+      answer: this.#withCommon(answer, ids),
+      sent: (bytes, isWhole) => {
+        const tookMs = Math.round((clock.monotonicMs() - startedMs) * 10) / 10;
+        metrics?.time('s3Request', tookMs, { action: trace.action ?? 'none', code: trace.code ?? 'ok' });
+        const line = { requestId: ids.requestId, method, from: remoteAddress, ...trace, status, bytes, tookMs };
+        logger.info('S3 access', isWhole ? line : { ...line, isWhole });
+      },
+    };
+  }
+
+  #withCommon(answer: S3Answer, { requestId, hostId }: Ids): S3Answer {
+    const headers = { 'x-amz-request-id': requestId, 'x-amz-id-2': hostId, server: 'novactl', ...answer.headers };
+    return { ...answer, headers };
+  }
+}
