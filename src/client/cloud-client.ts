@@ -35,6 +35,25 @@ export interface UploadOptions {
   readonly signal?: AbortSignal | undefined;
 }
 
+/** A request of S3's protocol, unsigned: who asks is known by the way it comes. */
+export interface S3Exchange {
+  readonly method: 'GET' | 'PUT' | 'POST' | 'DELETE' | 'HEAD';
+  /** Path-style and percent-encoded, with the query: `/bucket/key?uploads`. */
+  readonly path: string;
+  /** Lower-case names; `content-length` where a stream's length is known. */
+  readonly headers?: Readonly<Record<string, string>> | undefined;
+  readonly body?: Readable | string | undefined;
+  readonly signal?: AbortSignal | undefined;
+}
+
+export interface S3Reply {
+  readonly status: number;
+  /** Lower-case names. */
+  readonly headers: Readonly<Record<string, string>>;
+  /** To be read or destroyed. An error of S3 (status 400 and above) is XML here, as in S3 itself. */
+  readonly body: Readable;
+}
+
 /**
  * A cloud as its callers see it: over the admin socket, over HTTPS or in the same process; a caller never knows which.
  * Errors: what the operation throws, as CloudError; 'Unavailable' when there is no cloud to ask or the connection broke;

@@ -41,6 +41,7 @@ export const KEYS = {
   image: (id: string) => `image/${id}`,
   /** Written by whatever begins to use the image, so that its removal, decided meanwhile, is decided again. */
   imageUse: (id: string) => `image-use/${id}`,
+  imageImport: (id: string) => `image-import/${id}`,
   imageName: (projectId: string, name: string) => `image-name/${projectId}/${name}`,
   keyPair: (projectId: string, name: string) => `keypair/${projectId}/${name}`,
   /** A project's first network. */
@@ -91,6 +92,7 @@ export const PREFIX = {
   capacity: 'capacity/',
   type: 'type/',
   image: 'image/',
+  imageImport: 'image-import/',
   keyPair: 'keypair/',
   network: 'network/',
   vpc: 'vpc/',

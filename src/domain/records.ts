@@ -227,6 +227,16 @@ export interface ImageRecord {
   readonly id: string;
   readonly name: string;
   readonly kind: 'machine' | 'kernel' | 'ramdisk';
+  /** Absent: available. While it is pending there is an ImageImportRecord, and blobKey and sha256 are empty and sizes 0; a failed one keeps them so. */
+  readonly state?: 'pending' | 'failed';
+  /** Why it failed: for people, and a code of base/error-codes.ts. */
+  readonly stateReason?: { readonly code: string; readonly message: string };
+  /** From then on it is listed only to who asks for it; it can be started still. */
+  readonly deprecatedAtMs?: number;
+  /** It was deregistered while instances needed it: nobody finds it any more, and it goes with the last of them. */
+  readonly deregisteredAtMs?: number;
+  /** Where it was registered from, as its owner said: `bucket/key`. */
+  readonly location?: string;
   readonly projectId: string;
   /** Who registered it, when that is a user: whose own quota it counts in. */
   readonly user?: string;

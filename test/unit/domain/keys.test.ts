@@ -47,6 +47,7 @@ describe('keys', () => {
       capacity: KEYS.capacity('h-1'),
       type: KEYS.type('m1.tiny'),
       image: KEYS.image('ami-1'),
+      imageImport: KEYS.imageImport('ami-1'),
       keyPair: KEYS.keyPair('p', 'k'),
       network: KEYS.network('p'),
       vpc: KEYS.vpc('p', 'vpc-1'),
