@@ -23,4 +23,9 @@ export interface Blobs {
   /** Absent is success. */
   delete(key: string): Promise<void>;
   list(prefix: string): Promise<BlobInfo[]>;
+  /**
+   * A URL from which anybody who knows it may GET the blob for `expiresS` seconds: whoever logs it gives it away. Absent where bytes are not at an HTTP endpoint.
+   * CloudError 'NotFound' when the blob is absent, where that is known.
+   */
+  presign?(key: string, expiresS: number): Promise<string>;
 }
