@@ -62,6 +62,11 @@ export interface HostShell {
   writeFile(path: string, body: string | Buffer, options?: WriteOptions): Promise<void>;
   /** Streams bytes to a file, atomically; the digest of what arrived is checked before it becomes visible. */
   upload(path: string, body: Readable, options: WriteOptions & { sha256: string }): Promise<void>;
+  /**
+   * The bytes of a file of any size, in bounded memory; errors come out of the stream: those of readFile. The caller compares their digest with what the
+   * host says, since a file that is written meanwhile is read as it then is.
+   */
+  download(path: string): Readable;
   /** A connection to a UNIX socket on the host. */
   connectUnix(path: string): Promise<Duplex>;
   /**

@@ -243,6 +243,32 @@ function uploadTests(subject: Get, at: At, lines: Lines): void {
     expect(await lines(['stat', '-c', '%s %a', at('empty')])).toEqual(['0 600']);
   });
 
+  it('download: gives back what was written, across its parts, and says that a file is absent', async () => {
+    const { shell } = subject();
+    const body = randomBytes(2 * SHELL_LIMITS.outputBytes + 12_345);
+    for (const [name, bytes] of [
+      ['large', body],
+      ['part', body.subarray(0, SHELL_LIMITS.outputBytes)],
+      ['empty', Buffer.alloc(0)],
+    ] as const) {
+      await shell.upload(at(name), Readable.from([bytes]), { sha256: sha256(bytes) });
+      const parts = await shell.download(at(name)).toArray();
+      expect(sha256(Buffer.concat(parts as Buffer[])), name).toBe(sha256(bytes));
+    }
+    expect(await codeOf(shell.download(at('absent')).toArray())).toBe('NotFound');
+  });
+
+  it('download: reads no more than it is asked for, and stops when nobody wants the rest', async () => {
+    const { shell } = subject();
+    await shell.exec(['truncate', '-s', '1T', at('sparse')]);
+    const body = shell.download(at('sparse'));
+    const first = (await body.iterator({ destroyOnReturn: true }).next()) as IteratorResult<Buffer>;
+    expect((first.value as Buffer).length).toBe(SHELL_LIMITS.outputBytes);
+    expect(body.readableLength).toBeLessThanOrEqual(2 * SHELL_LIMITS.outputBytes);
+    body.destroy();
+    expect((await shell.exec(['echo', 'well'])).stdout).toBe('well\n');
+  });
+
   it('upload: refuses bytes with another digest and keeps the old file', async () => {
     const { shell } = subject();
     await shell.writeFile(at('image'), 'old');

@@ -16,6 +16,7 @@ import {
   type ShellGuard,
   type WriteOptions,
 } from '../../ports/host-shell.ts';
+import { downloadInParts } from './download.ts';
 import { refuseStale, staleClaim } from './guard-script.ts';
 import { runLocally, type RunningCommand } from './local-exec.ts';
 
@@ -144,6 +145,8 @@ export function createLocalShell(parts: { clock: Clock; random: Random; name?: s
       const how = { ...durable(path, options), accept };
       await guard('write', path, () => writeDurably(path, hashed(body, hash), how)).finally(() => body.destroy());
     },
+    download: (path) =>
+      downloadInParts((fromByte, maxBytes) => guard('read', path, () => readBounded(path, { fromByte, maxBytes }))),
     connectUnix: (path) => (closed ? Promise.reject(closedError()) : connect(path, sockets)),
     close: () => {
       closed = true;

@@ -10,6 +10,7 @@ import {
   type RemoteForward,
 } from '../../ports/host-shell.ts';
 import { ChannelSocket } from './channel-socket.ts';
+import { downloadInParts } from './download.ts';
 import { refuseStale } from './guard-script.ts';
 import { execSteps } from './remote-script.ts';
 import { readRemote, uploadRemote, writeWhole } from './ssh-files.ts';
@@ -113,6 +114,7 @@ export function createSshShell(parts: SshShellParts): SshShell {
     readFile: (path, options = {}) => readRemote(access, path, options),
     writeFile: (path, body, options = {}) => writeWhole(access, path, body, options),
     upload: (path, body, options) => uploadRemote(access, path, body, options),
+    download: (path) => downloadInParts((fromByte, maxBytes) => readRemote(access, path, { fromByte, maxBytes })),
     connectUnix,
     forwardIn: (port: number, onConnection): Promise<RemoteForward> => forwards.add(port, onConnection),
     close: () => {

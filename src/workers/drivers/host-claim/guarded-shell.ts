@@ -22,6 +22,7 @@ export function guardedShell(
     readFile: (path, options) => shell.readFile(path, options),
     writeFile: (path, body, options = {}) => shell.writeFile(path, body, { ...options, guard: guard() }),
     upload: (path, body, options) => shell.upload(path, body, { ...options, guard: guard() }),
+    download: (path) => shell.download(path),
     async connectUnix(path) {
       const socket = await shell.connectUnix(path);
       let broken: Error | undefined;

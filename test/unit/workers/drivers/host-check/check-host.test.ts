@@ -27,6 +27,9 @@ function scripted(answers: Answers): HostShell {
     readFile: unused,
     writeFile: unused,
     upload: unused,
+    download: () => {
+      throw new Error('not asked for');
+    },
     connectUnix: unused,
     close: () => Promise.resolve(),
   };

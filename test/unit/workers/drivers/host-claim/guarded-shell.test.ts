@@ -8,6 +8,9 @@ function shellWith(socket: PassThrough): HostShell {
   return {
     name: 'node1',
     ...{ exec: no, readFile: no, writeFile: no, upload: no },
+    download: () => {
+      throw new Error('not asked for');
+    },
     connectUnix: () => Promise.resolve(socket),
     close: () => Promise.resolve(),
   };

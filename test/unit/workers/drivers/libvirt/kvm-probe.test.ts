@@ -39,6 +39,10 @@ class ScriptedShell implements HostShell {
   }
 
   readFile = (): Promise<Buffer> => Promise.reject(new Error('not asked for'));
+  download = (): never => {
+    throw new Error('not asked for');
+  };
+
   upload = (): Promise<void> => Promise.reject(new Error('not asked for'));
   connectUnix = (): Promise<never> => Promise.reject(new Error('not asked for'));
   close = (): Promise<void> => Promise.resolve();

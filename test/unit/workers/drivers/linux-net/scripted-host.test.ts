@@ -33,6 +33,9 @@ function scriptedHost(answers: Readonly<Record<string, ExecResult>>): { shell: H
       return Promise.resolve();
     },
     upload: unused,
+    download: () => {
+      throw new Error('not asked for');
+    },
     connectUnix: unused,
     close: () => Promise.resolve(),
   };
