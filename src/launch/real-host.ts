@@ -24,6 +24,7 @@ import { createConsoleLog } from '../workers/drivers/console-log/console-log.ts'
 import { kvmBootsGuest } from '../workers/drivers/libvirt/kvm-probe.ts';
 import { createLinuxNetwork } from '../workers/drivers/linux-net/linux-network.ts';
 import { ShellClaim } from '../workers/drivers/host-claim/shell-claim.ts';
+import { createDiskCaptures } from '../workers/drivers/qemu-img/disk-captures.ts';
 import { hostLayout } from '../workers/drivers/qemu-img/host-layout.ts';
 import { createImageStore } from '../workers/drivers/qemu-img/image-store.ts';
 import type { CloudKey } from './cloud-key.ts';
@@ -97,6 +98,7 @@ class RealHost implements HostDrivers {
   readonly hypervisor: Hypervisor;
   readonly network;
   readonly images;
+  readonly captures;
   readonly claim: ShellClaim;
   readonly #shell: HostShell;
   readonly #hostDir: string;
@@ -131,6 +133,7 @@ class RealHost implements HostDrivers {
     this.hypervisor = measuredHypervisor(hypervisor, raw.name, { clock, metrics });
     this.network = createLinuxNetwork({ shell, clock, logger, stateDir: `${hostDir}/net` });
     this.images = createImageStore({ shell, source: (key) => blobs.read(key), clock, baseDir: hostDir });
+    this.captures = createDiskCaptures({ shell, blobs, clock, baseDir: hostDir });
   }
 
   async probe(): Promise<HostProbe> {

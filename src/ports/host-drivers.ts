@@ -1,4 +1,5 @@
 import type { HostFacts, HostTransport } from '../domain/records.ts';
+import type { DiskCaptures } from './disk-captures.ts';
 import type { HostClaim } from './host-claim.ts';
 import type { Hypervisor } from './hypervisor.ts';
 import type { ImageStore } from './image-store.ts';
@@ -34,6 +35,8 @@ export interface HostDrivers {
   readonly hypervisor: Hypervisor;
   readonly network: NetworkBackend;
   readonly images: ImageStore;
+  /** Absent: images of instances are made without the host (simulated ones). */
+  readonly captures?: DiskCaptures;
   /** Before it is taken nobody hinders what the other drivers change: that is for probes alone. */
   readonly claim: HostClaim;
   probe(): Promise<HostProbe>;

@@ -104,6 +104,10 @@ export interface Hypervisor {
   /** Asks the guest by ACPI to reboot; returns at once. */
   reboot(uuid: string): Promise<void>;
   reset(uuid: string): Promise<void>;
+  /** The guest stands still, and QEMU has written to its disks what it had in its caches. Of a paused guest: success. */
+  suspend(uuid: string): Promise<void>;
+  /** Of a running guest: success. */
+  resume(uuid: string): Promise<void>;
   destroy(uuid: string): Promise<void>;
   undefine(uuid: string): Promise<void>;
   /**
@@ -116,6 +120,9 @@ export interface Hypervisor {
   /** Connects now and keeps connected; events until closed. */
   watch(listener: (event: HypervisorEvent) => void): { close(): void };
   /** The same in virsh's words, for --verbose. */
-  explain(verb: 'define' | 'start' | 'shutdown' | 'reboot' | 'reset' | 'destroy' | 'undefine', name: string): string;
+  explain(
+    verb: 'define' | 'start' | 'shutdown' | 'reboot' | 'reset' | 'suspend' | 'resume' | 'destroy' | 'undefine',
+    name: string,
+  ): string;
   close(): Promise<void>;
 }

@@ -8,6 +8,8 @@ const WORDS: Readonly<Record<Verb, (name: string) => string>> = {
   shutdown: (name) => `shutdown ${name} --mode acpi`,
   reboot: (name) => `reboot ${name} --mode acpi`,
   reset: (name) => `reset ${name}`,
+  suspend: (name) => `suspend ${name}`,
+  resume: (name) => `resume ${name}`,
   destroy: (name) => `destroy ${name}`,
   undefine: (name) => `undefine ${name} --managed-save --snapshots-metadata --nvram`,
 };

@@ -170,6 +170,18 @@ class LibvirtHypervisor implements Hypervisor {
     await this.#call(this.#work, PROCEDURES.reset, { dom: byUuid(uuid), flags: 0 }, TIMEOUT_MS.change);
   }
 
+  async suspend(uuid: string): Promise<void> {
+    await this.#settled(uuid, 'paused', () =>
+      this.#call(this.#work, PROCEDURES.suspend, { dom: byUuid(uuid) }, TIMEOUT_MS.change),
+    );
+  }
+
+  async resume(uuid: string): Promise<void> {
+    await this.#settled(uuid, 'running', () =>
+      this.#call(this.#control, PROCEDURES.resume, { dom: byUuid(uuid) }, TIMEOUT_MS.change),
+    );
+  }
+
   async destroy(uuid: string): Promise<void> {
     await this.#settled(uuid, 'shutoff', () =>
       this.#call(this.#control, PROCEDURES.destroy, { dom: byUuid(uuid), flags: 0 }, TIMEOUT_MS.change),
@@ -267,7 +279,11 @@ class LibvirtHypervisor implements Hypervisor {
   }
 
   /** Runs a change; when libvirt says that the state does not allow it, that is success if the domain is where it should go. */
-  async #settled(uuid: string, wanted: 'running' | 'shutoff', change: () => Promise<unknown>): Promise<void> {
+  async #settled(
+    uuid: string,
+    wanted: 'running' | 'paused' | 'shutoff',
+    change: () => Promise<unknown>,
+  ): Promise<void> {
     try {
       await change();
     } catch (error) {

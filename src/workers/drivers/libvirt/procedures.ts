@@ -77,6 +77,8 @@ export const PROCEDURES = {
   lookupByName: read('DOMAIN_LOOKUP_BY_NAME', 23, struct({ name: text }), oneDomain),
   lookupByUuid: read('DOMAIN_LOOKUP_BY_UUID', 24, struct({ uuid }), oneDomain),
   reboot: change('DOMAIN_REBOOT', 27, onDomainWithFlags, nothing),
+  resume: change('DOMAIN_RESUME', 28, struct({ dom: domain }), nothing),
+  suspend: change('DOMAIN_SUSPEND', 34, struct({ dom: domain }), nothing),
   hostname: read('CONNECT_GET_HOSTNAME', 59, nothing, oneText),
   supportsFeature: read('CONNECT_SUPPORTS_FEATURE', 60, struct({ feature: int }), oneInt),
   authList: read('AUTH_LIST', 66, nothing, struct({ types: array(int, 20) })),

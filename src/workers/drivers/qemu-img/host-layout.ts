@@ -19,11 +19,21 @@ export interface HostLayout {
   /** Where the disk is made, before it gets its name. */
   diskTmpPath(instanceId: string): string;
   seedPath(instanceId: string): string;
+  /** Disks on their way to become images, and who is paused for it. */
+  readonly capturesDir: string;
+  captureCopyPath(imageId: string): string;
+  captureFlatPath(imageId: string): string;
+  pausedPath(instanceId: string): string;
 }
 
 function checkedId(instanceId: string): string {
   if (isId('instance', instanceId)) return instanceId;
   throw new CloudError('InvalidParameterValue', `"${instanceId}" is not an instance id`);
+}
+
+function checkedImage(imageId: string): string {
+  if (isId('image', imageId)) return imageId;
+  throw new CloudError('InvalidParameterValue', `"${imageId}" is not the id of a machine image`);
 }
 
 function checkedDigest(sha256: string): string {
@@ -35,6 +45,7 @@ function checkedDigest(sha256: string): string {
 export function hostLayout(baseDir: string): HostLayout {
   const imagesDir = `${baseDir}/images`;
   const instancesDir = `${baseDir}/instances`;
+  const capturesDir = `${baseDir}/captures`;
   const instanceDir = (instanceId: string): string => `${instancesDir}/${checkedId(instanceId)}`;
   return {
     baseDir,
@@ -46,5 +57,9 @@ export function hostLayout(baseDir: string): HostLayout {
     diskPath: (instanceId) => `${instanceDir(instanceId)}/disk.qcow2`,
     diskTmpPath: (instanceId) => `${instanceDir(instanceId)}/disk.qcow2.tmp`,
     seedPath: (instanceId) => `${instanceDir(instanceId)}/seed.iso`,
+    capturesDir,
+    captureCopyPath: (imageId) => `${capturesDir}/${checkedImage(imageId)}.copy.qcow2`,
+    captureFlatPath: (imageId) => `${capturesDir}/${checkedImage(imageId)}.flat.qcow2`,
+    pausedPath: (instanceId) => `${capturesDir}/${checkedId(instanceId)}.paused`,
   };
 }

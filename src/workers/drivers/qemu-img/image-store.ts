@@ -2,11 +2,11 @@ import type { Readable } from 'node:stream';
 import type { Clock } from '../../../base/clock.ts';
 import { CloudError, isCode } from '../../../base/errors.ts';
 import { isId } from '../../../base/ids.ts';
-import { humanBytes, MIB } from '../../../base/units.ts';
 import type { ExecResult, HostShell } from '../../../ports/host-shell.ts';
 import type { ImageFile, ImageStore, OverlaySpec } from '../../../ports/image-store.ts';
 import * as commands from './commands.ts';
 import { FOLDER_MODE, hostLayout, IMAGE_MODE, type HostLayout } from './host-layout.ts';
+import { asksCommand, requireSpace, runCommand } from './run-command.ts';
 
 /** It holds user data. */
 const SEED_MODE = 0o600;
@@ -20,8 +20,6 @@ interface Marker {
   readonly storedAtMs: number;
 }
 
-/** Left free for disks that grow and for logs. */
-const RESERVE_BYTES = 256 * MIB;
 /** A running upload touches its file all the time; what was not touched for this long belongs to nobody. */
 const STALE_TMP_MIN = 15;
 
@@ -40,15 +38,6 @@ function shared<T>(runs: Map<string, Promise<T>>, key: string, work: () => Promi
   const run = work().finally(() => runs.delete(key));
   runs.set(key, run);
   return run;
-}
-
-function commandError(shell: HostShell, argv: readonly string[], result: ExecResult): CloudError {
-  const stderr = result.stderr.trim().slice(-2000);
-  const details = { host: shell.name, argv: [...argv], exitCode: result.exitCode, stderr };
-  const hint = result.exitCode === 127 ? ' (is it installed there? Debian: qemu-utils, coreutils, findutils)' : '';
-  return new CloudError('HostError', `${argv[0] ?? ''} failed on ${shell.name}: ${stderr || result.exitCode}${hint}`, {
-    details,
-  });
 }
 
 class HostImages implements ImageStore {
@@ -133,17 +122,12 @@ class HostImages implements ImageStore {
     }
   }
 
-  async #run(argv: readonly string[]): Promise<ExecResult> {
-    const result = await this.#shell.exec(argv);
-    if (result.exitCode !== 0) throw commandError(this.#shell, argv, result);
-    return result;
+  #run(argv: readonly string[]): Promise<ExecResult> {
+    return runCommand(this.#shell, argv);
   }
 
-  /** Exit code 0 or 1 as an answer; any other is an error. */
-  async #succeeds(argv: readonly string[]): Promise<boolean> {
-    const result = await this.#shell.exec(argv);
-    if (result.exitCode > 1) throw commandError(this.#shell, argv, result);
-    return result.exitCode === 0;
+  #succeeds(argv: readonly string[]): Promise<boolean> {
+    return asksCommand(this.#shell, argv);
   }
 
   /** The file is there, has its size, and was whole when it was stored. */
@@ -173,24 +157,13 @@ class HostImages implements ImageStore {
     const { baseDir, imagesDir } = this.#at;
     await this.#run(commands.makeFoldersArgv(FOLDER_MODE, [baseDir, imagesDir]));
     await this.#run(commands.removeStaleTmpArgv(imagesDir, STALE_TMP_MIN));
-    await this.#requireSpace(image.sizeBytes);
+    await requireSpace(this.#shell, imagesDir, { bytes: image.sizeBytes, what: 'the image' });
     const body = await this.#source(image.blobKey);
     await this.#shell.upload(path, body, { sha256: image.sha256, mode: IMAGE_MODE });
     const { sha256, sizeBytes, format, kind } = image;
     const marker: Marker = { v: 1, sha256, sizeBytes, format, kind, storedAtMs: this.#clock.nowMs() };
     // Last: without it the file is not trusted, and so is uploaded again.
     await this.#shell.writeFile(this.#at.markerPath(sha256), `${JSON.stringify(marker)}\n`, { mode: IMAGE_MODE });
-  }
-
-  async #requireSpace(sizeBytes: number): Promise<void> {
-    const { stdout } = await this.#run(commands.freeBytesArgv(this.#at.imagesDir));
-    const free = commands.parseFreeBytes(stdout);
-    if (free === undefined || free >= sizeBytes + RESERVE_BYTES) return;
-    const need = `${humanBytes(sizeBytes)} and ${humanBytes(RESERVE_BYTES)} in reserve`;
-    throw new CloudError(
-      'InsufficientInstanceCapacity',
-      `${this.#shell.name} has ${humanBytes(free)} free in ${this.#at.imagesDir}, and the image needs ${need}`,
-    );
   }
 
   async #createOverlay(spec: OverlaySpec, disk: string): Promise<void> {

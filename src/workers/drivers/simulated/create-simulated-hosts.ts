@@ -167,6 +167,8 @@ function simulatedHypervisor(host: SimHost, session: SimSession): Hypervisor {
     shutdown: (uuid) => calls.run(session, 'shutdown', () => domains.shutdown(uuid)),
     reboot: (uuid) => calls.run(session, 'reboot', () => domains.reboot(uuid)),
     reset: (uuid) => calls.run(session, 'reset', () => domains.reset(uuid)),
+    suspend: (uuid) => calls.run(session, 'suspend', () => domains.suspend(uuid)),
+    resume: (uuid) => calls.run(session, 'resume', () => domains.resume(uuid)),
     destroy: (uuid) => calls.run(session, 'destroy', () => domains.destroy(uuid)),
     undefine: (uuid) => calls.run(session, 'undefine', () => domains.undefine(uuid)),
     openConsole: (uuid, { force }) =>

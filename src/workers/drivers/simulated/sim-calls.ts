@@ -12,6 +12,8 @@ export type SimCall =
   | 'shutdown'
   | 'reboot'
   | 'reset'
+  | 'suspend'
+  | 'resume'
   | 'destroy'
   | 'undefine'
   | 'ensureNetwork'

@@ -132,6 +132,22 @@ export class SimDomains {
     this.#boot(domain);
   }
 
+  suspend(uuid: string): void {
+    const domain = this.#need(uuid);
+    if (!isOn(domain)) throw invalid('domain is not running');
+    if (domain.power === 'paused') return;
+    domain.power = 'paused';
+    this.#emit(domain, 'paused', 'suspended/paused');
+  }
+
+  resume(uuid: string): void {
+    const domain = this.#need(uuid);
+    if (domain.power === 'running') return;
+    if (domain.power !== 'paused') throw invalid('domain is not paused');
+    domain.power = 'running';
+    this.#emit(domain, 'running', 'resumed/unpaused');
+  }
+
   destroy(uuid: string): void {
     const domain = this.#need(uuid);
     if (isOn(domain)) this.powerOff(domain, 'destroyed');
