@@ -50,6 +50,7 @@ module.exports = {
       to: { path: '^(node:)?https?$' },
     },
     own('fast-xml-parser', '^src/base/xml\\.ts$'),
+    own('@aws-sdk/client-s3', '^src/adapters/blobs/'),
     own('ink', '^src/views/'),
     own('react', '^src/views/'),
     own('ssh2', '^src/adapters/host-shell/'),

@@ -7,8 +7,8 @@ import { CloudError, errorText } from '../../base/errors.ts';
 import { sha256Hex } from '../../base/ids.ts';
 import { randomHex, type Random } from '../../base/random.ts';
 import type { BlobInfo, Blobs } from '../../ports/blobs.ts';
+import { checkKey, expectDigest, rangeWithin, tooLarge } from './blob-key.ts';
 
-const KEY = /^[A-Za-z0-9._/-]{1,1024}$/;
 const FILE_MODE = 0o600;
 const FOLDER_MODE = 0o700;
 /** In a shared folder what no name points to may be on its way to one; no upload takes so long. */
@@ -18,12 +18,6 @@ const ABANDONED_MS = 86_400_000;
 interface Entry extends BlobInfo {
   readonly v: 1;
   readonly file: string;
-}
-
-function checkKey(key: string): void {
-  if (KEY.test(key) && !key.includes('..')) return;
-  const message = 'a blob key is 1 to 1024 of the characters A-Z a-z 0-9 . _ / - without two dots in a row';
-  throw new CloudError('InvalidParameterValue', message, { details: { key: key.slice(0, 200) } });
 }
 
 function parseEntry(path: string, text: string): Entry {
@@ -189,11 +183,7 @@ class BlobFolder {
       for await (const chunk of body) {
         const bytes = typeof chunk === 'string' ? Buffer.from(chunk) : (chunk as Uint8Array);
         sizeBytes += bytes.length;
-        if (sizeBytes > maxBytes) {
-          throw new CloudError('RequestTooLarge', `${key} is larger than ${maxBytes} bytes`, {
-            details: { key, maxBytes },
-          });
-        }
+        if (sizeBytes > maxBytes) throw tooLarge(key, maxBytes);
         hash.update(bytes);
         yield bytes;
       }
@@ -201,9 +191,7 @@ class BlobFolder {
     let sha256 = '';
     const accept = (): void => {
       sha256 = hash.digest('hex');
-      if (expectSha256 === undefined || expectSha256 === sha256) return;
-      const details = { key, expected: expectSha256, actual: sha256 };
-      throw new CloudError('InvalidParameterValue', `the SHA-256 of ${key} is not the expected one`, { details });
+      expectDigest(key, sha256, expectSha256);
     };
     const file = randomHex(this.#random, 32);
     const path = join(this.#data, file);
@@ -257,11 +245,7 @@ class BlobFolder {
 
 async function readRange(folder: BlobFolder, key: string, range: { start?: number; end?: number }): Promise<Readable> {
   const entry = await folder.get(key);
-  const start = range.start ?? 0;
-  const end = Math.min(range.end ?? entry.sizeBytes, entry.sizeBytes);
-  if (!Number.isSafeInteger(start) || !Number.isSafeInteger(end) || start < 0) {
-    throw new CloudError('InvalidParameterValue', 'a range starts at 0 or later and counts whole bytes');
-  }
+  const { start, end } = rangeWithin(range, entry.sizeBytes);
   const path = folder.dataPath(entry);
   const damaged = (why: string): CloudError => {
     return new CloudError('CorruptState', `the bytes of ${key} are damaged: ${path} ${why}`, {
