@@ -2,7 +2,8 @@ const NONE = 'there is none: a truthful answer';
 
 /** What is not done of the actions that are carried out in part. An action that is carried out and not named here is done whole. */
 export const PARTLY: Readonly<Record<string, string>> = {
-  CompleteMultipartUpload: 'a second one of the same upload is NoSuchUpload',
+  CompleteMultipartUpload:
+    'a second one of the same upload gets the same answer as long as the object that it made is the current one',
   CopyObject: 'the ETag of an object made in parts stays as it is; no encryption, no storage class but STANDARD',
   CreateBucket: 'in the region that is spoken to; no object lock; ownership BucketOwnerPreferred alone',
   CreateMultipartUpload: 'no encryption, no storage class but STANDARD',

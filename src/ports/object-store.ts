@@ -46,7 +46,7 @@ export type NewObject = Pick<
   ObjectRecord,
   'bucket' | 'key' | 'ownerId' | 'metadata' | 'tags' | 'grants' | 'etag' | 'segments'
 > &
-  Partial<Pick<ObjectRecord, 'checksum' | 'parts'>>;
+  Partial<Pick<ObjectRecord, 'checksum' | 'parts' | 'uploadId'>>;
 
 export interface Removal {
   /** The version that is gone (or was not there, when it was asked for by id), or the delete marker that was made. Undefined: there was nothing, and versioning is off. */

@@ -148,7 +148,7 @@ export class UploadTable {
       const { key, ownerId, metadata, tags, grants } = record;
       const segments = parts.flatMap((part) => part.segments);
       return versions.put(
-        { bucket: name.bucket, key, ownerId, metadata, tags, grants, ...made, segments },
+        { bucket: name.bucket, key, ownerId, metadata, tags, grants, ...made, segments, uploadId: name.uploadId },
         conditions,
         after,
         true,

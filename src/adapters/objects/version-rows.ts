@@ -22,7 +22,7 @@ export const HEAD_COLUMNS = 'id, key, version, state, size, head';
 export const WHOLE_COLUMNS = `${HEAD_COLUMNS}, rest`;
 
 type Head = Pick<ObjectRecord, 'modifiedMs' | 'ownerId' | 'etag' | 'tags' | 'checksum'>;
-type Rest = Pick<ObjectRecord, 'metadata' | 'grants' | 'segments' | 'parts'>;
+type Rest = Pick<ObjectRecord, 'metadata' | 'grants' | 'segments' | 'parts' | 'uploadId'>;
 
 /** 'InvalidArgument' for half a character: as bytes it would be another key than it is as text. */
 export function keyBytes(key: string): Buffer {
@@ -41,9 +41,13 @@ export function sizeOf(segments: readonly Segment[]): number {
 
 /** What the two JSON columns of an object hold. */
 export function objectColumns(object: Head & Rest): { head: string; rest: string } {
-  const { modifiedMs, ownerId, etag, tags, checksum, metadata, grants, segments, parts } = object;
+  const { modifiedMs, ownerId, etag, tags, checksum, metadata, grants, segments, parts, uploadId } = object;
   const head: Head = { modifiedMs, ownerId, etag, tags, ...(checksum === undefined ? {} : { checksum }) };
-  const rest: Rest = { metadata, grants, segments, ...(parts === undefined ? {} : { parts }) };
+  const rest: Rest = {
+    ...{ metadata, grants, segments },
+    ...(parts === undefined ? {} : { parts }),
+    ...(uploadId === undefined ? {} : { uploadId }),
+  };
   return { head: JSON.stringify(head), rest: JSON.stringify(rest) };
 }
 

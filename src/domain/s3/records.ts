@@ -19,6 +19,9 @@ export interface Checksum {
   readonly value: string;
 }
 
+/** Counted where a client asks for none, so that one that verifies what it gets can. S3 takes CRC64NVME, which not every SDK knows; this one they all do. */
+export const USUAL_CHECKSUM = 'CRC32' satisfies ChecksumAlgorithm;
+
 /** Who may do what beside the owner, as canned or granted. A grantee is a project id, or one of the two groups. */
 export interface AclGrant {
   readonly grantee:
@@ -125,6 +128,8 @@ export interface ObjectRecord extends VersionHead {
   readonly segments: readonly Segment[];
   /** Of a multipart object: by part number, in order. */
   readonly parts?: readonly ObjectPart[];
+  /** The upload that made it: a client that lost the answer completes it once more. */
+  readonly uploadId?: string;
 }
 
 export interface ObjectPart {
@@ -136,7 +141,7 @@ export interface ObjectPart {
 export type ObjectVersion = ObjectRecord | DeleteMarker;
 
 /** What a list tells of an object: without what may be large (an object of 10,000 parts has as many segments). */
-export type ObjectSummary = Omit<ObjectRecord, 'segments' | 'parts' | 'metadata' | 'grants'>;
+export type ObjectSummary = Omit<ObjectRecord, 'segments' | 'parts' | 'uploadId' | 'metadata' | 'grants'>;
 
 export interface UploadRecord {
   readonly uploadId: string;

@@ -6,7 +6,7 @@ import { checksumOf, type ChecksumAlgorithm } from '../../../base/checksums.ts';
 import type { Clock } from '../../../base/clock.ts';
 import { CloudError } from '../../../base/errors.ts';
 import { MIB } from '../../../base/units.ts';
-import type { Checksum } from '../../../domain/s3/records.ts';
+import { USUAL_CHECKSUM, type Checksum } from '../../../domain/s3/records.ts';
 import type { Digests, ObjectStore, Received } from '../../../ports/object-store.ts';
 import { AwsChunkedDecoder } from './aws-chunked.ts';
 import { BodySource, PlainDecoder, type BodyDecoder, type BodyPace, type RawBody } from './body-source.ts';
@@ -178,15 +178,15 @@ class RequestBody implements S3Body {
     const { request, store } = this.#parts;
     const brought = broughtBy(this.#parts);
     const md5 = md5In(request);
-    const algorithm = asked.checksum ?? brought?.algorithm;
-    const counted = [...new Set([algorithm, brought?.algorithm].filter((one) => one !== undefined))];
+    const algorithm = asked.checksum ?? brought?.algorithm ?? USUAL_CHECKSUM;
+    const counted = [...new Set([algorithm, brought?.algorithm ?? algorithm])];
     const source = this.stream();
     const accept = (digests: Digests): void => this.#accept(digests, brought, md5);
     const received = await store
       .receive(source, { maxBytes, checksums: counted, accept })
       .finally(() => source.destroy());
-    const value = algorithm === undefined ? undefined : received.digests.checksums[algorithm];
-    if (algorithm === undefined || value === undefined) return received;
+    const value = received.digests.checksums[algorithm];
+    if (value === undefined) return received;
     return { ...received, checksum: { algorithm, type: 'FULL_OBJECT', value } };
   }
 

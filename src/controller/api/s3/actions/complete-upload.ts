@@ -1,12 +1,14 @@
 import { createHash } from 'node:crypto';
 import { z } from 'zod';
 import { checksumOf, combinedChecksum } from '../../../../base/checksums.ts';
-import { CloudError } from '../../../../base/errors.ts';
+import { CloudError, isCode } from '../../../../base/errors.ts';
 import {
   S3_LIMITS,
+  USUAL_CHECKSUM,
   type Checksum,
   type ChecksumAlgorithm,
   type ObjectPart,
+  type ObjectRecord,
   type PartRecord,
   type UploadRecord,
 } from '../../../../domain/s3/records.ts';
@@ -106,31 +108,28 @@ function checkWhole(call: BucketCall, checksum: Checksum | undefined, sizeBytes:
     throw new CloudError('InvalidRequest', `the parts have ${sizeBytes} bytes together, and not ${size.slice(0, 20)}`);
 }
 
-/** Without an algorithm of the upload: the one that the request's header names. */
-function wantedChecksum(call: BucketCall, { checksum }: UploadRecord): UploadRecord['checksum'] {
+/** Without an algorithm of the upload: the one that the request's header names, or the one that is counted in any case. */
+function wantedChecksum(call: BucketCall, { checksum }: UploadRecord): Pick<Checksum, 'algorithm' | 'type'> {
   const given = checksumGiven(call)?.algorithm;
   const type = call.header('x-amz-checksum-type')?.toUpperCase();
   if (checksum !== undefined && type !== undefined && type !== checksum.type) {
     const text = `x-amz-checksum-type: the upload was begun with ${checksum.type}`;
     throw new CloudError('InvalidRequest', text);
   }
-  if (checksum !== undefined || given === undefined) return checksum;
+  if (checksum !== undefined) return checksum;
+  if (given === undefined) return { algorithm: USUAL_CHECKSUM, type: 'FULL_OBJECT' };
   return { algorithm: given, type: type === 'FULL_OBJECT' ? type : 'COMPOSITE' };
 }
 
-function etagOf(parts: readonly PartRecord[]): string {
+function etagOf(parts: readonly Pick<PartRecord, 'etag'>[]): string {
   const hash = createHash('md5');
   for (const { etag } of parts) hash.update(etag, 'hex');
   return `${hash.digest('hex')}-${parts.length}`;
 }
 
-async function completeUpload(call: BucketCall): Promise<S3Answer> {
-  const { bucket, key, store } = call;
-  const conditions = writeConditions(call);
-  const upload = await uploadAsked(call);
-  const { Part: asked } = await xmlBody(call, 'CompleteMultipartUpload', DOCUMENT, MAX_BYTES);
-  checkOrder(asked);
-  const finish = (
+/** What the asked-for parts make. */
+function finisher(call: BucketCall, asked: readonly AskedPart[]) {
+  return (
     parts: readonly PartRecord[],
     record: UploadRecord,
   ): { etag: string; parts: ObjectPart[]; checksum?: Checksum } => {
@@ -141,8 +140,7 @@ async function completeUpload(call: BucketCall): Promise<S3Answer> {
     const sizeBytes = parts.reduce((sum, part) => sum + part.sizeBytes, 0);
     if (sizeBytes > S3_LIMITS.objectMaxBytes)
       throw new CloudError('EntityTooLarge', `an object has at most ${S3_LIMITS.objectMaxBytes} bytes`);
-    const wanted = wantedChecksum(call, record);
-    const checksum = wanted === undefined ? undefined : wholeChecksum(parts, wanted);
+    const checksum = wholeChecksum(parts, wantedChecksum(call, record));
     checkWhole(call, checksum, sizeBytes);
     return {
       etag: etagOf(parts),
@@ -154,8 +152,29 @@ async function completeUpload(call: BucketCall): Promise<S3Answer> {
       ...(checksum === undefined ? {} : { checksum }),
     };
   };
+}
+
+/** The object that this upload has made already of the same parts, as long as it is the current one; else the error. */
+async function madeBefore(call: BucketCall, asked: readonly AskedPart[], error: unknown): Promise<ObjectRecord> {
+  if (!isCode(error, 'NoSuchUpload')) throw error;
+  const { store, bucket, key, query } = call;
+  const object = await store.object(bucket.name, key).catch(() => undefined);
+  const isIt = object?.kind === 'object' && object.uploadId !== undefined && object.uploadId === query.get('uploadId');
+  const etags = asked.map((part) => ({ etag: bareEtag(part.ETag) }));
+  const isSame = etags.every(({ etag }) => /^[0-9a-f]{32}$/.test(etag)) && isIt && etagOf(etags) === object.etag;
+  if (!isSame) throw error;
+  return object;
+}
+
+async function completeUpload(call: BucketCall): Promise<S3Answer> {
+  const { bucket, key, store } = call;
+  const conditions = writeConditions(call);
+  const { Part: asked } = await xmlBody(call, 'CompleteMultipartUpload', DOCUMENT, MAX_BYTES);
+  checkOrder(asked);
   const numbers = asked.map((part) => part.PartNumber);
-  const object = await store.completeUpload(upload, numbers, finish, conditions);
+  const object = await uploadAsked(call)
+    .then((upload) => store.completeUpload(upload, numbers, finisher(call, asked), conditions))
+    .catch((error: unknown) => madeBefore(call, asked, error));
   const tree = {
     Location: `${call.endpoint}/${bucket.name}/${encodeURIComponent(key).replaceAll('%2F', '/')}`,
     Bucket: bucket.name,

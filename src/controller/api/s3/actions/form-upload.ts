@@ -1,6 +1,12 @@
 import { CloudError } from '../../../../base/errors.ts';
 import { checkPostPolicy, parsePostPolicy } from '../../../../domain/s3/post-policy.ts';
-import { S3_LIMITS, type Checksum, type ObjectRecord } from '../../../../domain/s3/records.ts';
+import {
+  S3_LIMITS,
+  USUAL_CHECKSUM,
+  type Checksum,
+  type ChecksumAlgorithm,
+  type ObjectRecord,
+} from '../../../../domain/s3/records.ts';
 import type { Digests, Received } from '../../../../ports/object-store.ts';
 import type { BucketCall, S3Action, S3Answer } from '../s3-action.ts';
 import { s3Document } from '../s3-xml.ts';
@@ -84,9 +90,10 @@ function checkBytes(put: BucketCall, { minBytes }: Limits): (digests: Digests, s
   };
 }
 
-function checksumOf(put: BucketCall): Checksum | undefined {
-  const given = checksumGiven(put);
-  return given === undefined ? undefined : { ...given, type: 'FULL_OBJECT' };
+/** What the form brings was compared; without one the usual is kept. */
+function checksumIn({ checksums }: Received['digests'], algorithm: ChecksumAlgorithm): { checksum?: Checksum } {
+  const value = checksums[algorithm];
+  return value === undefined ? {} : { checksum: { algorithm, type: 'FULL_OBJECT', value } };
 }
 
 async function keep(put: BucketCall, form: PostedForm, limits: Limits): Promise<ObjectRecord> {
@@ -96,17 +103,18 @@ async function keep(put: BucketCall, form: PostedForm, limits: Limits): Promise<
   const tags = tagging === undefined ? {} : tagsOfDocument(tagging, S3_LIMITS.tagsPerObject);
   if (tagging !== undefined) await put.require('s3:PutObjectTagging', bucket, key);
   const grants = await objectGrantsAsked(put);
-  const [metadata, conditions, checksum] = [metadataAsked(put), writeConditions(put), checksumOf(put)];
+  const [metadata, conditions] = [metadataAsked(put), writeConditions(put)];
+  const algorithm = checksumGiven(put)?.algorithm ?? USUAL_CHECKSUM;
   const { segment, digests }: Received = await store.receive(form.file, {
     maxBytes: limits.maxBytes,
     accept: checkBytes(put, limits),
-    ...(checksum === undefined ? {} : { checksums: [checksum.algorithm] }),
+    checksums: [algorithm],
   });
   return store.putObject(
     {
       ...{ bucket: bucket.name, key, ownerId: bucket.projectId, metadata, tags, grants },
       ...{ etag: digests.md5, segments: [segment] },
-      ...(checksum === undefined ? {} : { checksum }),
+      ...checksumIn(digests, algorithm),
     },
     conditions,
   );

@@ -1,5 +1,11 @@
 import { CloudError } from '../../../../base/errors.ts';
-import { S3_LIMITS, type Checksum, type PartRecord, type UploadRecord } from '../../../../domain/s3/records.ts';
+import {
+  S3_LIMITS,
+  USUAL_CHECKSUM,
+  type Checksum,
+  type PartRecord,
+  type UploadRecord,
+} from '../../../../domain/s3/records.ts';
 import type { BucketCall, S3Action, S3Answer } from '../s3-action.ts';
 import { checksumHeaders, checksumTree, emptyAnswer, isoTime, ownerTree, quoted, xmlAnswer } from './answers.ts';
 import { invalidArgument, numberAsked, pageSize } from './asked.ts';
@@ -79,15 +85,14 @@ async function uploadPartCopy(call: BucketCall): Promise<S3Answer> {
   const range = copyRange(call, source.object.sizeBytes);
   if (range.end - range.start > S3_LIMITS.putMaxBytes)
     throw new CloudError('EntityTooLarge', `a part has at most ${S3_LIMITS.putMaxBytes} bytes: copy ranges`);
-  const algorithm = upload.checksum?.algorithm;
+  const algorithm = upload.checksum?.algorithm ?? USUAL_CHECKSUM;
   // A part's ETag is the MD5 of its bytes, so they are read: nobody has counted those of a range.
   const bytes = await call.store.read(source.object, range);
-  const counting = algorithm === undefined ? {} : { checksums: [algorithm] };
   const { segment, digests } = await call.store
-    .receive(bytes, { maxBytes: S3_LIMITS.putMaxBytes, ...counting })
+    .receive(bytes, { maxBytes: S3_LIMITS.putMaxBytes, checksums: [algorithm] })
     .finally(() => bytes.destroy());
-  const value = algorithm === undefined ? undefined : digests.checksums[algorithm];
-  const counted = algorithm === undefined || value === undefined ? {} : { checksum: whole(algorithm, value) };
+  const value = digests.checksums[algorithm];
+  const counted = value === undefined ? {} : { checksum: whole(algorithm, value) };
   const part = partOf(number, call.nowMs, { segment, digests, ...counted });
   await call.store.putPart(upload, part);
   const tree = { LastModified: isoTime(part.modifiedMs), ETag: quoted(part.etag), ...checksumTree(part.checksum) };

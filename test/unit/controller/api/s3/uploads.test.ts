@@ -101,6 +101,17 @@ describe('an upload in parts', () => {
     expect((await on('GET')).text).toBe('end');
   });
 
+  it('is completed once more by a client that lost the answer, as long as its object is there', async () => {
+    await part(1, 'x');
+    const named: Named[] = [[1, md5('x')]];
+    const first = await complete(named);
+    expect((await complete(named, { 'if-none-match': '*' })).text).toBe(first.text);
+    await expect(complete([[1, md5('y')]])).rejects.toEqual(code('NoSuchUpload'));
+    await expect(complete([[1, 'xyz']])).rejects.toEqual(code('NoSuchUpload'));
+    await on('PUT', { body: 'x' });
+    await expect(complete(named)).rejects.toEqual(code('NoSuchUpload'));
+  });
+
   it('is given up', async () => {
     await part(1, 'x');
     expect((await on('DELETE', { query: `uploadId=${id}` })).status).toBe(204);
