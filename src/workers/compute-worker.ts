@@ -13,7 +13,8 @@ import { NO_METRICS, type Metrics } from '../ports/metrics.ts';
 import { WorkerConsoles } from './console-handlers.ts';
 import { collectHost } from './collect-host.ts';
 import { HostSession } from './host-session.ts';
-import type { Reporter } from './host-session.ts';
+import type { Reporter } from './host-session-parts.ts';
+import { ImageCaptures } from './image-captures.ts';
 import { OthersHeard } from './others-heard.ts';
 
 /** Who is not heard for five times this long is counted as gone. */
@@ -47,6 +48,7 @@ export class ComputeWorker {
   readonly #opening = new KeyedLock();
   readonly #reporter: Reporter;
   readonly #consoles: WorkerConsoles;
+  readonly #captures: ImageCaptures;
   #subscription: Subscription | undefined;
   #hello: { cancel(): void } | undefined;
   #seq = 0;
@@ -59,6 +61,7 @@ export class ComputeWorker {
     this.#options = options;
     const { bus, clock, logger } = options;
     this.#consoles = new WorkerConsoles({ clock, logger, drivers: (hostId) => this.#session(hostId).drivers });
+    this.#captures = new ImageCaptures({ clock, logger, session: (hostId, epoch) => this.#sessionAt(hostId, epoch) });
     this.#reporter = {
       host: (report: HostReport) => bus.fanout(TOPIC.reports, 'host-report', toJson(report)),
       outcome: async (outcome) => {
@@ -181,11 +184,11 @@ export class ComputeWorker {
         this.#hosts.get(command.hostId)?.accept(command);
         return Promise.resolve(undefined);
       },
+      ...this.#captures.handlers(),
       ...this.#consoles.handlers(),
       'host-collect': async (body) => {
         const order = CollectHost.parse(body);
-        const session = this.#session(order.hostId);
-        refuseOtherEpoch(session, order.epoch);
+        const session = this.#sessionAt(order.hostId, order.epoch);
         if (order.remove && !session.serving) {
           throw new CloudError(
             'Unavailable',
@@ -228,6 +231,7 @@ export class ComputeWorker {
       session,
       nextSeq: () => (this.#seq += 1),
       onEnded: (verb, code, tookMs) => metrics.time('command', tookMs, { verb, code }),
+      onClaimed: () => this.#captures.claimed(host),
       onUnclaimed: () => this.#giveUp(open.hostId, host),
     });
     this.#hosts.set(open.hostId, host);
@@ -285,6 +289,12 @@ export class ComputeWorker {
     const { reach } = this.#options;
     if (reach !== undefined) return reach;
     throw new CloudError('UnsupportedOperation', 'the hosts of this cloud are simulated: none is reached over SSH');
+  }
+
+  #sessionAt(hostId: string, epoch: number): HostSession {
+    const session = this.#session(hostId);
+    refuseOtherEpoch(session, epoch);
+    return session;
   }
 
   #session(hostId: string): HostSession {

@@ -1,24 +1,15 @@
-import type { Clock } from '../base/clock.ts';
 import { asCloudError, CloudError, errorText, isCode } from '../base/errors.ts';
 import { KeyedLock } from '../base/keyed-lock.ts';
 import { SharedLock } from '../base/shared-lock.ts';
-import type { Logger } from '../base/logger.ts';
-import type { Fact, HostReport, InstanceCommand, OpenHost, Outcome, Progress } from '../messages/worker.ts';
+import type { Fact, InstanceCommand, OpenHost, Outcome, Progress } from '../messages/worker.ts';
 import type { DomainFact, HypervisorEvent } from '../ports/hypervisor.ts';
 import type { HostDrivers } from '../ports/host-drivers.ts';
 import { CommandLedger } from './command-ledger.ts';
+import type { HostSessionParts, Running } from './host-session-parts.ts';
 import { INSTANCE_WORK } from './instance-work.ts';
 import type { WorkContext } from './instance-work.ts';
 import { outcomeError } from './outcome-error.ts';
 import { StepLog } from './step-log.ts';
-
-/** How a session speaks to the controller; what it sends may be lost, so it repeats. */
-export interface Reporter {
-  host(report: HostReport): Promise<void>;
-  /** Resolves when the controller has taken it; rejects when that is not known. */
-  outcome(outcome: Outcome): Promise<void>;
-  progress(progress: Progress): void;
-}
 
 const INVENTORY_MS = 30_000;
 const CONFIRM_AGAIN_MS = 1000;
@@ -31,26 +22,6 @@ const CLOSE_GRACE_MS = 5000;
 /** A host that can't be claimed now is tried again after so long. */
 const CLAIM_AGAIN_MS = 5000;
 const CLAIM_AGAIN = ['Unavailable', 'Timeout', 'HostError', 'LockBusy', 'Busy'] as const;
-
-export interface HostSessionParts {
-  readonly clock: Clock;
-  readonly logger: Logger;
-  readonly reporter: Reporter;
-  readonly workerId: string;
-  readonly session: string;
-  /** Grows with every report of the worker. */
-  readonly nextSeq: () => number;
-  /** A command has ended on the host: `code` is ok or an error code. */
-  readonly onEnded?: (verb: InstanceCommand['verb'], code: string, tookMs: number) => void;
-  /** The claim is gone from the host, or could not be had after all: it should be opened anew. */
-  readonly onUnclaimed?: () => void;
-}
-
-interface Running {
-  readonly commandId: string;
-  readonly generation: number;
-  readonly abort: AbortController;
-}
 
 /**
  * One host, open in one worker: claims it, carries out its commands (one at a time an instance, newer intent first), and reports what it sees.
@@ -78,7 +49,9 @@ export class HostSession {
   #fenced = false;
   /** Why the host is not ours. */
   #problem: string | undefined;
-  #closed = new AbortController();
+  readonly #closed = new AbortController();
+  /** Aborted when the host is closed, or lost to another owner. */
+  readonly #over = new AbortController();
 
   constructor(open: OpenHost, drivers: HostDrivers, parts: HostSessionParts) {
     this.hostId = open.hostId;
@@ -137,6 +110,7 @@ export class HostSession {
       this.#ledger.load(ledger);
       this.#problem = undefined;
       this.#serving = !this.#closed.signal.aborted;
+      if (this.#serving) this.#parts.onClaimed?.();
       return true;
     } catch (error) {
       if (this.#closed.signal.aborted) return false;
@@ -165,6 +139,7 @@ export class HostSession {
     this.#fenced = true;
     this.#problem = `${error.message}; this worker leaves it alone until it is opened again`;
     this.#parts.logger.error('host lost to another owner', { hostId: this.hostId, ...error.details });
+    this.#over.abort(error);
     for (const running of this.#running.values()) running.abort.abort(error);
     this.#watch?.close();
     this.#track(this.#report(this.#down(this.#problem)));
@@ -176,6 +151,7 @@ export class HostSession {
   /** Ends the watch and the commands under way; what they did stays and is found by the next owner's inventory. */
   async close({ release = false } = {}): Promise<void> {
     this.#closed.abort(new CloudError('Unavailable', 'the worker is shutting down'));
+    this.#over.abort(this.#closed.signal.reason);
     this.#watch?.close();
     this.#timer?.cancel();
     for (const running of this.#running.values()) running.abort.abort(this.#closed.signal.reason);
@@ -215,6 +191,29 @@ export class HostSession {
     const abort = new AbortController();
     this.#running.set(id, { commandId: command.commandId, generation: command.generation, abort });
     this.#track(this.#instances.run(id, () => this.#execute(command, abort)));
+  }
+
+  /**
+   * Work on the host that is no command. The signal ends it when the host is closed or lost. Errors: 'Unavailable' when the host is not claimed (yet), and
+   * what the work throws.
+   */
+  async besides<T>(work: (signal: AbortSignal) => Promise<T>): Promise<T> {
+    if (!this.#serving || this.#over.signal.aborted) {
+      throw new CloudError('Unavailable', `host ${this.hostId} is not claimed by this worker; try again`);
+    }
+    const run = work(this.#over.signal);
+    this.#track(
+      run.then(
+        () => undefined,
+        (error: unknown) => void (error instanceof CloudError && error.code === 'StaleEpoch' && this.#fence(error)),
+      ),
+    );
+    return run;
+  }
+
+  /** While it lasts the instance's commands wait, and it waits for the one under way. */
+  alone<T>(instanceId: string, work: () => Promise<T>): Promise<T> {
+    return this.#instances.run(instanceId, work);
   }
 
   #track(work: Promise<void>): void {
