@@ -40,7 +40,7 @@ export interface S3Exchange {
   readonly method: 'GET' | 'PUT' | 'POST' | 'DELETE' | 'HEAD';
   /** Path-style and percent-encoded, with the query: `/bucket/key?uploads`. */
   readonly path: string;
-  /** Lower-case names; `content-length` where a stream's length is known. */
+  /** Lower-case names, any text; `content-length` where a stream's length is known. */
   readonly headers?: Readonly<Record<string, string>> | undefined;
   readonly body?: Readable | string | undefined;
   readonly signal?: AbortSignal | undefined;
@@ -74,5 +74,10 @@ export interface CloudClient {
     options?: { readonly signal?: AbortSignal | undefined },
   ): Promise<ConsoleChannel>;
   upload(body: Readable, options?: UploadOptions): Promise<UploadedBlob>;
+  /**
+   * A request to the object store. What S3 itself refuses is a reply too; it throws only when the request did not come that far. The request's body is
+   * destroyed when it was not taken whole.
+   */
+  s3(request: S3Exchange): Promise<S3Reply>;
   close(): Promise<void>;
 }

@@ -10,19 +10,19 @@ import type {
   StreamName,
   UnaryName,
 } from '../messages/operations/index.ts';
-import type { CallOptions, CloudClient, UploadedBlob, UploadOptions } from './cloud-client.ts';
+import type { CallOptions, CloudClient, S3Exchange, S3Reply, UploadedBlob, UploadOptions } from './cloud-client.ts';
 import {
   ANSWER_LIMIT_BYTES,
   errorIn,
   exchange,
   isAbsent,
   isBroken,
-  type Endpoint,
   parseAnswer,
   readText,
   refuse,
 } from './http-exchange.ts';
 import { ndjson } from './ndjson.ts';
+import type { Wire } from './wire.ts';
 
 export const CLIENT_LIMITS = {
   /** Tries of one call after its connection broke. */
@@ -32,25 +32,9 @@ export const CLIENT_LIMITS = {
   timeoutMs: 120_000,
   /** A stream or an upload that is silent for longer is broken; the cloud sends blank lines in between. */
   idleMs: 60_000,
+  /** The same of a request to the object store, which may have much to sync before it answers. */
+  s3IdleMs: 600_000,
 } as const;
-
-/** A request before it goes out. */
-export interface Outgoing {
-  readonly method: 'POST' | 'PUT';
-  readonly path: string;
-  readonly headers: Readonly<Record<string, string>>;
-  /** Undefined: a stream. */
-  readonly body: Buffer | undefined;
-}
-
-/** What is different from one kind of connection to the other. */
-export interface Wire {
-  readonly endpoint: Endpoint;
-  /** All headers that go out: those of the request, and what says who asks. */
-  headers(outgoing: Outgoing): Record<string, string>;
-  /** A failure of the connection in words that help; undefined for what it has no better words for. */
-  explain(error: unknown): CloudError | undefined;
-}
 
 export interface HttpClientOptions {
   readonly wire: Wire;
@@ -168,6 +152,20 @@ export class HttpClient implements CloudClient {
     }
   }
 
+  async s3(request: S3Exchange): Promise<S3Reply> {
+    const { wire } = this.#options;
+    try {
+      const { httpS3 } = await import('./http-s3.ts');
+      return await httpS3(wire, request, CLIENT_LIMITS.s3IdleMs);
+    } catch (error) {
+      throw this.#explain(
+        error,
+        request.method === 'GET' || request.method === 'HEAD' ? 'GetS3' : 's3',
+        request.signal,
+      );
+    }
+  }
+
   close(): Promise<void> {
     return Promise.resolve();
   }
@@ -199,6 +197,7 @@ export class HttpClient implements CloudClient {
     return response;
   }
 
+  /** `name`: of an operation, or what stands for one. */
   #explain(error: unknown, name: string, signal: AbortSignal | undefined): unknown {
     if (signal?.aborted === true) return signal.reason;
     if (error instanceof CloudError) return error;

@@ -10,9 +10,11 @@ export type Endpoint =
   | { readonly socketPath: string }
   | { readonly host: string; readonly port: number; readonly ca: string; readonly connectMs: number };
 
+export type HttpMethod = 'GET' | 'HEAD' | 'PUT' | 'POST' | 'DELETE';
+
 export interface Exchange {
   readonly endpoint: Endpoint;
-  readonly method: 'POST' | 'PUT';
+  readonly method: HttpMethod;
   readonly path: string;
   readonly headers: Readonly<Record<string, string>>;
   readonly body: Buffer | Readable;

@@ -4,8 +4,9 @@ import { isoTime } from '../base/clock.ts';
 import type { ErrorCode } from '../base/error-codes.ts';
 import { CloudError, errorText } from '../base/errors.ts';
 import { signRequest, type AccessKey } from '../base/signature/sign-request.ts';
-import { HttpClient, type HttpClientOptions, projectHeader, type Wire } from './http-client.ts';
+import { HttpClient, type HttpClientOptions, projectHeader } from './http-client.ts';
 import { parseCloudUrl } from './cloud-url.ts';
+import type { Wire } from './wire.ts';
 
 export interface HttpsClientOptions {
   /** `https://host:port` */

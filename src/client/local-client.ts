@@ -8,7 +8,7 @@ import type {
   StreamName,
   UnaryName,
 } from '../messages/operations/index.ts';
-import type { CallOptions, CloudClient, UploadedBlob, UploadOptions } from './cloud-client.ts';
+import type { CallOptions, CloudClient, S3Exchange, S3Reply, UploadedBlob, UploadOptions } from './cloud-client.ts';
 
 export interface LocalClientParts {
   /** Over the socket. */
@@ -82,6 +82,18 @@ export class LocalClient implements CloudClient {
   async upload(body: Readable, options?: UploadOptions): Promise<UploadedBlob> {
     if (await this.#parts.daemonAnswers()) return this.#parts.daemon.upload(body, options);
     return (await this.#here()).upload(body, options);
+  }
+
+  /** As with `upload`: the body can be read once. */
+  async s3(request: S3Exchange): Promise<S3Reply> {
+    if (await this.#parts.daemonAnswers()) return this.#parts.daemon.s3(request);
+    try {
+      return await (await this.#here()).s3(request);
+    } catch (error) {
+      // It took over while we waited for its predecessor; nothing of the body was read.
+      if (!daemonIs(error, 'present')) throw error;
+      return this.#parts.daemon.s3(request);
+    }
   }
 
   /** Of the embedded cloud: work is done to its end, and its error is thrown. */

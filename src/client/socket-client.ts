@@ -1,7 +1,8 @@
 import type { Clock } from '../base/clock.ts';
 import { CloudError } from '../base/errors.ts';
-import { HttpClient, type HttpClientOptions, projectHeader, type Wire } from './http-client.ts';
+import { HttpClient, type HttpClientOptions, projectHeader } from './http-client.ts';
 import { isAbsent } from './http-exchange.ts';
+import type { Wire } from './wire.ts';
 
 export interface SocketClientOptions {
   /** Absolute path of the admin API's socket. */

@@ -7,6 +7,7 @@ import type { Random } from '../base/random.ts';
 import { fingerprintOf } from '../base/x509/issue-certificate.ts';
 import { AdminHttpsServer } from '../controller/api/admin/admin-https-server.ts';
 import { adminAuthenticator } from '../controller/api/signature/authenticator.ts';
+import type { S3Door } from '../controller/api/s3/s3-edge.ts';
 import type { AllInOne } from './all-in-one.ts';
 import type { Config } from './config/schema.ts';
 import { parseListen } from './config/listen.ts';
@@ -31,7 +32,7 @@ export interface AdminHttps {
 
 /** The admin API over TLS where `api.listen` says so; nowhere by default. */
 export function createAdminHttps(
-  cloud: Pick<AllInOne, 'context' | 'gateway' | 'blobs'>,
+  cloud: Pick<AllInOne, 'context' | 'gateway' | 'blobs'> & { readonly s3?: S3Door },
   parts: { config: Config; clock: Clock; random: Random; logger: Logger },
 ): AdminHttps {
   const { config, clock, random, logger } = parts;
@@ -73,9 +74,10 @@ export function createAdminHttps(
       const authenticator = adminAuthenticator(cloud.context);
       const urls: string[] = [];
       for (const listen of listeners) {
-        const { gateway, blobs } = cloud;
+        const { gateway, blobs, s3 } = cloud;
         const server = new AdminHttpsServer({
           ...{ gateway, blobs, clock, random, logger, authenticator, certificate, listen },
+          ...(s3 === undefined ? {} : { s3 }),
         });
         servers.push(server);
         const port = await server.start();

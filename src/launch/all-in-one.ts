@@ -16,6 +16,7 @@ import type { Store } from '../ports/store.ts';
 import type { VolumeBackend } from '../ports/volume-backend.ts';
 import { ROLES, type Config } from './config/schema.ts';
 import { openStore } from './open-store.ts';
+import type { ObjectsHere } from './objects-here.ts';
 import { WORKER_ID } from './roles/process-plan.ts';
 import { startRoles } from './roles/start-roles.ts';
 
@@ -40,6 +41,8 @@ export interface AllInOneOptions {
   readonly blobs?: Blobs;
   /** Default: nobody reads them. */
   readonly metrics?: Metrics;
+  /** Default: those of the configured folder, opened when they are first needed. */
+  readonly objects?: ObjectsHere;
   /** Default: by the key in the state folder. */
   readonly sealer?: Sealer;
   /** Where volumes are; default: there are none. */
@@ -54,6 +57,7 @@ export interface AllInOne {
   readonly gateway: Gateway;
   readonly controller: Controller;
   readonly blobs: Blobs;
+  readonly objects: ObjectsHere;
   close(): Promise<void>;
 }
 
@@ -65,13 +69,13 @@ export async function startAllInOne(options: AllInOneOptions): Promise<AllInOne>
     ...{ ...rest, config, clock, random, logger, shownRoles, store, bus },
     plan: { roles: ROLES, name: WORKER_ID, shared: false },
   });
-  const { context, gateway, controller, blobs } = running;
-  if (context === undefined || gateway === undefined || controller === undefined)
+  const { context, gateway, controller, blobs, objects } = running;
+  if (context === undefined || gateway === undefined || controller === undefined || objects === undefined)
     throw new CloudError('InternalError', 'an all-in-one has every role');
   const close = async (): Promise<void> => {
     await running.close();
     await bus.close();
     await store.close();
   };
-  return { context, gateway, controller, blobs, close };
+  return { context, gateway, controller, blobs, objects, close };
 }

@@ -2,8 +2,17 @@ import { Readable } from 'node:stream';
 import { newId } from '../base/ids.ts';
 import type { Random } from '../base/random.ts';
 import { randomHex } from '../base/random.ts';
-import type { CallOptions, CloudClient, UploadedBlob, UploadOptions } from '../client/cloud-client.ts';
+import { CloudError } from '../base/errors.ts';
+import type {
+  CallOptions,
+  CloudClient,
+  S3Exchange,
+  S3Reply,
+  UploadedBlob,
+  UploadOptions,
+} from '../client/cloud-client.ts';
 import type { Gateway } from '../controller/api/gateway.ts';
+import type { S3Door } from '../controller/api/s3/s3-edge.ts';
 import type { CallMeta, Principal } from '../controller/operations/handler.ts';
 import type { ConsoleChannel } from '../messages/console.ts';
 import type {
@@ -14,10 +23,13 @@ import type {
   UnaryName,
 } from '../messages/operations/index.ts';
 import type { Blobs } from '../ports/blobs.ts';
+import { inProcessS3 } from './in-process-s3.ts';
 
 export interface InProcessParts {
   readonly gateway: Pick<Gateway, 'unary' | 'stream' | 'duplex'>;
   readonly blobs: Pick<Blobs, 'put'>;
+  /** Absent: it can't be asked here. */
+  readonly s3?: S3Door;
   readonly random: Random;
   readonly principal: Principal;
 }
@@ -78,6 +90,12 @@ export class InProcessClient implements CloudClient {
     };
     const info = await blobs.put(`upload/${newId('blob', random)}`, Readable.from(counted()));
     return { blobKey: info.key, sizeBytes: info.sizeBytes, sha256: info.sha256 };
+  }
+
+  async s3(request: S3Exchange): Promise<S3Reply> {
+    const { s3, principal } = this.#parts;
+    if (s3 === undefined) throw new CloudError('UnsupportedOperation', 'there is no object store in this process');
+    return inProcessS3(s3, principal, request);
   }
 
   close(): Promise<void> {

@@ -23,14 +23,19 @@ export interface Patience {
 }
 
 /** The store, as soon as nobody else has its lock. CloudError 'LockBusy' names who had it when patience ended. */
-export async function openStorePatiently(config: Config, parts: StoreParts, patience: Patience): Promise<Store> {
+export function openStorePatiently(config: Config, parts: StoreParts, patience: Patience): Promise<Store> {
+  return whenFree(() => openStore(config, parts), patience);
+}
+
+/** What `open` answers, as soon as it does not answer 'LockBusy' any more. */
+export async function whenFree<T>(open: () => Promise<T>, patience: Patience): Promise<T> {
   const { clock, signal, timeoutMs } = patience;
   const endMs = clock.monotonicMs() + timeoutMs;
   let told = '';
   for (let pauseMs = FIRST_PAUSE_MS; ; pauseMs = Math.min(PAUSE_MAX_MS, pauseMs * 2)) {
     signal.throwIfAborted();
     try {
-      return await openStore(config, parts);
+      return await open();
     } catch (error) {
       if (!isCode(error, 'LockBusy')) throw error;
       const holder = error.details?.['holder'] as LockHolder | undefined;

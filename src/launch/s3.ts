@@ -1,19 +1,20 @@
-import { openObjectStore } from '../adapters/objects/object-store.ts';
 import type { Clock } from '../base/clock.ts';
 import type { Logger } from '../base/logger.ts';
 import type { Random } from '../base/random.ts';
 import { ec2Callers } from '../controller/api/ec2/ec2-principal.ts';
 import { S3_ACTIONS } from '../controller/api/s3/actions/index.ts';
-import { S3Edge } from '../controller/api/s3/s3-edge.ts';
+import { refusingDoor } from '../controller/api/s3/refusing-door.ts';
+import { S3Edge, type S3Door } from '../controller/api/s3/s3-edge.ts';
 import { S3Server } from '../controller/api/s3/s3-server.ts';
+import type { ControllerContext } from '../controller/controller-context.ts';
 import { startLifecycleJob, type LifecycleJob } from '../controller/objects/lifecycle-job.ts';
+import { objectsElsewhere } from '../controller/objects/objects-elsewhere.ts';
 import { accountsOf } from '../controller/users/directory-memo.ts';
 import type { ObjectStore } from '../ports/object-store.ts';
-import type { AllInOne } from './all-in-one.ts';
-import { objectsDir } from './config/places.ts';
 import type { Config } from './config/schema.ts';
 import { configuredRegions } from './ec2.ts';
 import { Listeners } from './listeners.ts';
+import type { ObjectsHere } from './objects-here.ts';
 
 export interface S3Api {
   /** Listens where `objectstore.listen` says; answers the addresses. */
@@ -21,7 +22,11 @@ export interface S3Api {
   close(): Promise<void>;
 }
 
-type Cloud = Pick<AllInOne, 'context'>;
+interface Cloud {
+  readonly context: ControllerContext;
+  /** Absent: this process has none. */
+  readonly objects?: ObjectsHere | undefined;
+}
 
 interface Parts {
   readonly config: Config;
@@ -31,7 +36,7 @@ interface Parts {
 }
 
 /** What is asked of S3, whatever carries the requests. */
-export function createS3Edge({ context }: Cloud, store: ObjectStore, parts: Parts): S3Edge {
+export function createS3Edge({ context }: Pick<Cloud, 'context'>, store: ObjectStore, parts: Parts): S3Edge {
   const { config, clock, random, logger } = parts;
   const { domains, signatureV2 } = config.objectstore;
   return new S3Edge({
@@ -44,17 +49,34 @@ export function createS3Edge({ context }: Cloud, store: ObjectStore, parts: Part
   });
 }
 
-/** S3 where `objectstore.listen` says so; nowhere by default. The objects are opened with the first address, and by one process alone. */
+/** The way to the objects for callers who are known already; where this process has none, it says who has. */
+export function createS3Door(cloud: Cloud, parts: Parts): S3Door {
+  const { objects, context } = cloud;
+  const closed = (error: unknown): S3Door => refusingDoor(parts.random, error);
+  if (objects === undefined) return { answerAs: (...asked) => closed(objectsElsewhere(context)).answerAs(...asked) };
+  let edge: { readonly store: ObjectStore; readonly door: S3Door } | undefined;
+  return {
+    async answerAs(known, incoming) {
+      const store = await objects.store().catch((error: unknown) => closed(error));
+      if ('answerAs' in store) return store.answerAs(known, incoming);
+      if (edge?.store !== store) edge = { store, door: createS3Edge(cloud, store, parts) };
+      return edge.door.answerAs(known, incoming);
+    },
+  };
+}
+
+/** The objects of this process, opened, kept in order, and served where `objectstore.listen` says so; nowhere by default. */
 export function createS3Api(cloud: Cloud, parts: Parts): S3Api {
-  const { config, clock, random, logger } = parts;
-  const listeners = new Listeners('objectstore', { ...parts, cloudId: cloud.context.cloudId });
-  let store: ObjectStore | undefined;
+  const { config, clock, logger } = parts;
+  const { context, objects } = cloud;
+  const listeners = new Listeners('objectstore', { ...parts, cloudId: context.cloudId });
   let lifecycle: LifecycleJob | undefined;
   return {
     async start() {
-      if (config.objectstore.listen.length === 0) return [];
-      store = await openObjectStore({ dir: objectsDir(config), clock, random, logger });
+      if (objects === undefined) return [];
+      const store = await objects.store();
       lifecycle = startLifecycleJob({ store, clock, logger });
+      if (config.objectstore.listen.length === 0) return [];
       const edge = createS3Edge(cloud, store, parts);
       const urls = await listeners.start((at) => new S3Server({ edge, clock, logger, ...at }));
       logger.info('S3 listens', { urls });
@@ -62,7 +84,6 @@ export function createS3Api(cloud: Cloud, parts: Parts): S3Api {
     },
     async close() {
       await Promise.all([listeners.close(), lifecycle?.close()]);
-      await store?.close();
     },
   };
 }

@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { silentLogger } from '../../src/base/logger.ts';
 import { ConfigSchema, type Config } from '../../src/launch/config/schema.ts';
+import { ObjectsHere } from '../../src/launch/objects-here.ts';
 import { createS3Api, type S3Api } from '../../src/launch/s3.ts';
 import { startSimCloud, type SimCloud } from '../support/sim-cloud.ts';
 
@@ -22,7 +23,16 @@ afterAll(async () => {
 function api(objectstore: Record<string, unknown>): S3Api {
   const { clock, random } = sim;
   const config: Config = ConfigSchema.parse({ drivers: 'simulated', stateDir: dir, objectstore });
-  return createS3Api(sim.cloud, { config, clock, random, logger: silentLogger });
+  const parts = { config, clock, random, logger: silentLogger };
+  const objects = new ObjectsHere(parts);
+  const s3 = createS3Api({ context: sim.cloud.context, objects }, parts);
+  return {
+    start: () => s3.start(),
+    async close() {
+      await s3.close();
+      await objects.close();
+    },
+  };
 }
 
 describe('where S3 listens [sim]', () => {
@@ -62,7 +72,10 @@ describe('where S3 listens [sim]', () => {
     const first = api({ listen: ['127.0.0.1'], port: 0, protocol: 'http' });
     await first.start();
     const second = api({ listen: ['127.0.0.1'], port: 0, protocol: 'http' });
-    await expect(second.start()).rejects.toMatchObject({ code: 'LockBusy' });
+    await expect(second.start()).rejects.toMatchObject({
+      code: 'LockBusy',
+      message: expect.stringContaining(`process ${process.pid} (novactl serve`) as string,
+    });
     await second.close();
     await first.close();
     const third = api({ listen: ['127.0.0.1'], port: 0, protocol: 'http' });

@@ -13,6 +13,7 @@ import { AdminHttpsServer } from '../../src/controller/api/admin/admin-https-ser
 import { adminAuthenticator } from '../../src/controller/api/signature/authenticator.ts';
 import { searchText, watchFor } from './canaries.ts';
 import { startSimCloud, type SimCloud } from './sim-cloud.ts';
+import { simS3Door } from './sim-s3-door.ts';
 
 const DAY_MS = 86_400_000;
 const random = new SystemRandom();
@@ -66,6 +67,7 @@ export class HttpsCloud {
     const { ca, server } = issuePair(['localhost', '127.0.0.1']);
     const admin = new AdminHttpsServer({
       ...{ gateway, blobs, clock: sim.clock, random, logger: silentLogger },
+      s3: simS3Door(sim, dir),
       authenticator: adminAuthenticator(context),
       certificate: { certificates: server.certificate + ca, privateKey: server.privateKey },
       listen: { host: '127.0.0.1', port: 0 },

@@ -3,7 +3,7 @@ import { defaultCloudDirs } from '../../base/user-dirs.ts';
 import { checkRegions, ec2, regions } from './ec2-schema.ts';
 import { directorySchema } from './directory-schema.ts';
 import { readListen } from './listen.ts';
-import { objectstore } from './objectstore-schema.ts';
+import { checkEndpointKeys, objectstore } from './objectstore-schema.ts';
 import { name, oneOf, whole } from './schema-fields.ts';
 
 const DAY_MS = 86_400_000;
@@ -119,7 +119,7 @@ const instances = z.strictObject({
 });
 
 /** What a process can be. */
-export const ROLES = ['api', 'controller', 'worker'] as const;
+export const ROLES = ['api', 'controller', 'objectstore', 'worker'] as const;
 export type Role = (typeof ROLES)[number];
 
 const optionalFile = path.or(z.literal('', 'must be an absolute path, or empty')).default('');
@@ -304,6 +304,9 @@ const Keys = z.strictObject({
  * The whole configuration. Every key has a default and a description; man/novactl.yaml.5 and `novactl config show` are made from this.
  * The two folders are the system's here; for a user who is not root the loader puts that user's own in their place.
  */
-export const ConfigSchema = Keys.superRefine(checkRegions);
+export const ConfigSchema = Keys.superRefine((config, context) => {
+  checkRegions(config, context);
+  checkEndpointKeys(config, context);
+});
 
 export type Config = z.output<typeof ConfigSchema>;

@@ -1,8 +1,16 @@
 import type { Readable } from 'node:stream';
 import { CloudError } from '../../base/errors.ts';
 import { randomHex } from '../../base/random.ts';
-import type { CallOptions, CloudClient, UploadedBlob, UploadOptions } from '../../client/cloud-client.ts';
+import type {
+  CallOptions,
+  CloudClient,
+  S3Exchange,
+  S3Reply,
+  UploadedBlob,
+  UploadOptions,
+} from '../../client/cloud-client.ts';
 import { definitionOf } from '../../controller/operations/executor.ts';
+import type { Principal } from '../../controller/operations/handler.ts';
 import { inProject } from '../../controller/users/in-project.ts';
 import type { ConsoleChannel } from '../../messages/console.ts';
 import type {
@@ -13,6 +21,8 @@ import type {
   UnaryName,
 } from '../../messages/operations/index.ts';
 import { InProcessClient } from '../in-process-client.ts';
+import type { ObjectsHere } from '../objects-here.ts';
+import { embeddedObjects, embeddedS3 } from './embedded-objects.ts';
 import type { EmbeddedParts } from './embedded-parts.ts';
 import { hostsToObserve } from './needed-hosts.ts';
 import { RecordedCloud } from './recorded-cloud.ts';
@@ -28,11 +38,13 @@ const LOOKS_AT_MACHINES: ReadonlySet<string> = new Set(['CheckHost', 'GetCloudKe
 export class EmbeddedClient implements CloudClient {
   readonly #parts: EmbeddedParts;
   readonly #holder: StateHolder;
+  readonly #objects: ObjectsHere;
   #recorded: Promise<RecordedCloud | undefined> | undefined;
 
   constructor(parts: EmbeddedParts) {
     this.#parts = parts;
-    this.#holder = new StateHolder(parts);
+    this.#objects = embeddedObjects(parts);
+    this.#holder = new StateHolder(parts, this.#objects);
   }
 
   async call<N extends UnaryName>(
@@ -95,10 +107,28 @@ export class EmbeddedClient implements CloudClient {
     return this.#holder.use('upload', {}, (client) => client.upload(body, options));
   }
 
+  /** Objects are no records of the cloud: its lock is not needed. They have one of their own. */
+  async s3(request: S3Exchange): Promise<S3Reply> {
+    request.signal?.throwIfAborted();
+    let cloud = await this.#reading();
+    if (cloud === undefined) {
+      this.#refuseUnkept();
+      // Makes the cloud, as every other change does.
+      await this.#holder.use('s3', {}, () => Promise.resolve(undefined));
+      await this.#holder.close();
+      cloud = await this.#reading();
+    }
+    if (cloud === undefined) throw this.#noCloud();
+    const { context } = cloud;
+    const principal = await this.#principalIn(context);
+    return embeddedS3(this.#objects, { context, principal }, { parts: this.#parts, request });
+  }
+
   async close(): Promise<void> {
     try {
       await this.#holder.close();
     } finally {
+      await this.#objects.close();
       await (await this.#recorded?.catch(() => undefined))?.close();
     }
   }
@@ -124,12 +154,19 @@ export class EmbeddedClient implements CloudClient {
   }
 
   async #reader({ gateway, context }: RecordedCloud): Promise<InProcessClient> {
-    const { random, user, project } = this.#parts;
+    const { random } = this.#parts;
     const blobs = {
       put: () => Promise.reject(new CloudError('InternalError', `an upload is a change, req-${randomHex(random, 8)}`)),
     };
-    const principal = await inProject(context.directory, embeddedPrincipal(user), project);
-    return new InProcessClient({ gateway, blobs, random: context.random, principal });
+    return new InProcessClient({
+      ...{ gateway, blobs, random: context.random },
+      principal: await this.#principalIn(context),
+    });
+  }
+
+  #principalIn({ directory }: Pick<RecordedCloud['context'], 'directory'>): Promise<Principal> {
+    const { user, project } = this.#parts;
+    return inProject(directory, embeddedPrincipal(user), project);
   }
 
   #noCloud(): CloudError {

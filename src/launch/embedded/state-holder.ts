@@ -8,6 +8,7 @@ import type { HostRecord } from '../../domain/records.ts';
 import type { AllInOne } from '../all-in-one.ts';
 import { startAllInOne } from '../all-in-one.ts';
 import { InProcessClient } from '../in-process-client.ts';
+import type { ObjectsHere } from '../objects-here.ts';
 import { openStorePatiently } from '../open-store-patiently.ts';
 import { workerDrivers } from '../worker-drivers.ts';
 import { awaitWorker } from './await-worker.ts';
@@ -40,6 +41,7 @@ export function embeddedPrincipal(user: string): Principal {
  */
 export class StateHolder {
   readonly #parts: EmbeddedParts;
+  readonly #objects: ObjectsHere;
   readonly #operations = new Set<string>();
   #held: Promise<Held> | undefined;
   #users = 0;
@@ -49,8 +51,9 @@ export class StateHolder {
   /** Nothing can be written any more, so nothing is waited for. */
   readonly #poisoned = new AbortController();
 
-  constructor(parts: EmbeddedParts) {
+  constructor(parts: EmbeddedParts, objects: ObjectsHere) {
     this.#parts = parts;
+    this.#objects = objects;
   }
 
   get isHeld(): boolean {
@@ -180,6 +183,7 @@ export class StateHolder {
       const cloud = await startAllInOne({
         ...{ config, clock, random, logger, version: parts.version, roles: ['embedded'] },
         ...workerDrivers({ config, clock, random, logger }),
+        objects: this.#objects,
         onPoison,
         store,
         wanted: (hostId) => wanted.has(hostId),

@@ -19,6 +19,9 @@ export const sharesStore = ({ shared, sharedStore = shared }: ProcessPlan): bool
 /** The one worker of an all-in-one on the file engine; its assignments outlive the process, and upgrades. */
 export const WORKER_ID = 'local';
 
+/** What a cloud of one process needs; objects are beside it. */
+const WHOLE = ['api', 'controller', 'worker'] as const satisfies readonly Role[];
+
 const NODE_NAME = /^[a-z0-9][a-z0-9-]{0,62}$/;
 
 /**
@@ -27,7 +30,7 @@ const NODE_NAME = /^[a-z0-9][a-z0-9-]{0,62}$/;
  */
 export function processPlan(config: Config, hostname: string): ProcessPlan {
   const roles = ROLES.filter((role) => config.roles.includes(role));
-  const isWhole = roles.length === ROLES.length;
+  const isWhole = WHOLE.every((role) => roles.includes(role));
   refuse(roles, config);
   const sharedStore = config.store.engine === 'etcd';
   const shared = sharedStore || config.bus.engine === 'rabbitmq';
@@ -48,12 +51,16 @@ function nodeName({ node }: Config, hostname: string): string {
 function refuse(roles: readonly Role[], { bus, store, drivers }: Config): void {
   const refusals: readonly (readonly [boolean, string])[] = [
     [
-      bus.engine === 'memory' && roles.length < ROLES.length,
-      `bus.engine: memory reaches this process alone, which then needs all roles; set roles to ${ROLES.join(',')}, or bus.engine to rabbitmq`,
+      bus.engine === 'memory' && !WHOLE.every((role) => roles.includes(role)),
+      `bus.engine: memory reaches this process alone, which then needs all roles (objectstore is needed where objects are to be); set roles to ${ROLES.join(',')}, or bus.engine to rabbitmq`,
     ],
     [
       store.engine !== 'etcd' && roles.includes('api') !== roles.includes('controller'),
       `store.engine: ${store.engine} belongs to one process, which then needs the roles api and controller both; set roles to api,controller or to all, or store.engine to etcd`,
+    ],
+    [
+      store.engine !== 'etcd' && roles.includes('objectstore') && !roles.includes('controller'),
+      `store.engine: ${store.engine} belongs to one process, and objectstore needs it to know access keys; give objectstore to the process that has the roles api and controller, or set store.engine to etcd`,
     ],
     [
       store.engine === 'etcd' && store.etcd.endpoints.length === 0 && roles.some((role) => role !== 'worker'),

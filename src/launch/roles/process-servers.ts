@@ -16,7 +16,7 @@ import { createAdminHttps } from '../admin-https.ts';
 import type { Config } from '../config/schema.ts';
 import { createEc2Api } from '../ec2.ts';
 import type { AcceptMetadata } from '../metadata-forward.ts';
-import { createS3Api } from '../s3.ts';
+import { createS3Api, createS3Door } from '../s3.ts';
 import type { RunningRoles } from './start-roles.ts';
 
 const METADATA_PREFETCH = 64;
@@ -46,7 +46,7 @@ export interface ProcessServers {
 }
 
 /**
- * What the roles of a process listen on: the admin API (api), the metadata service (worker), and questions of other processes' metadata services (api).
+ * What the roles of a process listen on: the admin API (api), S3 (objectstore), the metadata service (worker), and questions of other processes' metadata services (api).
  * What was started is closed when the rest fails.
  */
 export async function startServers(parts: ProcessServersParts, door: MetadataDoor): Promise<ProcessServers> {
@@ -54,7 +54,8 @@ export async function startServers(parts: ProcessServersParts, door: MetadataDoo
   const close = (): Promise<void> => closeAll(closers);
   try {
     await startMetadata(parts, door, closers);
-    return { ...(await startAdmin(parts, closers)), close };
+    const s3Urls = await startS3(parts, closers);
+    return { ...(await startAdmin(parts, closers)), s3Urls, close };
   } catch (error) {
     await close().catch(() => undefined);
     throw error;
@@ -85,10 +86,21 @@ async function startMetadata(parts: ProcessServersParts, door: MetadataDoor, clo
   door.accept = (socket, address, hostId) => metadata.accept(socket, address, hostId);
 }
 
-async function startAdmin(parts: ProcessServersParts, closers: Closer[]): Promise<Omit<ProcessServers, 'close'>> {
+async function startS3({ roles, ...parts }: ProcessServersParts, closers: Closer[]): Promise<readonly string[]> {
+  const { context, objects } = roles;
+  if (context === undefined) return [];
+  const s3 = createS3Api({ context, objects }, parts);
+  closers.push(() => s3.close());
+  return s3.start();
+}
+
+async function startAdmin(
+  parts: ProcessServersParts,
+  closers: Closer[],
+): Promise<Omit<ProcessServers, 'close' | 's3Urls'>> {
   const { roles, config, clock, random, logger } = parts;
-  const { gateway, context, blobs } = roles;
-  if (gateway === undefined || context === undefined) return { socketPath: undefined, ec2Urls: [], s3Urls: [] };
+  const { gateway, context, blobs, objects } = roles;
+  if (gateway === undefined || context === undefined) return { socketPath: undefined, ec2Urls: [] };
   const socketPath = join(config.runDir, SOCKET_NAME);
   if (await socketAnswers(socketPath)) {
     throw new CloudError(
@@ -97,18 +109,16 @@ async function startAdmin(parts: ProcessServersParts, closers: Closer[]): Promis
     );
   }
   // First, so that whoever finds the socket finds all.
-  const https = createAdminHttps({ gateway, context, blobs }, { config, clock, random, logger });
+  const s3 = createS3Door({ context, objects }, { config, clock, random, logger });
+  const https = createAdminHttps({ gateway, context, blobs, s3 }, { config, clock, random, logger });
   closers.push(() => https.close());
   await https.start();
   const ec2 = createEc2Api({ gateway, context }, { config, clock, random, logger });
   closers.push(() => ec2.close());
   const ec2Urls = await ec2.start();
-  const s3 = createS3Api({ context }, { config, clock, random, logger });
-  closers.push(() => s3.close());
-  const s3Urls = await s3.start();
   const { directory } = context;
-  const admin = new AdminServer({ gateway, blobs, clock, random, logger, socketPath, directory });
+  const admin = new AdminServer({ gateway, blobs, s3, clock, random, logger, socketPath, directory });
   closers.push(() => admin.close());
   await admin.start();
-  return { socketPath, ec2Urls, s3Urls };
+  return { socketPath, ec2Urls };
 }

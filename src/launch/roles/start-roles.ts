@@ -25,6 +25,7 @@ import type { VolumeBackend } from '../../ports/volume-backend.ts';
 import { ComputeWorker } from '../../workers/compute-worker.ts';
 import type { Config } from '../config/schema.ts';
 import { blobsDir } from '../config/places.ts';
+import { ObjectsHere } from '../objects-here.ts';
 import { openDirectory } from '../open-directory.ts';
 import { controllerContext } from './controller-context.ts';
 import { enterCloud } from './enter-cloud.ts';
@@ -53,6 +54,8 @@ export interface RolesOptions {
   /** Where volumes are. For the role controller; default: there are none. */
   readonly volumes?: VolumeBackend;
   readonly metrics?: Metrics;
+  /** Default: where the role is, the folder that the configuration names. Who gives them closes them. */
+  readonly objects?: ObjectsHere;
   /** What the process says that it is; default: its roles. */
   readonly shownRoles?: readonly string[];
   /** Which hosts are opened, and nobody waits for them here. Default: all, and each is waited for a moment. */
@@ -73,6 +76,8 @@ export interface RunningRoles {
   readonly controller?: Controller;
   readonly worker?: ComputeWorker;
   readonly blobs: Blobs;
+  /** Of the role objectstore. Opened by who first needs them. */
+  readonly objects?: ObjectsHere;
   /** What it says of itself now. */
   hello(): ServiceHello;
   /** Takes nothing new, lets what is under way on hosts end (not longer than the time), and hands its hosts to others. Then `close`. */
@@ -87,6 +92,7 @@ const FIRST_REPORTS_MS = 5000;
 export async function startRoles(options: RolesOptions): Promise<RunningRoles> {
   const made = await makeRoles(options);
   const started: Closer[] = [() => made.context?.directory.close()];
+  if (options.objects === undefined) started.push(() => made.objects?.close());
   const end = (): Promise<void> => closeAll(started);
   try {
     for (const part of [made.held, made.intake, made.controller, made.worker]) {
@@ -105,6 +111,7 @@ export async function startRoles(options: RolesOptions): Promise<RunningRoles> {
 interface MadeRoles {
   readonly session: string;
   readonly blobs: Blobs;
+  readonly objects: ObjectsHere | undefined;
   readonly context: ControllerContext | undefined;
   readonly controller: Controller | undefined;
   readonly worker: ComputeWorker | undefined;
@@ -128,12 +135,16 @@ async function makeRoles(options: RolesOptions): Promise<MadeRoles> {
   const controller = context !== undefined && isController ? new Controller(context) : undefined;
   const onFree = (): void => controller?.adopted();
   return {
-    ...{ session, blobs, context, controller },
+    ...{ session, blobs, context, controller, objects: objectsOf(options) },
     // First, so that nothing is done on a restored store.
     held: context && new HeldWatch(context, { writes: isController, onFree }),
     worker: plan.roles.includes('worker') ? workerOf(options, blobs, session) : undefined,
     intake: context === undefined || isController ? undefined : new ReportIntake(context),
   };
+}
+
+function objectsOf({ objects, plan, ...parts }: RolesOptions): ObjectsHere | undefined {
+  return plan.roles.includes('objectstore') ? (objects ?? new ObjectsHere(parts)) : undefined;
 }
 
 async function contextOf(
@@ -168,12 +179,13 @@ async function firstReports({ plan, wanted }: RolesOptions, { context, worker }:
 
 function running(options: RolesOptions, made: MadeRoles, end: () => Promise<void>): RunningRoles {
   const { plan, version, clock, bus, logger, announces } = options;
-  const { session, blobs, context, controller, worker } = made;
+  const { session, blobs, objects, context, controller, worker } = made;
   const beat = new ServiceBeat({ plan, session, version, clock, bus, logger, context, controller, worker });
   if (announces === true) beat.start();
   return {
     ...{ session, blobs },
     ...(context === undefined ? {} : { context }),
+    ...(objects === undefined ? {} : { objects }),
     ...(context !== undefined && plan.roles.includes('api') ? { gateway: new Gateway(context) } : {}),
     ...(controller === undefined ? {} : { controller }),
     ...(worker === undefined ? {} : { worker }),

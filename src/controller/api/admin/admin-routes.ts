@@ -14,7 +14,9 @@ import type { Blobs } from '../../../ports/blobs.ts';
 import { definitionOf } from '../../operations/executor.ts';
 import type { CallMeta, Principal } from '../../operations/handler.ts';
 import type { Gateway } from '../gateway.ts';
+import type { S3Door } from '../s3/s3-edge.ts';
 import { ConsoleEdge } from './console-edge.ts';
+import { isS3Request, registerS3Routes } from './s3-routes.ts';
 
 export const BODY_MAX_BYTES = 1024 * 1024;
 const UPLOAD_MAX_BYTES = 512 * GIB;
@@ -33,6 +35,8 @@ export interface Authenticated {
 export interface AdminRoutesOptions {
   readonly gateway: Gateway;
   readonly blobs: Blobs;
+  /** The object store, or who says where it is. Absent: it can't be asked here. */
+  readonly s3?: S3Door;
   readonly clock: Clock;
   readonly random: Random;
   readonly logger: Logger;
@@ -43,8 +47,8 @@ export interface AdminRoutesOptions {
 }
 
 /**
- * The admin API's routes, the same on every edge: `POST /v1/<Operation>` with JSON, NDJSON for streams, `PUT /v1/blobs` for bytes. Each edge says by
- * `authenticate` who the caller is.
+ * The admin API's routes, the same on every edge: `POST /v1/<Operation>` with JSON, NDJSON for streams, `PUT /v1/blobs` for bytes, S3's own protocol below
+ * `/v1/s3`. Each edge says by `authenticate` who the caller is.
  */
 export class AdminRoutes {
   readonly #options: AdminRoutesOptions;
@@ -84,6 +88,8 @@ export class AdminRoutes {
       ),
     );
     app.server.on('upgrade', (request, socket, head) => this.#consoles.handle(request, socket, head));
+    const { s3, clock } = this.#options;
+    if (s3 !== undefined) registerS3Routes(app, { door: s3, clock, callerOf: (request) => this.#caller(request) });
     app.put('/v1/blobs', async (request) => this.#upload(request));
     app.post<{ Params: { operation: string } }>('/v1/:operation', async (request, reply) => {
       const { operation } = request.params;
@@ -136,7 +142,7 @@ export class AdminRoutes {
 
   #limitBody(request: FastifyRequest, reply: FastifyReply): void {
     const { bodyTimeoutMs, clock } = this.#options;
-    if (bodyTimeoutMs === undefined || request.method === 'PUT') return;
+    if (bodyTimeoutMs === undefined || request.method === 'PUT' || isS3Request(request.url)) return;
     const timer = clock.after(bodyTimeoutMs, () => request.raw.destroy(), { unref: true });
     request.raw.once('end', () => timer.cancel());
     reply.raw.once('close', () => timer.cancel());
@@ -234,6 +240,9 @@ export class AdminRoutes {
     else this.#options.logger.debug('request refused', line);
     // Of a body that nobody will read no more is taken: the connection ends with the answer.
     if (!request.raw.complete) void reply.header('connection', 'close');
+    // An answer without a body still says why.
+    if (request.method === 'HEAD')
+      void reply.header('x-novactl-error', encodeURIComponent(JSON.stringify(error.flatten())));
     void reply.status(error.status).send({ error: error.flatten(), requestId });
   }
 }

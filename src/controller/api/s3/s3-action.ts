@@ -5,7 +5,10 @@ import type { ObjectStore, Received } from '../../../ports/object-store.ts';
 import type { Principal } from '../../operations/handler.ts';
 
 /** Who asks: a key of this cloud, in one project, or nobody that says who they are. */
-export type S3Caller = { readonly kind: 'anonymous' } | { readonly kind: 'key'; readonly principal: Principal };
+export type S3Caller =
+  | { readonly kind: 'anonymous' }
+  /** `mayAll`: the administrator of the machine, who is refused nothing for want of rights. */
+  | { readonly kind: 'key'; readonly principal: Principal; readonly mayAll?: true };
 
 /** The words of policies ("Actions, resources, and condition keys for Amazon S3"). */
 export type S3Permission = `s3:${string}`;

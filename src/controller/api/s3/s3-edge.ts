@@ -7,6 +7,7 @@ import type { RegionZones } from '../../../domain/project-region.ts';
 import type { BucketRecord } from '../../../domain/s3/records.ts';
 import type { Metrics } from '../../../ports/metrics.ts';
 import type { ObjectStore } from '../../../ports/object-store.ts';
+import type { Principal } from '../../operations/handler.ts';
 import type { Accounts } from '../../users/directory-memo.ts';
 import type { Ec2Callers, NamedKey } from '../ec2/ec2-principal.ts';
 import { regionsOf } from '../ec2/ec2-regions.ts';
@@ -19,7 +20,7 @@ import { s3FaultAnswer } from './s3-error.ts';
 import { verifyForm } from './s3-form-signer.ts';
 import { headerOf, headersOf, readS3Request, type S3Head, type S3Request } from './s3-request.ts';
 import { routeS3 } from './s3-router.ts';
-import { verifyS3Signature, type S3SignatureOptions } from './s3-signature.ts';
+import { verifyS3Signature, type S3SignatureOptions, type S3Signer } from './s3-signature.ts';
 
 export interface S3EdgeOptions {
   readonly store: ObjectStore;
@@ -42,6 +43,19 @@ export interface S3EdgeOptions {
 export interface S3Incoming extends S3Head {
   readonly body: RawBody;
 }
+
+/** Who asks, where that is known by another way than a signature of S3: over the admin API, or in this process. */
+export interface KnownCaller {
+  /** The administrator of the machine (no `userName`) is refused nothing for want of rights. */
+  readonly principal: Principal;
+  /** Lower-case hex that the body must have. */
+  readonly sha256?: string;
+  /** In place of that of strangers. */
+  readonly pace?: BodyPace;
+}
+
+/** What takes S3's requests of callers who are known already. */
+export type S3Door = Pick<S3Edge, 'answerAs'>;
 
 /** An answer, and whom to tell how it went. */
 export interface S3Outgoing {
@@ -71,6 +85,25 @@ interface Ids {
   readonly hostId: string;
 }
 
+/** A request on its way through. */
+interface Asked {
+  readonly request: S3Request;
+  readonly incoming: S3Incoming;
+  readonly known: KnownCaller | undefined;
+  readonly ids: Ids;
+  readonly trace: Trace;
+}
+
+function knownSigner({ sha256 }: KnownCaller, { regions }: S3SignatureOptions): S3Signer {
+  const payload = sha256 === undefined ? ({ kind: 'unsigned' } as const) : ({ kind: 'sha256', hex: sha256 } as const);
+  return { key: undefined, region: regions.first, payload };
+}
+
+function knownCaller({ principal }: KnownCaller, trace: Trace): S3Caller {
+  trace.principal = principal.name;
+  return { kind: 'key', principal, ...(principal.userName === undefined ? { mayAll: true } : {}) };
+}
+
 /** A header's text as bytes in the way that node sends them; a header can't hold everything. */
 function wireHeaders(headers: S3Answer['headers']): Record<string, string> {
   const out: Record<string, string> = {};
@@ -97,14 +130,23 @@ export class S3Edge {
   }
 
   /** Never rejects. */
-  async answer(incoming: S3Incoming): Promise<S3Outgoing> {
+  answer(incoming: S3Incoming): Promise<S3Outgoing> {
+    return this.#answerFor(incoming, undefined);
+  }
+
+  /** As `answer`, for a caller who is known: no signature is looked for. Buckets are named by paths alone. */
+  answerAs(known: KnownCaller, incoming: S3Incoming): Promise<S3Outgoing> {
+    return this.#answerFor(incoming, known);
+  }
+
+  async #answerFor(incoming: S3Incoming, known: KnownCaller | undefined): Promise<S3Outgoing> {
     const ids = this.#newIds();
     const startedMs = this.#options.clock.monotonicMs();
     const trace: Trace = {};
     let answer: S3Answer;
     try {
-      const request = readS3Request(incoming, this.#options.domains);
-      answer = await this.#answerRead(request, incoming, ids, trace);
+      const request = readS3Request(incoming, known === undefined ? this.#options.domains : []);
+      answer = await this.#answerRead({ request, incoming, known, ids, trace });
     } catch (thrown) {
       answer = this.#refuse(thrown, incoming, ids, trace);
     }
@@ -127,14 +169,15 @@ export class S3Edge {
     };
   }
 
-  async #answerRead(request: S3Request, incoming: S3Incoming, ids: Ids, trace: Trace): Promise<S3Answer> {
+  async #answerRead(asked: Asked): Promise<S3Answer> {
+    const { request, incoming, ids, trace } = asked;
     const { bucketName, key } = request;
     Object.assign(trace, bucketName === '' ? {} : { bucket: bucketName }, key === '' ? {} : { key });
     const origin = headerOf(request, 'origin');
     let answer: S3Answer;
     try {
       if (request.method === 'OPTIONS') return await this.#preflight(request, trace);
-      answer = await this.#carryOut(request, incoming, ids, trace);
+      answer = await this.#carryOut(asked);
       answer = { ...answer, headers: wireHeaders(answer.headers) };
     } catch (thrown) {
       answer = this.#refuse(thrown, incoming, ids, trace);
@@ -155,21 +198,21 @@ export class S3Edge {
     return preflightAnswer(rules, (name) => headerOf(request, name));
   }
 
-  async #carryOut(request: S3Request, incoming: S3Incoming, ids: Ids, trace: Trace): Promise<S3Answer> {
+  async #carryOut({ request, incoming, known, ids, trace }: Asked): Promise<S3Answer> {
     const { actions, callers, clock, store, signatureV2 } = this.#options;
     const signing: S3SignatureOptions = {
       ...{ regions: regionsOf(this.#options.regions()), secretOf: (id) => callers.secretOf(id) },
       ...{ nowMs: clock.nowMs(), signatureV2 },
     };
-    const signer = verifyS3Signature(request, signing);
-    const caller = await this.#callerOf(signer.key, request, trace);
+    const signer = known === undefined ? verifyS3Signature(request, signing) : knownSigner(known, signing);
+    const caller = known === undefined ? await this.#callerOf(signer.key, request, trace) : knownCaller(known, trace);
     const { method, bucketName, key, query } = request;
     const hasHeader = (name: string): boolean => request.signable.headers.has(name);
     const action = routeS3(actions, { method, bucketName, key, query, hasHeader });
     trace.action = action.name;
     const body = s3Body({
       ...{ request, payload: signer.payload, raw: incoming.body, store, clock, budget: this.#budget },
-      ...{ pace: this.#options.pace },
+      ...{ pace: known?.pace ?? this.#options.pace },
     });
     const base = this.#callBase(request, ids, { region: signer.region, nowMs: signing.nowMs, body });
     const accounts = await this.#options.accounts();

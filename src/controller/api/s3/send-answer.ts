@@ -22,7 +22,7 @@ const hasMore = ({ complete, headers }: IncomingMessage): boolean =>
   !complete && (headers['transfer-encoding'] !== undefined || (headers['content-length'] ?? '0') !== '0');
 
 /** What goes out: head and text, or head and stream. */
-function wireForm(
+export function wireForm(
   { status, headers, body }: S3Outgoing['answer'],
   method: string | undefined,
 ): { readonly headers: Record<string, string>; readonly text: string; readonly stream?: Readable } {

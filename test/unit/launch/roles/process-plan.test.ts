@@ -20,7 +20,7 @@ function refusal(keys: Record<string, unknown>, host = 'node1'): { code: string;
 describe('what the configuration makes of a process', () => {
   it('is an all-in-one by default, whose worker keeps its name over upgrades', () => {
     expect(plan({})).toEqual({
-      roles: ['api', 'controller', 'worker'],
+      roles: ['api', 'controller', 'objectstore', 'worker'],
       name: 'local',
       shared: false,
       sharedStore: false,
@@ -63,6 +63,12 @@ describe('what the configuration makes of a process', () => {
     ],
     ['a file store with an api alone', { roles: ['api', 'worker'], bus: RABBIT }, ['store.engine: file']],
     ['etcd that is nowhere', { store: { engine: 'etcd' }, bus: RABBIT }, ['store.etcd.endpoints']],
+    [
+      'a file store with objects in a process of their own',
+      { roles: ['objectstore'], bus: RABBIT },
+      ['store.engine: file', 'access keys', 'api and controller'],
+    ],
+    ['objects alone on a memory bus', { roles: ['objectstore'], store: ETCD }, ['bus.engine: memory']],
     ['RabbitMQ that is nowhere', { store: ETCD, bus: { engine: 'rabbitmq' } }, ['bus.rabbitmq.endpoints']],
     ['a memory store of real hosts', { store: { engine: 'memory' } }, ['store.engine: memory', 'drivers: simulated']],
     [
@@ -81,6 +87,9 @@ describe('what the configuration makes of a process', () => {
     ['a worker alone that does not know where etcd is', ['worker'], { bus: RABBIT, store: { engine: 'etcd' } }],
     ['api and controller on files, with workers elsewhere', ['api', 'controller'], { bus: RABBIT }],
     ['an api alone on etcd', ['api'], { bus: RABBIT, store: ETCD }],
+    ['objects alone on etcd', ['objectstore'], { bus: RABBIT, store: ETCD }],
+    ['an all-in-one without objects', ['api', 'controller', 'worker'], {}],
+    ['api, controller and objects on files', ['api', 'controller', 'objectstore'], { bus: RABBIT }],
     ['a controller alone on etcd', ['controller'], { bus: RABBIT, store: ETCD }],
     ['everything on etcd in one process', ['api', 'controller', 'worker'], { store: ETCD }],
   ])('takes %s', (_what, roles, keys) => {

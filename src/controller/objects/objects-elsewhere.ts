@@ -1,0 +1,18 @@
+import { CloudError } from '../../base/errors.ts';
+import type { ControllerContext } from '../controller-context.ts';
+
+/** The role of the process that has the objects. */
+export const OBJECTS_ROLE = 'objectstore';
+
+/** Why this process, which has no objects, can't be asked for them: it names the one that can. */
+export function objectsElsewhere({ services, process }: Pick<ControllerContext, 'services' | 'process'>): CloudError {
+  const holders = services
+    .list()
+    .filter(({ hello, lost }) => !lost && hello.roles.includes(OBJECTS_ROLE))
+    .map(({ hello }) => `${hello.serviceId} (on ${hello.machine})`);
+  const where =
+    holders.length === 0
+      ? `no process of this cloud has the role ${OBJECTS_ROLE} now; add it to the roles of one`
+      : `${holders.join(' and ')} ${holders.length === 1 ? 'has' : 'have'} them: ask there, by S3 where its objectstore.listen says`;
+  return new CloudError('Unavailable', `${process.name} has not the role ${OBJECTS_ROLE}, and so no objects; ${where}`);
+}

@@ -1,0 +1,88 @@
+import { openObjectStore } from '../adapters/objects/object-store.ts';
+import { acquireStateLock, type LockHolder } from '../adapters/store/state-lock.ts';
+import { isoTime, type Clock } from '../base/clock.ts';
+import type { Logger } from '../base/logger.ts';
+import type { Random } from '../base/random.ts';
+import type { ObjectStore } from '../ports/object-store.ts';
+import { objectsDir } from './config/places.ts';
+import type { Config } from './config/schema.ts';
+import { loginName } from './login-name.ts';
+import { type Patience, whenFree } from './open-store-patiently.ts';
+
+export interface ObjectsHereParts {
+  readonly config: Config;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly logger: Logger;
+  /** Who has the objects, for others who want them. Default: a daemon. */
+  readonly holder?: Pick<LockHolder, 'command' | 'user' | 'kind'>;
+  /** For another process that has them. Default: 'LockBusy' at once. */
+  readonly patience?: Patience;
+}
+
+interface Open {
+  readonly store: ObjectStore;
+  close(): Promise<void>;
+}
+
+/** The object store of this process: opened when it is first asked for; one process at a time has its folder. */
+export class ObjectsHere {
+  readonly #parts: ObjectsHereParts;
+  #open: Promise<Open> | undefined;
+
+  constructor(parts: ObjectsHereParts) {
+    this.#parts = parts;
+  }
+
+  /** Where the objects are. */
+  get dir(): string {
+    return objectsDir(this.#parts.config);
+  }
+
+  get isOpen(): boolean {
+    return this.#open !== undefined;
+  }
+
+  /** 'LockBusy' names who has them; 'CorruptState', 'Unavailable'. One that could not be opened is tried again by the next call. */
+  async store(): Promise<ObjectStore> {
+    const { patience } = this.#parts;
+    this.#open ??= (patience === undefined ? this.#take() : whenFree(() => this.#take(), patience)).catch(
+      (error: unknown) => {
+        this.#open = undefined;
+        throw error;
+      },
+    );
+    return (await this.#open).store;
+  }
+
+  async close(): Promise<void> {
+    const open = this.#open;
+    this.#open = undefined;
+    await (await open?.catch(() => undefined))?.close();
+  }
+
+  async #take(): Promise<Open> {
+    const { config, clock, random, logger, holder } = this.#parts;
+    const dir = objectsDir(config);
+    const note = holder ?? ({ command: 'novactl serve', user: loginName(), kind: 'daemon' } as const);
+    // Its own lock would do; this one says who has it.
+    const lock = await acquireStateLock({
+      ...{ dir, name: 'objects' },
+      holder: { ...note, pid: process.pid, since: isoTime(clock.nowMs()) },
+    });
+    try {
+      const store = await openObjectStore({ dir, clock, random, logger });
+      const close = async (): Promise<void> => {
+        try {
+          await store.close();
+        } finally {
+          lock.release();
+        }
+      };
+      return { store, close };
+    } catch (error) {
+      lock.release();
+      throw error;
+    }
+  }
+}
