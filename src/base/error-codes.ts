@@ -32,6 +32,7 @@ export const ERROR_TABLE = {
   'InvalidAMIID.Unavailable': row(409, 5),
   'InvalidAMIName.Duplicate': row(409, 5),
   'InvalidIPAddress.InUse': row(409, 5),
+  InvalidManifest: row(400, 2),
   'InvalidKeyPair.NotFound': row(404, 3),
   'InvalidKeyPair.Duplicate': row(409, 5),
   'InvalidKey.Format': row(400, 2),

@@ -8,6 +8,8 @@ import type { HandlerTable, Subscription } from '../ports/bus.ts';
 import type { ControllerContext } from './controller-context.ts';
 import { isHeld } from './hosts/held.ts';
 import { ReportIntake } from './hosts/report-intake.ts';
+import { DeregisteredImages } from './images/deregistered-images.ts';
+import { ImageImporter } from './images/image-importer.ts';
 import { InstanceLoop } from './instances/instance-loop.ts';
 import { tellRestored } from './maintenance/after-restore.ts';
 import { expireRecords } from './maintenance/expire.ts';
@@ -36,6 +38,7 @@ export class Controller {
   readonly executor: Executor;
   readonly instances: InstanceLoop;
   readonly #volumes: VolumeLoop;
+  readonly #images: readonly [ImageImporter, DeregisteredImages];
   readonly #context: ControllerContext;
   readonly #intake: ReportIntake;
   readonly #underWay = new UnderWay<Json>();
@@ -51,6 +54,7 @@ export class Controller {
     this.executor = new Executor(context);
     this.instances = new InstanceLoop(context);
     this.#volumes = new VolumeLoop(context);
+    this.#images = [new ImageImporter(context), new DeregisteredImages(context)];
     this.#intake = new ReportIntake(context, {
       wake: (instanceId) => this.instances.wake(instanceId),
       wakeHost: (hostId) => this.instances.wakeHost(hostId),
@@ -83,6 +87,7 @@ export class Controller {
     }
     this.instances.start();
     this.#volumes.start();
+    for (const images of this.#images) images.start();
     this.#housekeeping = clock.every(HOUSEKEEPING_MS, () => this.#keepHouse(true), { unref: true });
     // What one that has died left half-way.
     this.#members = store.watch(PREFIX.aliveControllers, store.rev + 1, () => this.#keepHouse(false));
@@ -104,6 +109,7 @@ export class Controller {
     await workers.stop();
     await this.instances.close();
     await this.#volumes.close();
+    await Promise.all(this.#images.map((images) => images.close()));
     await this.#keepingHouse;
     await ownership.close();
   }
@@ -132,6 +138,7 @@ export class Controller {
   /** One at a time; what can't be done now is done the next time. */
   #keepHouse(expires: boolean): void {
     const { logger, store } = this.#context;
+    for (const images of this.#images) images.sweep();
     if (!this.#isFirst || isHeld(store)) return;
     this.#keepingHouse ??= completeReservations(this.#context)
       .then(() => (expires ? expireRecords(this.#context) : 0))

@@ -67,6 +67,7 @@ const NEEDED: Readonly<Record<string, readonly string[]>> = {
   ],
   [PREFIX.host]: ['id', 'name', 'transport', 'state', 'facts'],
   [PREFIX.image]: ['id', 'name', 'blobKey', 'sha256', 'sizeBytes', 'kind'],
+  [PREFIX.imageImport]: ['imageId', 'source', 'asker', 'attempts'],
   [PREFIX.network]: ['id', 'projectId', 'cidr', 'gateway', 'bridge', 'bridgeMac'],
   [PREFIX.capacity]: ['instances', 'vcpus', 'memoryMib', 'diskGib'],
   [PREFIX.address]: ['owner'],
@@ -184,11 +185,42 @@ function checkTags(all: readonly TagsRecord[], { byKey }: Records, found: Found)
 }
 
 function checkImages(images: readonly ImageRecord[], { byKey }: Records, found: Found): void {
-  for (const { id, projectId, name, kernelId, ramdiskId } of images) {
-    const named = byKey.get(KEYS.imageName(projectId, name)) as { imageId?: string } | undefined;
-    if (named?.imageId !== id) found(`image/${id}: its name ${name} leads to ${named?.imageId ?? 'nothing'}`);
+  for (const image of images) {
+    const { id, kernelId, ramdiskId } = image;
+    checkImageName(image, byKey, found);
     for (const part of [kernelId, ramdiskId]) {
       if (part !== undefined && !byKey.has(KEYS.image(part))) found(`image/${id}: its part ${part} is not there`);
     }
+    checkImageBytes(image, byKey, found);
   }
+  for (const key of byKey.keys()) {
+    const id = key.startsWith(PREFIX.imageImport) ? key.slice(PREFIX.imageImport.length) : undefined;
+    if (id !== undefined && !byKey.has(KEYS.image(id))) found(`${key} is of no image`);
+  }
+}
+
+/** Bytes are there when it is available; as long as it is pending, something is there that will end it. */
+function checkImageBytes(
+  { id, state, blobKey, sha256 }: ImageRecord,
+  byKey: ReadonlyMap<string, unknown>,
+  found: Found,
+): void {
+  const isImported = byKey.has(KEYS.imageImport(id));
+  const shown = state ?? 'available';
+  if (isImported !== (state === 'pending'))
+    found(`image/${id} is ${shown} and has ${isImported ? 'an import' : 'no import that would end it'}`);
+  const lacksBytes = blobKey === '' || sha256 === '';
+  if (lacksBytes === (state === undefined))
+    found(`image/${id} is ${shown} and has ${lacksBytes ? 'no bytes' : 'bytes'}`);
+}
+
+/** One that was deregistered gave its name up, and another may have it. */
+function checkImageName(
+  { id, projectId, name, deregisteredAtMs }: ImageRecord,
+  byKey: ReadonlyMap<string, unknown>,
+  found: Found,
+): void {
+  if (deregisteredAtMs !== undefined) return;
+  const named = byKey.get(KEYS.imageName(projectId, name)) as { imageId?: string } | undefined;
+  if (named?.imageId !== id) found(`image/${id}: its name ${name} leads to ${named?.imageId ?? 'nothing'}`);
 }

@@ -26,6 +26,8 @@ export interface ImageImportRecord {
   readonly source: ImageSource;
   readonly asker: ImageAsker;
   readonly operationId: string;
+  /** As its owner said; absent: what the bytes or the manifest say. */
+  readonly architecture?: 'x86_64' | 'arm64';
   /** The process that works on it (ProcessFacts.session); absent: nobody yet. */
   readonly session?: string;
   /** How often it was begun. */
@@ -35,6 +37,8 @@ export interface ImageImportRecord {
   readonly doneBytes: number;
   /** Absent: not known. */
   readonly totalBytes?: number;
+  /** In this step; absent: too early to say. */
+  readonly bytesPerSecond?: number;
   readonly startedAtMs: number;
   readonly updatedAtMs: number;
 }

@@ -259,6 +259,8 @@ export interface ImageRecord {
   readonly launchProjects?: readonly string[];
   /** The instance or image that it was made of. */
   readonly sourceId?: string;
+  /** What its owner should know of its bytes: `converted from vmdk`. */
+  readonly notes?: readonly string[];
   readonly createdAtMs: number;
 }
 

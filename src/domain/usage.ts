@@ -64,7 +64,10 @@ function countReservation({ remaining }: ReservationRecord): Counted | undefined
   return { ...ownerIn(template), amounts: launchAmounts(template, placements.length) };
 }
 
-const countImage = (record: ImageRecord): Counted => ({ ...ownerIn(record), amounts: { images: 1 } });
+/** One that was deregistered is nothing that its owner could still give back: only the instances that stand on it keep it. */
+function countImage(record: ImageRecord): Counted | undefined {
+  return record.deregisteredAtMs === undefined ? { ...ownerIn(record), amounts: { images: 1 } } : undefined;
+}
 
 /** A VPC's own group is there without anybody having asked for it. */
 function countGroup(record: SecurityGroupRecord): Counted | undefined {

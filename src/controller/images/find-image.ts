@@ -46,9 +46,21 @@ export function findImage(
   return first;
 }
 
-/** Its project's own, and those that may be started by everybody or by this project. */
+/** Its project's own, and, once they can be started, those that may be started by everybody or by this project. Nobody sees one that was deregistered. */
 export function mayLaunch(principal: Principal, image: ImageRecord): boolean {
-  return (
-    image.public || mayUse(principal, image.projectId) || image.launchProjects?.includes(principal.projectId) === true
-  );
+  if (image.deregisteredAtMs !== undefined) return false;
+  if (mayUse(principal, image.projectId)) return true;
+  return image.state === undefined && (image.public || image.launchProjects?.includes(principal.projectId) === true);
+}
+
+/** Refuses an image whose bytes are not there. Errors: 'InvalidAMIID.Unavailable' (details.state). */
+export function needAvailable({ id, state, stateReason }: ImageRecord, parameter: string): void {
+  if (state === undefined) return;
+  const why =
+    state === 'pending'
+      ? 'pending: wait until it is available (novactl image show tells how far it is)'
+      : `failed (${stateReason?.message ?? 'it was not said why'}): delete it and register it again`;
+  throw new CloudError('InvalidAMIID.Unavailable', `${parameter}: the image ${id} is ${why}`, {
+    details: { parameter, state },
+  });
 }

@@ -3,7 +3,7 @@ import { GIB } from '../../base/units.ts';
 import { KEYS } from '../../domain/keys.ts';
 import type { ImageRecord, InstanceTemplate, InstanceTypeRecord, KeyPairRecord } from '../../domain/records.ts';
 import type { OperationParsed } from '../../messages/operations/index.ts';
-import { findImage } from '../images/find-image.ts';
+import { findImage, needAvailable } from '../images/find-image.ts';
 import type { Principal } from '../operations/handler.ts';
 import { badParameter } from '../operations/handler.ts';
 import type { Draft } from '../state/draft.ts';
@@ -114,7 +114,7 @@ export function bootPart(
   const parameter = PART_PARAMETER[kind];
   const found = findImage(draft, principal, idOrName, parameter);
   if (found.kind !== kind) throw badParameter(parameter, `${idOrName} is a ${found.kind}, not a ${kind}`);
-  draft.get(KEYS.image(found.id));
+  needAvailable(draft.get<ImageRecord>(KEYS.image(found.id)) ?? found, parameter);
   return found.id;
 }
 
@@ -124,7 +124,9 @@ function machineImage(draft: Draft, principal: Principal, idOrName: string): Ima
     throw badParameter('ImageId', `${idOrName} is a ${image.kind}; an instance needs a machine image (ami-...)`);
   }
   for (const id of [image.id, image.kernelId, image.ramdiskId]) {
-    if (id === undefined || draft.get(KEYS.image(id)) !== undefined) continue;
+    const part = id === undefined ? undefined : draft.get<ImageRecord>(KEYS.image(id));
+    if (part !== undefined) needAvailable(part, 'ImageId');
+    if (id === undefined || part !== undefined) continue;
     throw new CloudError('InvalidAMIID.Unavailable', `ImageId: ${id}, which ${idOrName} needs, is gone`, {
       details: { parameter: 'ImageId' },
     });

@@ -51,7 +51,7 @@ export const backupJob: Job = async (tools) => {
 };
 
 async function imagesOf({ store, blobs }: ControllerContext): Promise<BlobInfo[]> {
-  const keys = new Set(store.range<ImageRecord>(PREFIX.image).map(({ value }) => value.blobKey));
+  const keys = new Set(store.range<ImageRecord>(PREFIX.image).flatMap(({ value: { blobKey } }) => blobKey || []));
   return Promise.all([...keys].sort().map((key) => blobs.head(key)));
 }
 

@@ -2,6 +2,7 @@ import { errorText } from '../../base/errors.ts';
 import { toJson } from '../../base/json.ts';
 import { humanBytes, humanDuration } from '../../base/units.ts';
 import type { InstanceRecord } from '../../domain/instance.ts';
+import type { ImageImportRecord } from '../../domain/image-import.ts';
 import { KEYS, PREFIX } from '../../domain/keys.ts';
 import type { AssignRecord, HostRecord, ImageRecord, NetworkRecord } from '../../domain/records.ts';
 import type { CollectHost } from '../../messages/worker.ts';
@@ -36,7 +37,10 @@ export const collectJob: Job = async (tools) => {
 async function collectUploads({ cloud, plan }: JobTools, report: JobReport): Promise<void> {
   const { blobs, store, policy, clock } = cloud;
   const isNamed = (key: string): boolean =>
-    store.range<ImageRecord>(PREFIX.image).some(({ value }) => value.blobKey === key);
+    store.range<ImageRecord>(PREFIX.image).some(({ value }) => value.blobKey === key) ||
+    store
+      .range<ImageImportRecord>(PREFIX.imageImport)
+      .some(({ value: { source } }) => source.kind === 'upload' && source.blobKey === key);
   for (const { key, sizeBytes, storedAtMs } of await blobs.list('upload/')) {
     // One of the future is as old as the clock was set back: it may be on its way to its image.
     const ageMs = clock.nowMs() - (storedAtMs ?? clock.nowMs());
@@ -85,7 +89,7 @@ async function askHost(cloud: ControllerContext, host: HostRecord, plan: boolean
     hostId: host.id,
     epoch: assign.epoch,
     remove: !plan,
-    keepSha256: store.range<ImageRecord>(PREFIX.image).map(({ value }) => value.sha256),
+    keepSha256: store.range<ImageRecord>(PREFIX.image).flatMap(({ value: { sha256 } }) => sha256 || []),
     instanceIds: store
       .range<InstanceRecord>(PREFIX.instance)
       .filter(({ value }) => value.hostId === host.id)

@@ -33,7 +33,8 @@ function hostsOf({ store }: ControllerContext): HostRecord[] {
 
 async function checkImageBytes({ cloud, signal }: JobTools, report: JobReport): Promise<void> {
   let bytes = 0;
-  const images = cloud.store.range<ImageRecord>(PREFIX.image).map((entry) => entry.value);
+  const all = cloud.store.range<ImageRecord>(PREFIX.image).map((entry) => entry.value);
+  const images = all.filter(({ state }) => state === undefined);
   for (const { id, name, blobKey, sha256 } of images) {
     signal.throwIfAborted();
     const hash = createHash('sha256');

@@ -6,12 +6,14 @@ import { KEYS } from '../../domain/keys.ts';
 import type { ImageRecord } from '../../domain/records.ts';
 import type { OperationParsed } from '../../messages/operations/index.ts';
 import { addImage } from '../images/add-image.ts';
-import { findImage } from '../images/find-image.ts';
+import { addPendingImage } from '../images/add-pending-image.ts';
+import { findImage, needAvailable } from '../images/find-image.ts';
 import { imageView } from '../images/image-view.ts';
+import { ownImage } from '../images/own-image.ts';
 import type { Draft } from '../state/draft.ts';
 import { type Tags, tagsOf } from '../tags/resource-tags.ts';
 import { quotaOwner } from '../users/quota.ts';
-import type { ChangeContext, ChangeHandler, Principal } from './handler.ts';
+import type { ChangeContext, ChangeHandler } from './handler.ts';
 import { mayUse } from './handler.ts';
 import { instanceOf } from './instance-lookup.ts';
 
@@ -48,16 +50,10 @@ function withPermissions(image: ImageRecord, input: OperationParsed<'ModifyImage
   return { ...image, public: isPublic, launchProjects: all };
 }
 
-/** The image as its project may change it. Errors: those of findImage; 'UnauthorizedOperation' for who may only start it. */
-function ownImage(draft: Draft, principal: Principal, idOrName: string): ImageRecord {
-  const found = findImage(draft, principal, idOrName, 'ImageId');
-  const record = draft.get<ImageRecord>(KEYS.image(found.id));
-  if (record === undefined) throw new CloudError('InvalidAMIID.NotFound', `ImageId: ${found.id} is gone already`);
-  if (mayUse(principal, record.projectId)) return record;
-  throw new CloudError('UnauthorizedOperation', `ImageId: ${record.id} belongs to another project`);
-}
-
-/** Where hosts are simulated a disk holds what its image holds, so that the new image is of the same bytes. */
+/**
+ * Made on the instance's host, after this is answered: a stopped disk is read as it is, a running guest is paused for as long as its disk is copied and never
+ * rebooted, so that what it had not written yet is as after a power cut. Where hosts are simulated a disk holds what its image holds, so that the new image is of the same bytes.
+ */
 export const createImage: ChangeHandler<'CreateImage'> = {
   decide(draft, input, context) {
     const { cloud, principal } = context;
@@ -79,7 +75,18 @@ export const createImage: ChangeHandler<'CreateImage'> = {
       ...(kernelId === undefined ? {} : { kernelId }),
       ...(ramdiskId === undefined ? {} : { ramdiskId }),
     };
-    return copied(draft, { ...sameBytes(source), ...parts, sourceId: instance.id }, input, context, input.Tags);
+    const known = { ...sameBytes(source), ...parts, sourceId: instance.id };
+    if (cloud.policy.simulatedHosts) return copied(draft, known, input, context, input.Tags);
+    const { operationId } = context;
+    const order = {
+      source: { kind: 'instance', instanceId: instance.id, hostId: instance.hostId },
+      ...{ context, tags: input.Tags, architecture: source.architecture },
+    } as const;
+    const record = addPendingImage(draft, newImage(draft, known, input, context), order);
+    return {
+      output: { image: imageView(record, input.Tags, principal), operationId },
+      ...{ targets: [record.id], pending: [record.id] },
+    };
   },
 };
 
@@ -91,6 +98,7 @@ export const copyImage: ChangeHandler<'CopyImage'> = {
     const source = draft.get<ImageRecord>(KEYS.image(found.id));
     if (source === undefined)
       throw new CloudError('InvalidAMIID.NotFound', `SourceImageId: ${found.id} is gone already`);
+    needAvailable(source, 'SourceImageId');
     const known =
       input.CopyImageTags === true && mayUse(principal, source.projectId) ? tagsOf(cloud.store, source.id) : {};
     const tags = { ...known, ...input.Tags };
@@ -130,14 +138,28 @@ function sameBytes(image: ImageRecord): Bytes {
   };
 }
 
+type Known = Bytes & Pick<ImageRecord, 'kernelId' | 'ramdiskId' | 'description' | 'sourceId'>;
+
 function copied(
   draft: Draft,
-  source: Bytes & Pick<ImageRecord, 'kernelId' | 'ramdiskId' | 'description' | 'sourceId'>,
+  source: Known,
   input: { readonly Name: string; readonly Description?: string | undefined },
   context: ChangeContext,
   tags: Tags | undefined,
 ) {
-  const { cloud, principal, nowMs, operationId } = context;
+  const record = newImage(draft, source, input, context);
+  addImage(draft, record, tags);
+  const image = imageView(record, tags, context.principal);
+  return { output: { image, operationId: context.operationId }, targets: [record.id] };
+}
+
+/** The record of an image like the source, of its own id and name; what it needs to boot is marked as used. */
+function newImage(
+  draft: Draft,
+  source: Known,
+  input: { readonly Name: string; readonly Description?: string | undefined },
+  { cloud, principal, nowMs }: ChangeContext,
+): ImageRecord {
   for (const id of [source.kernelId, source.ramdiskId]) {
     if (id === undefined) continue;
     if (draft.get(KEYS.image(id)) === undefined) {
@@ -145,7 +167,7 @@ function copied(
     }
     draft.put(KEYS.imageUse(id), { v: 1, atMs: nowMs });
   }
-  const record: ImageRecord = {
+  return {
     v: 1,
     ...source,
     id: newId(ID_KIND[source.kind], cloud.random),
@@ -155,6 +177,4 @@ function copied(
     ...described(input.Description),
     createdAtMs: nowMs,
   };
-  addImage(draft, record, tags);
-  return { output: { image: imageView(record, tags, principal), operationId }, targets: [record.id] };
 }

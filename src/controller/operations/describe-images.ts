@@ -1,5 +1,6 @@
 import { CloudError } from '../../base/errors.ts';
-import { PREFIX } from '../../domain/keys.ts';
+import type { ImageImportRecord } from '../../domain/image-import.ts';
+import { KEYS, PREFIX } from '../../domain/keys.ts';
 import type { ImageRecord } from '../../domain/records.ts';
 import type { OperationParsed } from '../../messages/operations/index.ts';
 import { findImage, mayLaunch } from '../images/find-image.ts';
@@ -8,6 +9,7 @@ import { Draft } from '../state/draft.ts';
 import { tagsOf } from '../tags/resource-tags.ts';
 import { type FilterFields, matchesFilters, requireFilters } from './filters.ts';
 import type { Principal, ReadHandler } from './handler.ts';
+import { mayUse } from './handler.ts';
 import { pageOf } from './pages.ts';
 
 const PAGE_DEFAULT = 1000;
@@ -29,7 +31,7 @@ const FIELDS: FilterFields<ImageRecord> = {
   'image-type': (image) => image.kind,
   'is-public': (image) => String(image.public),
   'kernel-id': (image) => image.kernelId,
-  'manifest-location': (image) => image.name,
+  'manifest-location': (image) => image.location ?? image.name,
   name: (image) => image.name,
   'owner-alias': nothing,
   'owner-id': (image) => image.projectId,
@@ -40,17 +42,25 @@ const FIELDS: FilterFields<ImageRecord> = {
   'root-device-name': (image) => image.rootDeviceName ?? '/dev/vda',
   'root-device-type': () => 'instance-store',
   'source-instance-id': (image) => image.sourceId,
-  state: () => 'available',
-  'state-reason-code': nothing,
-  'state-reason-message': nothing,
+  state: (image) => image.state ?? 'available',
+  'state-reason-code': (image) => image.stateReason?.code,
+  'state-reason-message': (image) => image.stateReason?.message,
   'sriov-net-support': nothing,
   'virtualization-type': (image) => image.virtualizationType ?? 'hvm',
 };
 
-export const describeImages: ReadHandler<'DescribeImages'> = ({ cloud, principal }, input) => {
+export const describeImages: ReadHandler<'DescribeImages'> = ({ cloud, principal, nowMs }, input) => {
   const { store } = cloud;
   const wanted = wantedBy(principal, input, (id) => tagsOf(store, id));
-  const view = (image: ImageRecord) => imageView(image, tagsOf(store, image.id), principal);
+  const view = (image: ImageRecord) =>
+    imageView(
+      image,
+      tagsOf(store, image.id),
+      principal,
+      image.state === 'pending' && mayUse(principal, image.projectId)
+        ? store.get<ImageImportRecord>(KEYS.imageImport(image.id))?.value
+        : undefined,
+    );
   if (input.ImageIds !== undefined) {
     if (input.MaxResults !== undefined || input.NextToken !== undefined) {
       throw new CloudError('InvalidParameterCombination', 'MaxResults: pages and ImageIds do not go together');
@@ -59,9 +69,15 @@ export const describeImages: ReadHandler<'DescribeImages'> = ({ cloud, principal
     const found = [...new Set(input.ImageIds)].map((id) => findImage(draft, principal, id, 'ImageIds'));
     return { images: found.filter(wanted).map(view), rev: store.rev };
   }
+  // Whoever names it, or has it, sees a deprecated one all the same.
+  const isListed = (image: ImageRecord): boolean =>
+    input.IncludeDeprecated === true ||
+    mayUse(principal, image.projectId) ||
+    image.deprecatedAtMs === undefined ||
+    image.deprecatedAtMs > nowMs;
   const ask = { limit: input.MaxResults ?? PAGE_DEFAULT, token: input.NextToken };
   const { rows, nextToken } = pageOf<ImageRecord, ReturnType<typeof view>>(store, PREFIX.image, ask, ({ value }) =>
-    mayLaunch(principal, value) && wanted(value) ? view(value) : undefined,
+    mayLaunch(principal, value) && isListed(value) && wanted(value) ? view(value) : undefined,
   );
   return { images: rows, rev: store.rev, ...(nextToken === undefined ? {} : { nextToken }) };
 };

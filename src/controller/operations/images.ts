@@ -2,48 +2,95 @@ import { CloudError } from '../../base/errors.ts';
 import { ID_PREFIX, newId } from '../../base/ids.ts';
 import type { ImageFacts } from '../../domain/image-format.ts';
 import { IMAGE_HEAD_BYTES, IMAGE_TAIL_BYTES, inspectImage, requireImageKind } from '../../domain/image-format.ts';
-import type { InstanceRecord } from '../../domain/instance.ts';
-import { KEYS, PREFIX } from '../../domain/keys.ts';
+import type { ImageImportRecord, ImageSource } from '../../domain/image-import.ts';
+import { KEYS } from '../../domain/keys.ts';
 import type { ImageRecord } from '../../domain/records.ts';
 import type { OperationParsed } from '../../messages/operations/index.ts';
 import type { BlobInfo, Blobs } from '../../ports/blobs.ts';
 import { addImage } from '../images/add-image.ts';
-import { findImage } from '../images/find-image.ts';
+import { addPendingImage, askerOf, type ComingImage } from '../images/add-pending-image.ts';
+import { dropBytes, dropImage } from '../images/drop-image.ts';
+import { findImage, needAvailable } from '../images/find-image.ts';
+import { bytesOf } from '../images/image-bytes.ts';
+import { needWorkshop, openObject, sourceAt } from '../images/image-source.ts';
+import { imageOn, instanceOn } from '../images/image-uses.ts';
 import { imageView } from '../images/image-view.ts';
 import { Draft } from '../state/draft.ts';
 import { dropTags } from '../tags/resource-tags.ts';
 import { quotaOwner, releaseQuota } from '../users/quota.ts';
-import type { ChangeContext, ChangeHandler, Principal } from './handler.ts';
+import type { ChangeContext, ChangeHandler, Principal, ReadContext } from './handler.ts';
 import { badParameter, isAdmin, mayUse } from './handler.ts';
+import { finishTarget } from './operation-record.ts';
 
-interface Inspected {
-  readonly blob: BlobInfo;
-  readonly facts: ImageFacts;
-}
+/** What the image is made of: bytes that are there and were looked at, or something that is to be read first. */
+type Prepared =
+  | { readonly kind: 'ready'; readonly blob: BlobInfo; readonly facts: ImageFacts }
+  | { readonly kind: 'coming'; readonly source: ImageSource };
 
 const ID_KIND = { machine: 'image', kernel: 'kernel', ramdisk: 'ramdisk' } as const;
+/** A VMDK disk, which is converted; what else has to be is refused with the way to do it. */
+const VMDK = 'KDMV';
 
 /** The controller looks at the content itself: what a client says of it is not trusted. */
-export const registerImage: ChangeHandler<'RegisterImage', Inspected> = {
-  async prepare({ cloud }, input) {
-    const blob = await cloud.blobs.head(input.BlobKey);
-    const head = await readRange(cloud.blobs, blob, 0, IMAGE_HEAD_BYTES);
-    const tail = await readRange(cloud.blobs, blob, Math.max(0, blob.sizeBytes - IMAGE_TAIL_BYTES), blob.sizeBytes);
-    const facts = inspectImage(head, blob.sizeBytes, tail);
-    requireImageKind(facts, input.Kind);
-    return { blob, facts };
+export const registerImage: ChangeHandler<'RegisterImage', Prepared> = {
+  async prepare(context, input) {
+    const { BlobKey, Location, SnapshotId } = input;
+    const given = Object.entries({ BlobKey, Location, SnapshotId }).filter(([, value]) => value !== undefined);
+    const [first, second] = given.map(([name]) => name);
+    if (second !== undefined)
+      throw new CloudError('InvalidParameterCombination', `${second}: it does not go together with ${first ?? ''}`, {
+        details: { parameter: second },
+      });
+    if (SnapshotId !== undefined)
+      throw new CloudError(
+        'UnsupportedOperation',
+        `SnapshotId: no image is made of a snapshot such as ${SnapshotId}, since the hosts of this cloud start guests of image files alone; give an object or a disk`,
+        { details: { parameter: 'SnapshotId' } },
+      );
+    if (Location !== undefined) return prepareObject(context, Location);
+    if (BlobKey !== undefined) return prepareUpload(context, input.Kind, BlobKey);
+    throw new CloudError('MissingParameter', 'Location: it or BlobKey is needed', {
+      details: { parameter: 'Location' },
+    });
   },
 
-  decide(draft, input, context, { blob, facts }) {
-    const { principal } = context;
+  decide(draft, input, context, prepared) {
+    const { principal, operationId } = context;
     const { ImageId: id } = input;
     if (id !== undefined) refuseGivenId(draft, principal, input, id);
-    const record = imageRecord(draft, input, context, blob, facts);
+    const coming = comingImage(draft, input, context);
+    if (prepared.kind === 'coming') {
+      const { source } = prepared;
+      const order = { source, context, tags: input.Tags, architecture: input.Architecture };
+      const record = addPendingImage(draft, coming, order);
+      const image = imageView(record, input.Tags, principal);
+      return { output: { image, operationId }, targets: [record.id], pending: [record.id] };
+    }
+    const record = { ...coming, ...bytesOf(prepared.blob, prepared.facts, input.Architecture) };
     addImage(draft, record, input.Tags);
-    const image = imageView(record, input.Tags, principal);
-    return { output: { image, operationId: context.operationId }, targets: [record.id] };
+    return { output: { image: imageView(record, input.Tags, principal), operationId }, targets: [record.id] };
   },
 };
+
+/** That it is there and may be read is answered at once; what is in it is looked at by the importer. */
+async function prepareObject({ cloud, principal }: ReadContext, location: string): Promise<Prepared> {
+  needWorkshop(cloud, 'Location');
+  const source = sourceAt(location);
+  const { sizeBytes } = await openObject(cloud, askerOf(principal), source);
+  if (sizeBytes === 0) throw new CloudError('InvalidImage.Format', `Location: the object ${location} is empty`);
+  return { kind: 'coming', source };
+}
+
+async function prepareUpload({ cloud }: ReadContext, kind: ImageRecord['kind'], blobKey: string): Promise<Prepared> {
+  const blob = await cloud.blobs.head(blobKey);
+  const head = await readRange(cloud.blobs, blob, 0, IMAGE_HEAD_BYTES);
+  if (kind === 'machine' && cloud.workshop !== undefined && head.toString('latin1', 0, VMDK.length) === VMDK)
+    return { kind: 'coming', source: { kind: 'upload', blobKey } };
+  const tail = await readRange(cloud.blobs, blob, Math.max(0, blob.sizeBytes - IMAGE_TAIL_BYTES), blob.sizeBytes);
+  const facts = inspectImage(head, blob.sizeBytes, tail);
+  requireImageKind(facts, kind);
+  return { kind: 'ready', blob, facts };
+}
 
 /** An id that somebody gives is free, of the right kind, and given by who answers for the whole cloud. */
 function refuseGivenId(draft: Draft, principal: Principal, input: OperationParsed<'RegisterImage'>, id: string): void {
@@ -73,19 +120,14 @@ async function readRange(blobs: Blobs, blob: BlobInfo, start: number, end: numbe
   return Buffer.concat(parts);
 }
 
-function imageRecord(
-  draft: Draft,
-  input: OperationParsed<'RegisterImage'>,
-  context: ChangeContext,
-  blob: BlobInfo,
-  facts: ImageFacts,
-): ImageRecord {
+/** All of the record but what its bytes say. */
+function comingImage(draft: Draft, input: OperationParsed<'RegisterImage'>, context: ChangeContext): ComingImage {
   const part = (idOrName: string | undefined, kind: 'kernel' | 'ramdisk', parameter: string): string | undefined => {
     if (idOrName === undefined) return undefined;
     if (input.Kind !== 'machine') throw badParameter(parameter, `only a machine image has a ${kind}`);
     const found = findImage(draft, context.principal, idOrName, parameter);
     if (found.kind !== kind) throw badParameter(parameter, `${idOrName} is a ${found.kind}, not a ${kind}`);
-    draft.get(KEYS.image(found.id));
+    needAvailable(draft.get<ImageRecord>(KEYS.image(found.id)) ?? found, parameter);
     draft.put(KEYS.imageUse(found.id), { v: 1, atMs: context.nowMs });
     return found.id;
   };
@@ -100,12 +142,7 @@ function imageRecord(
     kind: input.Kind,
     ...quotaOwner(context.principal),
     public: false,
-    architecture: input.Architecture ?? facts.architecture ?? 'x86_64',
-    format: facts.format,
-    blobKey: blob.key,
-    sizeBytes: blob.sizeBytes,
-    virtualSizeBytes: facts.virtualSizeBytes,
-    sha256: blob.sha256,
+    architecture: input.Architecture ?? 'x86_64',
     ...(kernelId === undefined ? {} : { kernelId }),
     ...(ramdiskId === undefined ? {} : { ramdiskId }),
     ...(input.KernelArgs === undefined ? {} : { kernelArgs: input.KernelArgs }),
@@ -113,64 +150,73 @@ function imageRecord(
     ...(input.Platform === undefined ? {} : { platform: input.Platform }),
     ...(input.RootDeviceName === undefined ? {} : { rootDeviceName: input.RootDeviceName }),
     ...(input.VirtualizationType === undefined ? {} : { virtualizationType: input.VirtualizationType }),
+    ...(input.Location === undefined ? {} : { location: input.Location }),
     createdAtMs: context.nowMs,
   };
 }
 
-export const deregisterImage: ChangeHandler<'DeregisterImage', ImageRecord> = {
-  prepare: ({ cloud, principal }, input) =>
-    Promise.resolve(findImage(new Draft(cloud.store), principal, input.ImageId, 'ImageId')),
+interface Found {
+  readonly image: ImageRecord;
+  /** Bytes that were sent and wait to be converted. */
+  readonly sentKey?: string;
+}
 
-  settled: true,
-  decide(draft, _input, context, found) {
-    // Changed by whoever begins to use the image while this is decided.
-    draft.get(KEYS.imageUse(found.id));
-    const record = draft.get<ImageRecord>(KEYS.image(found.id));
-    if (record === undefined) throw new CloudError('InvalidAMIID.NotFound', `ImageId: ${found.id} is gone already`);
-    if (!mayUse(context.principal, record.projectId)) {
-      throw new CloudError('UnauthorizedOperation', `ImageId: ${record.id} belongs to another project`);
-    }
-    const user = whoUses(draft, record, context.principal);
-    if (user !== undefined) {
-      throw new CloudError(
-        'InvalidAMIID.InUse',
-        `ImageId: ${record.name} (${record.id}) is in use by ${user}; remove that first`,
-        {
-          details: { parameter: 'ImageId', usedBy: user },
-        },
-      );
-    }
-    releaseQuota(draft, record, { images: 1 });
-    draft.del(KEYS.image(record.id));
-    draft.del(KEYS.imageName(record.projectId, record.name));
-    draft.del(KEYS.imageUse(record.id));
-    dropTags(draft, record.id);
-    return { output: { imageId: record.id, operationId: context.operationId }, targets: [record.id] };
+/**
+ * It is hidden at once, and its name and its owner's quota are free: its owner can do no more about it, and who keeps it may be another project. Record and
+ * bytes stay while an instance stands on them. What is still being made is given up.
+ */
+export const deregisterImage: ChangeHandler<'DeregisterImage', Found> = {
+  prepare({ cloud, principal }, input) {
+    const image = findImage(new Draft(cloud.store), principal, input.ImageId, 'ImageId');
+    const source = cloud.store.get<ImageImportRecord>(KEYS.imageImport(image.id))?.value.source;
+    return Promise.resolve({ image, ...(source?.kind === 'upload' ? { sentKey: source.blobKey } : {}) });
   },
 
-  /** Bytes go after the record, and only when no other image names them. */
-  async after({ cloud }, _input, _plan, { blobKey }) {
-    const shared = cloud.store.range<ImageRecord>(PREFIX.image).some((entry) => entry.value.blobKey === blobKey);
-    if (!shared) await cloud.blobs.delete(blobKey);
+  settled: true,
+  decide(draft, _input, context, { image: { id } }) {
+    const { principal, operationId, nowMs } = context;
+    // Changed by whoever begins to use the image while this is decided.
+    draft.get(KEYS.imageUse(id));
+    const record = draft.get<ImageRecord>(KEYS.image(id));
+    if (record === undefined || record.deregisteredAtMs !== undefined)
+      throw new CloudError('InvalidAMIID.NotFound', `ImageId: ${id} is gone already`);
+    if (!mayUse(principal, record.projectId))
+      throw new CloudError('UnauthorizedOperation', `ImageId: ${id} belongs to another project`);
+    refuseAsPart(draft, record, principal);
+    releaseQuota(draft, record, { images: 1 });
+    draft.del(KEYS.imageName(record.projectId, record.name));
+    dropTags(draft, id);
+    giveUpImport(draft, id, nowMs);
+    const usedBy = instanceOn(draft.replica, id, principal) ?? imageOn(draft.replica, id)?.id;
+    if (usedBy === undefined) dropImage(draft, id);
+    else draft.put(KEYS.image(id), { ...record, deregisteredAtMs: nowMs });
+    return { output: { imageId: id, operationId, ...(usedBy === undefined ? {} : { usedBy }) }, targets: [id] };
+  },
+
+  async after({ cloud }, _input, { output }, { image, sentKey }) {
+    if (output.usedBy === undefined) await dropBytes(cloud, image.blobKey);
+    if (sentKey !== undefined) await dropBytes(cloud, sentKey);
   },
 };
 
-/** What others have is not named: that it is there is all that the image's owner is told. */
-function whoUses(draft: Draft, image: ImageRecord, principal: Principal): string | undefined {
-  const instance = draft.replica
-    .range<InstanceRecord>(PREFIX.instance)
-    .find(
-      ({ value }) =>
-        value.state !== 'terminated' && [value.imageId, value.kernelId, value.ramdiskId].includes(image.id),
-    );
-  if (instance !== undefined)
-    return mayUse(principal, instance.value.projectId)
-      ? `instance ${instance.value.id}`
-      : 'an instance of another project';
-  const parent = draft.replica
-    .range<ImageRecord>(PREFIX.image)
-    .find(({ value }) => value.kernelId === image.id || value.ramdiskId === image.id);
-  if (parent === undefined) return undefined;
-  const { id, name, projectId } = parent.value;
-  return mayUse(principal, projectId) ? `image ${name} (${id})` : 'an image of another project';
+/** A kernel or ramdisk that an image still names would leave an image that can't be started. What others have is not named. */
+function refuseAsPart(draft: Draft, image: ImageRecord, principal: Principal): void {
+  const parent = imageOn(draft.replica, image.id, ({ deregisteredAtMs }) => deregisteredAtMs === undefined);
+  if (parent === undefined) return;
+  const isOwn = mayUse(principal, parent.projectId);
+  const usedBy = isOwn ? `image ${parent.name} (${parent.id})` : 'an image of another project';
+  throw new CloudError(
+    'InvalidAMIID.InUse',
+    `ImageId: ${image.name} (${image.id}) is in use by ${usedBy}; remove that first`,
+    { details: { parameter: 'ImageId', usedBy } },
+  );
+}
+
+/** Whoever works on it sees that it is gone, and stops. */
+function giveUpImport(draft: Draft, imageId: string, nowMs: number): void {
+  const underWay = draft.get<ImageImportRecord>(KEYS.imageImport(imageId));
+  if (underWay === undefined) return;
+  draft.del(KEYS.imageImport(imageId));
+  const error = { code: 'InvalidAMIID.NotFound', message: `the image ${imageId} was deregistered before it was made` };
+  finishTarget(draft, underWay.operationId, imageId, nowMs, { error });
 }

@@ -27,6 +27,7 @@ import {
 } from './access-keys.ts';
 import { describeAccountAttributes } from './account.ts';
 import { copyImage, createImage, modifyImageAttribute } from './change-images.ts';
+import { disableImageDeprecation, enableImageDeprecation } from './deprecate-images.ts';
 import { rebootInstances, startInstances, stopInstances, terminateInstances } from './change-instances.ts';
 import { describeCloud, describeInstanceTypes } from './cloud.ts';
 import { getConsoleOutput } from './console.ts';
@@ -217,10 +218,12 @@ export const CHANGES: { readonly [N in ChangeName]: ChangeHandler<N, unknown> } 
   DeregisterImage: deregisterImage,
   DetachInternetGateway: detachInternetGateway,
   DetachVolume: detachVolume,
+  DisableImageDeprecation: disableImageDeprecation,
   DisableService: disableService,
   DisassociateAddress: disassociateAddress,
   DisassociateRouteTable: disassociateRouteTable,
   DrainService: drainService,
+  EnableImageDeprecation: enableImageDeprecation,
   EnableService: enableService,
   ImportKeyPair: importKeyPair,
   ModifyProject: modifyProject,

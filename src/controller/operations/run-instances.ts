@@ -39,7 +39,8 @@ export const runInstances: ChangeHandler<'RunInstances'> = {
       { min: input.MinCount, max: Math.max(room, input.MinCount) },
     );
     claimQuota(draft, template, launchAmounts(template, hosts.length));
-    draft.put(KEYS.imageUse(image.id), { v: 1, atMs: nowMs });
+    for (const id of [image.id, template.kernelId, template.ramdiskId])
+      if (id !== undefined) draft.put(KEYS.imageUse(id), { v: 1, atMs: nowMs });
     const reservationId = newId('reservation', cloud.random);
     const whole = { ...template, reservationId, operationId };
     const placements = hosts.map((hostId, launchIndex) => ({

@@ -10,6 +10,7 @@ interface Owned {
   readonly name?: string;
   readonly projectId: string;
   readonly state?: string;
+  readonly deregisteredAtMs?: number;
   readonly isDefault?: true;
   readonly vpcId?: string;
 }
@@ -30,7 +31,7 @@ const KINDS: readonly Kind[] = [
   { what: 'volumes', prefix: PREFIX.volume, counts: ({ state }) => state !== 'deleted' },
   { what: 'snapshots', prefix: PREFIX.snapshot, counts: ({ state }) => state !== 'deleted' },
   { what: 'public addresses', prefix: PREFIX.publicAddress },
-  { what: 'images', prefix: PREFIX.image, counts: ({ state }) => state !== 'deregistered' },
+  { what: 'images', prefix: PREFIX.image, counts: ({ deregisteredAtMs }) => deregisteredAtMs === undefined },
   { what: 'security groups', prefix: PREFIX.securityGroup, counts: ({ isDefault }) => isDefault !== true },
   { what: 'internet gateways', prefix: PREFIX.internetGateway },
   { what: 'subnets', prefix: PREFIX.network, counts: ({ vpcId }) => vpcId !== undefined },
