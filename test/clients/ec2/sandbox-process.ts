@@ -45,6 +45,11 @@ export class SandboxProcess {
     return new SandboxProcess(child, facts);
   }
 
+  /** Of the server itself: `bin/novactl` becomes node. */
+  get pid(): number {
+    return this.#child.pid ?? 0;
+  }
+
   /** The environment in which a client finds the sandbox, and nothing of the person who runs the tests. */
   get env(): NodeJS.ProcessEnv {
     const { ec2Url, s3Url, region, accessKeyId, secretAccessKey, accountId, images } = this.facts;
