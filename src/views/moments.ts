@@ -16,6 +16,7 @@ export const MOMENTS: ReadonlySet<string> = new Set([
   'lastReportMs',
   'lastUsedAtMs',
   'launchTimeMs',
+  'modifiedAtMs',
   'notBeforeMs',
   'nowMs',
   'revokedAtMs',
