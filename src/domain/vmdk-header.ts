@@ -5,7 +5,17 @@ import { parseVmdkDescriptor, refuseLoneDescriptor } from './vmdk-descriptor.ts'
 export interface VmdkFacts {
   readonly createType: string;
   readonly virtualSizeBytes: number;
+  /** Grains are compressed: how long one is, itself says. */
+  readonly isCompressed: boolean;
+  readonly grainBytes: number;
+  /** Where the grain directory is: a place (in sectors, 32 bits) for each table. */
+  readonly directoryAtBytes: number;
+  /** Grains of a table: for each its place (in sectors, 32 bits); below MIN_GRAIN_SECTOR: none. */
+  readonly tableEntries: number;
 }
+
+/** What is smaller is no place: 0 a grain that is not there, 1 one of zeros. */
+export const MIN_GRAIN_SECTOR = 2;
 
 /** How much of the end of the file parseVmdk wants to see: the footer of a stream and the marks around it. */
 export const VMDK_TAIL_BYTES = 1536;
@@ -41,6 +51,8 @@ interface SparseHeader {
   readonly descriptorAt: bigint;
   readonly descriptorSectors: bigint;
   readonly directoryAt: bigint;
+  readonly tableEntries: number;
+  readonly isCompressed: boolean;
 }
 
 function sparseHeader(bytes: Uint8Array, where: string): SparseHeader {
@@ -68,6 +80,8 @@ function sparseHeader(bytes: Uint8Array, where: string): SparseHeader {
     descriptorAt: view.getBigUint64(28, true),
     descriptorSectors: view.getBigUint64(36, true),
     directoryAt: view.getBigUint64(56, true),
+    tableEntries: entries,
+    isCompressed: compression === 1,
   };
 }
 
@@ -122,5 +136,12 @@ export function parseVmdk(head: Uint8Array, sizeBytes: number, tail: Uint8Array)
   const last = first.directoryAt === AT_END ? footerOf(first, sizeBytes, tail) : first;
   const inFile = last.directoryAt > 0n && last.directoryAt < BigInt(Math.ceil(sizeBytes / SECTOR));
   check(inFile, 'its grain directory lies behind the end of the file (cut off?)');
-  return { createType, virtualSizeBytes: Number(first.capacity) * SECTOR };
+  return {
+    createType,
+    virtualSizeBytes: Number(first.capacity) * SECTOR,
+    isCompressed: last.isCompressed,
+    grainBytes: Number(last.grain) * SECTOR,
+    directoryAtBytes: Number(last.directoryAt) * SECTOR,
+    tableEntries: last.tableEntries,
+  };
 }

@@ -13,6 +13,7 @@ import type { Blobs } from '../../ports/blobs.ts';
 import type { BuildOrder, BuiltImage, ImageWorkshop } from '../../ports/image-workshop.ts';
 import { type Bench, checkQcow2, convertVmdk, hasQemuImg, RESULT, SOURCE } from './qemu-img.ts';
 import { NOBODY } from './run-tool.ts';
+import { checkGrains } from './vmdk-grains.ts';
 import { type Ends, readEnds, requireRoom, takeIn } from './source-file.ts';
 
 export interface WorkshopOptions {
@@ -96,8 +97,10 @@ class Workshop implements ImageWorkshop {
   }
 
   async #convert({ folder, order }: Work, { head, tail, sizeBytes }: Ends): Promise<Made> {
-    const { virtualSizeBytes, createType } = parseVmdk(head, sizeBytes, tail);
+    const vmdk = parseVmdk(head, sizeBytes, tail);
+    const { virtualSizeBytes, createType } = vmdk;
     requireSize(virtualSizeBytes, order.maxVirtualBytes);
+    await checkGrains(join(folder, SOURCE), vmdk, order.signal);
     await requireRoom(folder, sizeBytes);
     const onProgress = (part: number): void =>
       order.onProgress?.('converting', Math.floor(virtualSizeBytes * part), virtualSizeBytes);
