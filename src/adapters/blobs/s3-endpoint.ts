@@ -1,3 +1,5 @@
+import { Agent as HttpAgent } from 'node:http';
+import { Agent as HttpsAgent } from 'node:https';
 import { Readable } from 'node:stream';
 import { GetObjectCommand, HeadBucketCommand, ListObjectsV2Command, S3Client } from '@aws-sdk/client-s3';
 import type { Clock } from '../../base/clock.ts';
@@ -50,13 +52,15 @@ function clientOf(settings: S3Settings, attempts: number): S3Client {
     useArnRegion: false,
     disableS3ExpressSessionAuth: true,
     followRegionRedirects: false,
+    expectContinueHeader: false,
     // Older endpoints know no checksums in trailers; the signature holds the SHA-256 of every body.
     requestChecksumCalculation: 'WHEN_REQUIRED',
     responseChecksumValidation: 'WHEN_REQUIRED',
     requestHandler: {
       connectionTimeout: CONNECT_MS,
-      httpAgent: { keepAlive: true, maxSockets: SOCKETS },
-      httpsAgent: { keepAlive: true, maxSockets: SOCKETS, ...(ca === undefined ? {} : { ca }) },
+      // Agents, not their options: of those the SDK forgets the authorities where it waits for "100 Continue".
+      httpAgent: new HttpAgent({ keepAlive: true, maxSockets: SOCKETS }),
+      httpsAgent: new HttpsAgent({ keepAlive: true, maxSockets: SOCKETS, ...(ca === undefined ? {} : { ca }) }),
     },
   });
 }

@@ -2,7 +2,7 @@ import { S3ServiceException } from '@aws-sdk/client-s3';
 import { CloudError, errorText } from '../../base/errors.ts';
 
 /** What an answer of an endpoint means, whatever its text. */
-export type Fault = 'bucket' | 'object' | 'upload' | 'key' | 'denied' | 'region' | 'full' | 'unavailable';
+export type Fault = 'bucket' | 'object' | 'changed' | 'upload' | 'key' | 'denied' | 'region' | 'full' | 'unavailable';
 
 const FAULTS: Readonly<Record<string, Fault>> = {
   NoSuchBucket: 'bucket',
@@ -10,6 +10,7 @@ const FAULTS: Readonly<Record<string, Fault>> = {
   NotFound: 'object',
   NoSuchVersion: 'object',
   NoSuchUpload: 'upload',
+  PreconditionFailed: 'changed',
   InvalidAccessKeyId: 'key',
   SignatureDoesNotMatch: 'key',
   InvalidClientTokenId: 'key',
@@ -22,6 +23,7 @@ const FAULTS: Readonly<Record<string, Fault>> = {
   '301': 'region',
   '403': 'denied',
   '404': 'object',
+  '412': 'changed',
   '507': 'full',
 };
 
@@ -49,6 +51,7 @@ export interface EndpointNames {
 const TEXTS: Readonly<Record<Fault, (at: EndpointNames, said: string) => string>> = {
   bucket: ({ endpoint, bucket }) => `${endpoint} has no bucket ${bucket}: make it there, or correct objectstore.bucket`,
   object: ({ endpoint, bucket }, said) => `${endpoint} has no such object in ${bucket} (${said})`,
+  changed: ({ endpoint }, said) => `an object at ${endpoint} was replaced while it was read (${said})`,
   upload: ({ endpoint }, said) => `${endpoint} does not know the upload any more (${said})`,
   key: ({ endpoint }, said) =>
     `${endpoint} does not take the cloud's access key (${said}): see objectstore.accessKeyId and objectstore.secretKeyFile`,

@@ -20,6 +20,7 @@ const LOOKS = {
 
 const onEtcd = ({ store }: Config): boolean => store.engine === 'etcd';
 const onRabbit = ({ bus }: Config): boolean => bus.engine === 'rabbitmq';
+const onEndpoint = ({ objectstore }: Config): boolean => objectstore.endpoint !== '';
 const onLdap = ({ directory }: Config): boolean => directory.kind === 'ldap';
 
 /** Every file that a key of the configuration names and that is read at the start. */
@@ -38,6 +39,13 @@ export const NAMED_FILES: readonly NamedFile[] = [
     path: ({ directory }) => directory.bindPasswordFile,
     inUse: onLdap,
   },
+  {
+    key: 'objectstore.secretKeyFile',
+    kind: 'password',
+    path: ({ objectstore }) => objectstore.secretKeyFile,
+    inUse: onEndpoint,
+  },
+  { key: 'objectstore.caFile', kind: 'certificate', path: ({ objectstore }) => objectstore.caFile, inUse: onEndpoint },
 ];
 
 /** What is wrong with one file; undefined: it can be read, by its owner alone where it is a secret, and is what it should be. */
