@@ -4,28 +4,20 @@ import fs from 'node:fs/promises';
 import os from 'node:os';
 import path from 'node:path';
 import { monitorEventLoopDelay } from 'node:perf_hooks';
-import { DatabaseSync } from 'node:sqlite';
 import { Readable } from 'node:stream';
 import { setImmediate as turn } from 'node:timers/promises';
-import { openObjectStore } from '../../src/adapters/objects/object-store.ts';
-import { SystemClock } from '../../src/base/clock.ts';
-import { silentLogger } from '../../src/base/logger.ts';
-import { SystemRandom } from '../../src/base/random.ts';
 import { KIB, MIB } from '../../src/base/units.ts';
 import type { ObjectStore } from '../../src/ports/object-store.ts';
 import { bucketSample, plain } from '../support/object-samples.ts';
 import { type Bench, type BenchContext, type BenchRow, benchRow } from './bench-row.ts';
+import { openObjects, seedBucket, SEEDED_KEYS, seededKey } from './seeded-bucket.ts';
 
 const ROUND_MS = 3000;
 const LANES = 8;
 const LARGE_BYTES = 256 * MIB;
 /** As HTTP brings them. */
 const CHUNK_BYTES = 64 * KIB;
-const KEYS = 1_000_000;
 const PAGE = 1000;
-
-const open = (dir: string): Promise<ObjectStore> =>
-  openObjectStore({ dir, clock: new SystemClock(), random: new SystemRandom(), logger: silentLogger });
 
 function* chunksOf(data: Buffer, sizeBytes = data.length): Generator<Buffer> {
   for (let at = 0; at < sizeBytes; at += CHUNK_BYTES) {
@@ -180,38 +172,14 @@ async function loopRows(store: ObjectStore): Promise<BenchRow[]> {
   ];
 }
 
-/** A million rows by SQL, not by a million puts. 1,000 folders of 1,000 keys. */
-function seed(dir: string): void {
-  const db = new DatabaseSync(path.join(dir, 'index.db'));
-  const { id } = db.prepare("SELECT id FROM buckets WHERE name = 'seeded'").get() as { id: number };
-  const head = JSON.stringify({ modifiedMs: 1, ownerId: 'p-1', etag: '0'.repeat(32), tags: {} });
-  const rest = JSON.stringify({
-    metadata: { contentType: 'text/plain', user: {} },
-    grants: [],
-    segments: [{ id: `f${'0'.repeat(32)}`, sizeBytes: 0, sha256: '0'.repeat(64) }],
-  });
-  db.exec('BEGIN');
-  db.prepare(
-    `WITH RECURSIVE n (i) AS (SELECT 0 UNION ALL SELECT i + 1 FROM n WHERE i + 1 < ${KEYS})
-     INSERT INTO versions (bucket, key, version, state, size, head, rest)
-     SELECT ?, CAST(printf('folder-%03d/key-%07d', i / 1000, i) AS BLOB), 'null', 1, 0, ?, ? FROM n`,
-  ).run(id, head, rest);
-  db.prepare('UPDATE usage SET objects = ?, versions = ? WHERE bucket = ?').run(KEYS, KEYS, id);
-  db.exec('COMMIT');
-  db.close();
-}
-
 async function listRows(dir: string, progress: BenchContext['progress']): Promise<BenchRow[]> {
-  const empty = await open(dir);
-  await empty.createBucket(bucketSample('seeded'));
-  await empty.close();
-  progress(`seeding ${KEYS} keys through the index`);
-  seed(dir);
-  const store = await open(dir);
+  progress(`seeding ${SEEDED_KEYS} keys through the index`);
+  await seedBucket(dir, bucketSample('seeded'));
+  const store = await openObjects(dir);
   const lists: number[] = [];
   const folded: number[] = [];
   for (let round = 0; round < 30; round += 1) {
-    const after = `folder-${String((round * 37) % 900).padStart(3, '0')}/key-${String(round * 37_000 + 500).padStart(7, '0')}`;
+    const after = seededKey(((round * 37) % 900) * 1000 + 500);
     lists.push(await tookMs(() => store.list('seeded', { prefix: '', delimiter: '', after, max: PAGE })));
     folded.push(await tookMs(() => store.list('seeded', { prefix: '', delimiter: '/', after: '', max: PAGE })));
   }
@@ -230,7 +198,7 @@ async function listRows(dir: string, progress: BenchContext['progress']): Promis
   const perSecond = listed / ((performance.now() - beganMs) / 1000);
   await store.close();
   const median = (values: number[]): number => values.sort((a, b) => a - b)[Math.floor(values.length / 2)] ?? Infinity;
-  const note = `of ${KEYS} keys that were seeded through the index`;
+  const note = `of ${SEEDED_KEYS} keys that were seeded through the index`;
   const goal = { of: 'value', atMost: 15 } as const;
   return [
     benchRow({ name: 'objects.list-1000', value: median(lists), unit: 'ms', goal, note }),
@@ -248,7 +216,7 @@ export const bench: Bench = async ({ progress }) => {
   const dir = await fs.mkdtemp(path.join(os.tmpdir(), 'novactl-bench-'));
   try {
     const rows = await listRows(path.join(dir, 'listed'), progress);
-    const store = await open(path.join(dir, 'objects'));
+    const store = await openObjects(path.join(dir, 'objects'));
     await store.createBucket(bucketSample('b'));
     for (const [name, sizeBytes] of [
       ['1k', KIB],
