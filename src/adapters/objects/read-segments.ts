@@ -1,14 +1,19 @@
 import { createHash, type Hash } from 'node:crypto';
-import { open, type FileHandle } from 'node:fs/promises';
+import { closeSync, open, read } from 'node:fs';
 import { Readable } from 'node:stream';
+import { READ_CHUNKS } from '../../base/chunk-pool.ts';
 import { CloudError } from '../../base/errors.ts';
-import { KIB } from '../../base/units.ts';
 import type { Segment } from '../../domain/s3/records.ts';
 import { INLINE_KIND, type SegmentFiles } from './segment-files.ts';
 import type { Segments } from './segments.ts';
 
-/** One read of the disk, and one chunk of the stream; the next one is read while it is taken. */
-const READ_BYTES = 512 * KIB;
+// A file handle of node:fs/promises costs twice what a descriptor does, for each small object anew.
+const openFile = (path: string): Promise<number> =>
+  new Promise((resolve, reject) => open(path, 'r', (error, fd) => (error === null ? resolve(fd) : reject(error))));
+const readFile = (fd: number, into: Buffer, sizeBytes: number, at: number): Promise<number> =>
+  new Promise((resolve, reject) =>
+    read(fd, into, 0, sizeBytes, at, (error, count) => (error === null ? resolve(count) : reject(error))),
+  );
 
 /** Bytes of one segment, from `start` to `end` exclusive. */
 interface Piece {
@@ -49,12 +54,12 @@ function damaged({ id }: Segment, why: string): CloudError {
 /** One piece that is being read, front to back. */
 class OpenPiece {
   readonly #piece: Piece;
-  readonly #file: FileHandle | undefined;
+  readonly #file: number | undefined;
   readonly #body: Uint8Array | undefined;
   readonly #hash: Hash | undefined;
   #at: number;
 
-  private constructor(piece: Piece, verify: boolean, bytes: { file?: FileHandle; body?: Uint8Array }) {
+  private constructor(piece: Piece, verify: boolean, bytes: { file?: number; body?: Uint8Array }) {
     this.#piece = piece;
     this.#file = bytes.file;
     this.#body = bytes.body;
@@ -66,7 +71,7 @@ class OpenPiece {
     const { segment } = piece;
     if (segment.id.startsWith(INLINE_KIND)) return new OpenPiece(piece, verify, { body: segments.body(segment.id) });
     try {
-      return new OpenPiece(piece, verify, { file: await open(files.path(segment.id), 'r') });
+      return new OpenPiece(piece, verify, { file: await openFile(files.path(segment.id)) });
     } catch (error) {
       if ((error as NodeJS.ErrnoException).code === 'ENOENT') throw damaged(segment, 'its file is missing');
       throw error;
@@ -77,7 +82,7 @@ class OpenPiece {
   async next(): Promise<Uint8Array | undefined> {
     const { segment, end } = this.#piece;
     if (this.#at >= end) return undefined;
-    const chunk = await this.#chunk(Math.min(READ_BYTES, end - this.#at));
+    const chunk = await this.#chunk(Math.min(READ_CHUNKS.sizeBytes, end - this.#at));
     if (chunk.length === 0) throw damaged(segment, `it ends at byte ${this.#at} of ${segment.sizeBytes}`);
     this.#at += chunk.length;
     this.#hash?.update(chunk);
@@ -89,26 +94,27 @@ class OpenPiece {
 
   async #chunk(sizeBytes: number): Promise<Uint8Array> {
     if (this.#file === undefined) return this.#body?.subarray(this.#at, this.#at + sizeBytes) ?? Buffer.alloc(0);
-    const buffer = Buffer.allocUnsafeSlow(sizeBytes);
-    const { bytesRead } = await this.#file.read(buffer, 0, sizeBytes, this.#at);
-    return bytesRead === sizeBytes ? buffer : buffer.subarray(0, bytesRead);
+    const buffer = READ_CHUNKS.take();
+    return buffer.subarray(0, await readFile(this.#file, buffer, sizeBytes, this.#at));
   }
 
-  async close(): Promise<void> {
-    await this.#file?.close();
+  /** At once: nothing was written to it, and its file stays as long as it is pinned. */
+  close(): void {
+    if (this.#file !== undefined) closeSync(this.#file);
   }
 }
 
-/** Reads as it is asked for: one chunk is under way at a time. */
+/** Reads as it is asked for: one chunk is under way at a time, and one waits to be taken. */
 class SegmentReader extends Readable {
   readonly #pieces: Piece[];
   readonly #verify: boolean;
   readonly #parts: ReadParts;
   readonly #pinned: readonly string[];
   #open: OpenPiece | undefined;
+  #reading: Promise<unknown> = Promise.resolve();
 
   constructor(pieces: readonly Piece[], verify: boolean, parts: ReadParts) {
-    super({ highWaterMark: 2 * READ_BYTES });
+    super({ highWaterMark: READ_CHUNKS.sizeBytes });
     this.#pieces = [...pieces];
     this.#verify = verify;
     this.#parts = parts;
@@ -131,7 +137,7 @@ class SegmentReader extends Readable {
     if (piece === undefined) return;
     const open = await OpenPiece.open(piece, this.#verify, this.#parts);
     // Destroyed while it was being opened.
-    if (this.destroyed) await open.close();
+    if (this.destroyed) open.close();
     else this.#open = open;
   }
 
@@ -139,7 +145,7 @@ class SegmentReader extends Readable {
     while (this.#open !== undefined) {
       const chunk = await this.#open.next();
       if (chunk !== undefined) return chunk;
-      await this.#open.close();
+      this.#open.close();
       this.#open = undefined;
       await this.#openNext();
     }
@@ -147,18 +153,20 @@ class SegmentReader extends Readable {
   }
 
   override _read(): void {
-    this.#next().then(
+    this.#reading = this.#next().then(
       (chunk) => this.push(chunk),
       (error: unknown) => this.destroy(error as Error),
     );
   }
 
   override _destroy(error: Error | null, done: (error?: Error | null) => void): void {
-    this.#parts.segments.unpin(this.#pinned);
-    const open = this.#open;
-    this.#open = undefined;
-    if (open === undefined) return done(error);
-    open.close().then(
+    // A descriptor that is closed under a read could be another file's by then.
+    const close = (): void => {
+      this.#open?.close();
+      this.#open = undefined;
+      this.#parts.segments.unpin(this.#pinned);
+    };
+    this.#reading.then(close).then(
       () => done(error),
       (problem: unknown) => done(error ?? (problem as Error)),
     );

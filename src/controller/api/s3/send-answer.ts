@@ -1,5 +1,6 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Readable } from 'node:stream';
+import { READ_CHUNKS } from '../../../base/chunk-pool.ts';
 import type { Clock } from '../../../base/clock.ts';
 import { MIB } from '../../../base/units.ts';
 import type { S3Outgoing } from './s3-edge.ts';
@@ -81,7 +82,10 @@ function sendStream(body: Readable, { response }: SendParts, sent: S3Outgoing['s
   let bytes = 0;
   body.on('data', (chunk: Buffer) => {
     bytes += chunk.length;
-    if (!response.write(chunk)) body.pause();
+    const isTaken = response.write(chunk, (error) => {
+      if (error === null || error === undefined) READ_CHUNKS.giveBack(chunk);
+    });
+    if (!isTaken) body.pause();
   });
   response.on('drain', () => body.resume());
   body.on('end', () => response.end());
