@@ -59,6 +59,14 @@ describe('a domain on libvirt', () => {
       await hypervisor.shutdown(spec.uuid);
       expect(await hypervisor.lookup(spec.uuid)).toEqual({ ...fact(spec), power: 'running' });
       await hypervisor.reset(spec.uuid);
+      for (const [call, power] of [
+        ['suspend', 'paused'],
+        ['resume', 'running'],
+      ] as const) {
+        await hypervisor[call](spec.uuid);
+        await hypervisor[call](spec.uuid);
+        expect(await hypervisor.lookup(spec.uuid)).toEqual({ ...fact(spec), power });
+      }
       await hypervisor.destroy(spec.uuid);
       await hypervisor.destroy(spec.uuid);
       expect(await hypervisor.lookup(spec.uuid)).toEqual({ ...fact(spec), power: 'shutoff', reason: 'destroyed' });
@@ -70,6 +78,7 @@ describe('a domain on libvirt', () => {
       // libvirt tells QEMU's own word of the end only when it read that before the process was gone.
       expect(seen().filter((detail) => detail !== 'shutdown/host')).toEqual([
         ...['defined/added', 'defined/updated', 'resumed/unpaused', 'started/booted'],
+        ...['suspended/paused', 'resumed/unpaused'],
         ...['stopped/destroyed', 'undefined/removed'],
       ]);
       expect(events[0]).toEqual({ kind: 'connected' });
