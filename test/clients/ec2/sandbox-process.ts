@@ -89,6 +89,14 @@ export class SandboxProcess {
     });
   }
 
+  /** It dies at once, with whatever it was doing. What it kept (`--state`) stays. */
+  async kill9(): Promise<void> {
+    const gone = new Promise((resolve) => this.#child.once('exit', resolve));
+    this.#child.kill('SIGKILL');
+    await gone;
+    rmSync(this.home, { recursive: true, force: true });
+  }
+
   /** By SIGTERM; its exit code. */
   async stop(): Promise<number | null> {
     searchRemains(this.facts.stateDir);

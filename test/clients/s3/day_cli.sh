@@ -16,7 +16,7 @@ digests() {
 
 cd "$HOME"
 mkdir -p files/a/b files/c && i=0
-while [ $i -lt 500 ]; do
+while [ "$i" -lt 500 ]; do
   case $((i % 3)) in 0) dir=a ;; 1) dir=a/b ;; *) dir=c ;; esac
   echo "the file $i of five hundred" > "files/$dir/f $i.txt"
   i=$((i + 1))

@@ -7,7 +7,7 @@ export RCLONE_CONFIG_NOVA_ENDPOINT="$AWS_ENDPOINT_URL_S3" RCLONE_CONFIG_NOVA_REG
 export RCLONE_TRANSFERS=8 RCLONE_CHECKERS=8
 mkdir -p rfiles/deep/er rfiles/'odd names'
 i=0
-while [ $i -lt 500 ]; do
+while [ "$i" -lt 500 ]; do
   case $((i % 3)) in 0) dir=deep ;; 1) dir=deep/er ;; *) dir='odd names' ;; esac
   echo "the file $i of rclone" > "rfiles/$dir/ü+$i &.txt"
   i=$((i + 1))

@@ -16,7 +16,7 @@ multipart_chunk_size_mb = 5
 EOF
 mkdir -p tree/below
 i=0
-while [ $i -lt 20 ]; do
+while [ "$i" -lt 20 ]; do
   echo "file $i" > "tree/below/ä $i"
   i=$((i + 1))
 done

@@ -7,6 +7,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { isCode } from '../../../../src/base/errors.ts';
 import type { ObjectStore } from '../../../../src/ports/object-store.ts';
+import { abortUploads, auditDisk } from '../../../support/object-audit.ts';
 import { asked, bucketSample, readObject } from '../../../support/object-samples.ts';
 import { openAt, scratchDir, segmentFiles } from './open-objects.ts';
 
@@ -86,38 +87,6 @@ async function auditKeys(store: ObjectStore, book: Book): Promise<void> {
   }
 }
 
-async function abortUploads(store: ObjectStore): Promise<number> {
-  let aborted = 0;
-  for (const bucket of BUCKETS) {
-    const { rows } = await store.listUploads(bucket, asked());
-    for (const { key, uploadId } of rows) await store.abortUpload(bucket, key, uploadId);
-    aborted += rows.length;
-  }
-  return aborted;
-}
-
-/** No damage, and as many files as the index names; the counters are those of what is there. */
-async function auditDisk(store: ObjectStore, dir: string): Promise<void> {
-  expect(await store.scrub()).toMatchObject({ damaged: [], unnamed: 0 });
-  await store.collect();
-  let bytes = 0;
-  const named = new Set<string>();
-  for (const bucket of BUCKETS) {
-    const { rows } = await store.listVersions(bucket, asked({ max: 1_000_000 }));
-    for (const row of rows) {
-      const version = await store.object(bucket, row.key, row.versionId);
-      if (version.kind === 'marker') continue;
-      bytes += version.sizeBytes;
-      for (const { id } of version.segments) if (id.startsWith('f')) named.add(id);
-    }
-    expect((await store.usage(bucket)).versions).toBe(rows.length);
-  }
-  const files = await segmentFiles(dir);
-  expect(files.map((file) => path.basename(file)).sort()).toEqual([...named].sort());
-  const usages = await Promise.all(BUCKETS.map((bucket) => store.usage(bucket)));
-  expect(usages.reduce((sum, usage) => sum + usage.bytes, 0)).toBe(bytes);
-}
-
 async function emptyAll(store: ObjectStore, dir: string): Promise<void> {
   for (const bucket of BUCKETS) {
     const { rows } = await store.listVersions(bucket, asked({ max: 1_000_000 }));
@@ -152,8 +121,8 @@ describe('object store: kill -9', () => {
         acks += await writer.kill();
         const store = await openAt(dir);
         await auditKeys(store, book);
-        aborted += await abortUploads(store);
-        await auditDisk(store, dir);
+        aborted += await abortUploads(store, BUCKETS);
+        await auditDisk(store, dir, BUCKETS);
         if (kill === KILLS - 1) await emptyAll(store, dir);
         await store.close();
       }
