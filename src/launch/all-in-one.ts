@@ -57,7 +57,8 @@ export interface AllInOne {
   readonly gateway: Gateway;
   readonly controller: Controller;
   readonly blobs: Blobs;
-  readonly objects: ObjectsHere;
+  /** Absent where they are at an endpoint elsewhere. */
+  readonly objects?: ObjectsHere;
   close(): Promise<void>;
 }
 
@@ -70,12 +71,12 @@ export async function startAllInOne(options: AllInOneOptions): Promise<AllInOne>
     plan: { roles: ROLES, name: WORKER_ID, shared: false },
   });
   const { context, gateway, controller, blobs, objects } = running;
-  if (context === undefined || gateway === undefined || controller === undefined || objects === undefined)
+  if (context === undefined || gateway === undefined || controller === undefined)
     throw new CloudError('InternalError', 'an all-in-one has every role');
   const close = async (): Promise<void> => {
     await running.close();
     await bus.close();
     await store.close();
   };
-  return { context, gateway, controller, blobs, objects, close };
+  return { context, gateway, controller, blobs, ...(objects === undefined ? {} : { objects }), close };
 }

@@ -53,7 +53,10 @@ export function createS3Edge({ context }: Pick<Cloud, 'context'>, store: ObjectS
 export function createS3Door(cloud: Cloud, parts: Parts): S3Door {
   const { objects, context } = cloud;
   const closed = (error: unknown): S3Door => refusingDoor(parts.random, error);
-  if (objects === undefined) return { answerAs: (...asked) => closed(objectsElsewhere(context)).answerAs(...asked) };
+  if (objects === undefined) {
+    const { endpoint } = parts.config.objectstore;
+    return { answerAs: (...asked) => closed(objectsElsewhere(context, endpoint)).answerAs(...asked) };
+  }
   let edge: { readonly store: ObjectStore; readonly door: S3Door } | undefined;
   return {
     async answerAs(known, incoming) {

@@ -4,8 +4,17 @@ import type { ControllerContext } from '../controller-context.ts';
 /** The role of the process that has the objects. */
 export const OBJECTS_ROLE = 'objectstore';
 
-/** Why this process, which has no objects, can't be asked for them: it names the one that can. */
-export function objectsElsewhere({ services, process }: Pick<ControllerContext, 'services' | 'process'>): CloudError {
+/** Why this process, which has no objects, can't be asked for them: it names the one that can, or the endpoint. */
+export function objectsElsewhere(
+  { services, process }: Pick<ControllerContext, 'services' | 'process'>,
+  endpoint = '',
+): CloudError {
+  if (endpoint !== '') {
+    return new CloudError(
+      'UnsupportedOperation',
+      `the objects of this cloud are at ${endpoint} (objectstore.endpoint); ask there, with an S3 client and its keys`,
+    );
+  }
   const holders = services
     .list()
     .filter(({ hello, lost }) => !lost && hello.roles.includes(OBJECTS_ROLE))

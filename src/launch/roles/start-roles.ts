@@ -4,7 +4,6 @@ import type { Clock } from '../../base/clock.ts';
 import type { Logger } from '../../base/logger.ts';
 import type { Random } from '../../base/random.ts';
 import { randomHex } from '../../base/random.ts';
-import { createFileBlobs } from '../../adapters/blobs/file-blobs.ts';
 import { Gateway } from '../../controller/api/gateway.ts';
 import { Controller } from '../../controller/controller.ts';
 import type { ControllerContext } from '../../controller/controller-context.ts';
@@ -24,9 +23,11 @@ import type { Store } from '../../ports/store.ts';
 import type { VolumeBackend } from '../../ports/volume-backend.ts';
 import { ComputeWorker } from '../../workers/compute-worker.ts';
 import type { Config } from '../config/schema.ts';
-import { blobsDir } from '../config/places.ts';
+import { hasEndpoint } from '../open-endpoint.ts';
 import { ObjectsHere } from '../objects-here.ts';
+import { openBlobs } from '../open-blobs.ts';
 import { openDirectory } from '../open-directory.ts';
+import { openImageObjects } from '../open-image-objects.ts';
 import { controllerContext } from './controller-context.ts';
 import { enterCloud } from './enter-cloud.ts';
 import type { ProcessPlan } from './process-plan.ts';
@@ -47,7 +48,7 @@ export interface RolesOptions {
   readonly openDrivers?: (blobs: Blobs) => OpenHostDrivers;
   /** Looks at machines before they are hosts; absent where hosts are simulated. */
   readonly reach?: HostReach;
-  /** Default: files in the folder that the configuration names. */
+  /** Default: where the configuration says. */
   readonly blobs?: Blobs;
   /** Default: by the key in the folder of secrets. */
   readonly sealer?: Sealer;
@@ -121,8 +122,7 @@ interface MadeRoles {
 }
 
 async function makeRoles(options: RolesOptions): Promise<MadeRoles> {
-  const { config, plan, random, store, bus } = options;
-  const blobs = options.blobs ?? createFileBlobs({ dir: blobsDir(config), random, shared: plan.shared });
+  const { plan, random, store, bus } = options;
   const needsStore = plan.roles.some((role) => role !== 'worker');
   if (needsStore && store === undefined)
     throw new CloudError('InternalError', `${plan.roles.join(', ')} can't work without a store`);
@@ -130,12 +130,14 @@ async function makeRoles(options: RolesOptions): Promise<MadeRoles> {
   const entered =
     needsStore && store !== undefined ? { store, ...(await enterCloud({ ...options, store })) } : undefined;
   const session = randomHex(random, 16);
-  const context = entered && (await contextOf(options, session, { ...entered, bus, blobs }));
+  const objects = objectsOf(options);
+  const blobs = await blobsOf(options, entered?.cloudId);
+  const context = entered && (await contextOf(options, { session, objects }, { ...entered, bus, blobs }));
   const isController = plan.roles.includes('controller');
   const controller = context !== undefined && isController ? new Controller(context) : undefined;
   const onFree = (): void => controller?.adopted();
   return {
-    ...{ session, blobs, context, controller, objects: objectsOf(options) },
+    ...{ session, blobs, context, controller, objects },
     // First, so that nothing is done on a restored store.
     held: context && new HeldWatch(context, { writes: isController, onFree }),
     worker: plan.roles.includes('worker') ? workerOf(options, blobs, session) : undefined,
@@ -143,17 +145,24 @@ async function makeRoles(options: RolesOptions): Promise<MadeRoles> {
   };
 }
 
+/** With an endpoint elsewhere the role has nothing to do. */
 function objectsOf({ objects, plan, ...parts }: RolesOptions): ObjectsHere | undefined {
-  return plan.roles.includes('objectstore') ? (objects ?? new ObjectsHere(parts)) : undefined;
+  if (!plan.roles.includes('objectstore') || hasEndpoint(parts.config)) return undefined;
+  return objects ?? new ObjectsHere(parts);
+}
+
+async function blobsOf({ blobs, plan, ...options }: RolesOptions, cloudId: string | undefined): Promise<Blobs> {
+  return blobs ?? openBlobs(options.config, { ...options, shared: plan.shared, cloudId });
 }
 
 async function contextOf(
   options: RolesOptions,
-  session: string,
+  { session, objects }: Pick<MadeRoles, 'session' | 'objects'>,
   parts: Omit<Parameters<typeof controllerContext>[1], 'directory'>,
 ): Promise<ControllerContext> {
   const directory = await openDirectory(options.config, { ...options, store: parts.store });
-  return controllerContext({ ...options, session }, { ...parts, directory });
+  const context = controllerContext({ ...options, session }, { ...parts, directory });
+  return { ...context, imageObjects: await openImageObjects({ context, objects }, options) };
 }
 
 /** Controllers that can't hear each other's workers would each wait for answers that go elsewhere. */

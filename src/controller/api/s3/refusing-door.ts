@@ -5,17 +5,18 @@ import { s3ErrorDocument } from './s3-xml.ts';
 
 /** Answers everything with why there are no objects here. Its callers are the cloud's own people, who are told the whole text. */
 export function refusingDoor(random: Random, thrown: unknown): S3Door {
-  const { message } = asCloudError(thrown);
+  const { code, message } = asCloudError(thrown);
+  const isNever = code === 'UnsupportedOperation';
   return {
     answerAs(_known, { url }) {
       const bytes = random.bytes(32);
       const [requestId, hostId] = [bytes.toString('hex', 0, 8).toUpperCase(), bytes.toString('base64', 8)];
       const body = s3ErrorDocument({
-        ...{ Code: 'ServiceUnavailable', Message: message, Resource: url.split('?')[0] },
+        ...{ Code: isNever ? 'NotImplemented' : 'ServiceUnavailable', Message: message, Resource: url.split('?')[0] },
         ...{ RequestId: requestId, HostId: hostId },
       });
       const headers = { 'content-type': 'application/xml', 'x-amz-request-id': requestId, 'x-amz-id-2': hostId };
-      return Promise.resolve({ answer: { status: 503, headers, body }, sent: () => undefined });
+      return Promise.resolve({ answer: { status: isNever ? 501 : 503, headers, body }, sent: () => undefined });
     },
   };
 }
