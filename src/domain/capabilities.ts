@@ -12,6 +12,9 @@ export const CAPABILITIES = [
   'create-image',
 ] as const;
 
+/** What the drivers of real hosts are able to do of it. */
+export const REAL_CAPABILITIES = ['create-image'] as const satisfies readonly Capability[];
+
 export type Capability = (typeof CAPABILITIES)[number];
 
 const WORDS: Readonly<Record<Capability, string>> = {

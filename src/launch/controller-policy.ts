@@ -1,5 +1,5 @@
 import type { ControllerPolicy } from '../controller/controller-context.ts';
-import { CAPABILITIES } from '../domain/capabilities.ts';
+import { CAPABILITIES, REAL_CAPABILITIES } from '../domain/capabilities.ts';
 import type { Config } from './config/schema.ts';
 
 /** Of simulated hosts where none was configured: documentation's own addresses (RFC 5737), which nobody has. */
@@ -33,8 +33,8 @@ export function controllerPolicy(config: Config): ControllerPolicy {
     uploadKeepMs: config.collect.uploadKeepMs,
     imageCacheKeepMs: config.collect.imageCacheKeepMs,
     backupKeep: config.backup.keep,
-    // Real drivers have none of them yet: each comes with its own driver.
-    capabilities: config.drivers === 'simulated' ? CAPABILITIES : [],
+    // Of real drivers: each comes with its own driver.
+    capabilities: config.drivers === 'simulated' ? CAPABILITIES : REAL_CAPABILITIES,
     directoryCacheMs: config.directory.cacheMs,
     simulatedHosts: config.drivers === 'simulated',
   });
