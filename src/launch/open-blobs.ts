@@ -40,3 +40,22 @@ export async function openBlobs(
   const blobs = createS3Blobs({ ...settings, prefix, random, logger, readOnly, cloudId });
   return existsSync(join(dir, 'names')) ? withLocalBlobs(blobs, files) : blobs;
 }
+
+/** Blobs that are opened by the first question for them. They give out no URLs. */
+export function lazyBlobs(open: () => Promise<Blobs>): Blobs {
+  let opened: Promise<Blobs> | undefined;
+  const blobs = (): Promise<Blobs> => {
+    opened ??= open().catch((error: unknown) => {
+      opened = undefined;
+      throw error;
+    });
+    return opened;
+  };
+  return {
+    put: async (key, body, options) => (await blobs()).put(key, body, options),
+    head: async (key) => (await blobs()).head(key),
+    read: async (key, range) => (await blobs()).read(key, range),
+    delete: async (key) => (await blobs()).delete(key),
+    list: async (prefix) => (await blobs()).list(prefix),
+  };
+}

@@ -4,6 +4,7 @@ import type { ControllerContext } from '../../controller/controller-context.ts';
 import type { Principal } from '../../controller/operations/handler.ts';
 import { inProcessS3 } from '../in-process-s3.ts';
 import { ObjectsHere } from '../objects-here.ts';
+import { hasEndpoint } from '../open-endpoint.ts';
 import { createS3Door } from '../s3.ts';
 import type { EmbeddedParts } from './embedded-parts.ts';
 import { DAEMON_CAME } from './state-holder.ts';
@@ -33,7 +34,8 @@ export async function embeddedS3(
   { parts, request }: { readonly parts: EmbeddedParts; readonly request: S3Exchange },
 ): Promise<S3Reply> {
   request.signal?.throwIfAborted();
-  await objects.store();
   const { config, clock, random, logger } = parts;
-  return inProcessS3(createS3Door({ context, objects }, { config, clock, random, logger }), principal, request);
+  const here = hasEndpoint(config) ? undefined : objects;
+  await here?.store();
+  return inProcessS3(createS3Door({ context, objects: here }, { config, clock, random, logger }), principal, request);
 }

@@ -1,4 +1,3 @@
-import { createFileBlobs } from '../../adapters/blobs/file-blobs.ts';
 import { createMemoryBus } from '../../adapters/bus/memory-bus.ts';
 import { createSealer } from '../../adapters/sealer/key-file-sealer.ts';
 import { MaintenanceRuns } from '../../controller/maintenance/maintenance-runs.ts';
@@ -14,7 +13,7 @@ import type { AssignRecord, CloudRecord, HostRecord } from '../../domain/records
 import { TOPIC } from '../../messages/worker.ts';
 import { ReportIntake } from '../../controller/hosts/report-intake.ts';
 import { ComputeWorker } from '../../workers/compute-worker.ts';
-import { blobsDir } from '../config/places.ts';
+import { lazyBlobs, openBlobs } from '../open-blobs.ts';
 import { openDirectory } from '../open-directory.ts';
 import { controllerContext } from '../roles/controller-context.ts';
 import { WORKER_ID } from '../roles/process-plan.ts';
@@ -66,7 +65,8 @@ export class RecordedCloud {
     const observed = new Map<string, Promise<void>>();
     this.#parts = parts;
     this.#observed = observed;
-    const blobs = createFileBlobs({ dir: blobsDir(config), random, readOnly: true });
+    // Few reads need bytes of images, and where those are elsewhere a client for that is much to load.
+    const blobs = lazyBlobs(() => openBlobs(config, { clock, random, logger, readOnly: true, cloudId }));
     // Nothing that is sealed is shown by a read.
     const sealer = createSealer(random.bytes(32), random);
     const shared = controllerContext(
