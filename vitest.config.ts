@@ -5,6 +5,9 @@ import { SlowestFirst } from './test/support/slowest-first.ts';
 /** `npm run test:system`: hosts out of namespaces, terminals. One file at a time. */
 const SYSTEM = ['test/system/**/*.test.ts'];
 
+/** `npm run test:long`: full sizes. */
+const LONG = ['test/long/**/*.test.ts'];
+
 /** What `npm test` leaves to other commands. */
 const ELSEWHERE = ['test/system/**', 'test/lab/**', 'test/long/**', 'test/bench/**', 'node_modules/**'];
 
@@ -53,6 +56,15 @@ export default defineConfig({
           sequence: { groupOrder: 3 },
           testTimeout: 60_000,
           hookTimeout: 180_000,
+        },
+      },
+      {
+        test: {
+          ...common,
+          name: 'long',
+          include: LONG,
+          fileParallelism: false,
+          sequence: { groupOrder: 4 },
         },
       },
     ],
