@@ -1,11 +1,10 @@
 import { createHash, randomBytes } from 'node:crypto';
-import { connect, type Socket } from 'node:net';
+import { connect } from 'node:net';
 import { setTimeout as wait } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { checksumOf } from '../../src/base/checksums.ts';
-import { ChunkSignatures } from '../../src/base/signature/signature-chunks.ts';
-import { signingKey, type Scope } from '../../src/base/signature/signature-v4.ts';
-import { S3Cloud, s3ReplyOf, type S3Ask, type S3Reply } from '../support/s3-cloud.ts';
+import { S3Cloud, type S3Ask, type S3Reply } from '../support/s3-cloud.ts';
+import { rawHead, RawS3Client, signedChunks } from '../support/s3-raw.ts';
 import { until } from '../support/until.ts';
 
 let cloud: S3Cloud;
@@ -18,30 +17,10 @@ beforeAll(async () => {
 afterAll(() => cloud.close());
 
 const refusal = ({ status, code, message }: S3Reply): string => `${status} ${code}: ${message}`;
-const lines = (start: string, headers: Readonly<Record<string, string>>): string =>
-  `${start} HTTP/1.1\r\n${Object.entries(headers)
-    .map(([name, value]) => `${name}: ${value}\r\n`)
-    .join('')}\r\n`;
-
-/** A connection that says what it likes; all that came back until now, and until its end. */
-class RawClient {
-  readonly socket: Socket;
-  came = '';
-  isOver = false;
-
+const lines = rawHead;
+class RawClient extends RawS3Client {
   constructor(text: string) {
-    this.socket = connect({ port: cloud.port, host: '127.0.0.1', allowHalfOpen: true }, () => this.socket.write(text));
-    this.socket.on('data', (data) => (this.came += data.toString('latin1')));
-    this.socket.on('error', () => undefined);
-    for (const name of ['end', 'close']) this.socket.on(name, () => (this.isOver = true));
-  }
-
-  /** What was answered when the server had enough. */
-  async reply(): Promise<S3Reply> {
-    await until(() => this.isOver, { what: 'the server ends the connection' });
-    this.socket.destroy();
-    const [head = '', ...body] = this.came.split('\r\n\r\n');
-    return s3ReplyOf(Number(head.split(' ')[1]), {}, Buffer.from(body.join('\r\n\r\n'), 'latin1'));
+    super(cloud, text);
   }
 }
 
@@ -188,29 +167,9 @@ describe('bodies [sim]', () => {
   });
 });
 
-/** A body in chunks, each signed, as clients send it. */
 function chunked(target: string, parts: readonly Buffer[], more: { trailer?: readonly [string, string] } = {}) {
-  const { trailer } = more;
-  const word = `STREAMING-AWS4-HMAC-SHA256-PAYLOAD${trailer === undefined ? '' : '-TRAILER'}`;
-  const length = parts.reduce((sum, part) => sum + part.length, 0);
-  const headers = {
-    'content-encoding': 'aws-chunked',
-    'x-amz-decoded-content-length': String(length),
-    ...(trailer === undefined ? {} : { 'x-amz-trailer': trailer[0] }),
-  };
-  const signed = cloud.signed({ method: 'PUT', target, headers, contentSha256: word });
-  const time = signed['x-amz-date'] ?? '';
-  const scope: Scope = { date: time.slice(0, 8), region: 'nova', service: 's3' };
-  const signature = (signed['authorization'] ?? '').slice(-64);
-  const signatures = new ChunkSignatures({ key: signingKey(cloud.key.secretAccessKey, scope), scope, time, signature });
-  const pieces = [...parts, Buffer.alloc(0)].flatMap((part) => {
-    signatures.update(part);
-    const head = `${part.length.toString(16)};chunk-signature=${signatures.endChunk()}\r\n`;
-    return part.length === 0 ? [Buffer.from(head)] : [Buffer.from(head), part, Buffer.from('\r\n')];
-  });
-  const line = trailer === undefined ? '' : `${trailer[0]}:${trailer[1]}`;
-  const tail = line === '' ? '\r\n' : `${line}\r\nx-amz-trailer-signature:${signatures.trailer(`${line}\n`)}\r\n\r\n`;
-  return { headers: signed, body: Buffer.concat([...pieces, Buffer.from(tail)]) };
+  const { headers, chunks, tail } = signedChunks(cloud, target, parts, more.trailer);
+  return { headers, body: Buffer.concat([...chunks, Buffer.from(tail)]) };
 }
 
 describe('bodies in chunks [sim]', () => {

@@ -7,7 +7,7 @@ import { CloudError, errorText } from '../../../base/errors.ts';
 import type { Logger } from '../../../base/logger.ts';
 import { ConnectionCounter } from '../connection-counter.ts';
 import type { S3Edge } from './s3-edge.ts';
-import { sendAnswer } from './send-answer.ts';
+import { sendAnswer, TAKE_MS } from './send-answer.ts';
 
 /** What strangers can make this server hold. */
 export const S3_SERVER_LIMITS = {
@@ -22,6 +22,7 @@ export const S3_SERVER_LIMITS = {
   /** Silence in both directions. */
   idleMs: 65_000,
   keepAliveMs: 60_000,
+  takeMs: TAKE_MS,
   checkEveryMs: 1000,
   /** Requests that are carried out at a time. */
   underWay: 1024,
@@ -30,7 +31,9 @@ export const S3_SERVER_LIMITS = {
 } as const;
 
 /** Milliseconds, in place of those of S3_SERVER_LIMITS. */
-export type S3Times = Partial<Record<'headersMs' | 'idleMs' | 'keepAliveMs' | 'checkEveryMs' | 'drainMs', number>>;
+export type S3Times = Partial<
+  Record<'headersMs' | 'idleMs' | 'keepAliveMs' | 'takeMs' | 'checkEveryMs' | 'drainMs', number>
+>;
 
 export interface S3ServerOptions {
   readonly edge: S3Edge;
@@ -176,7 +179,8 @@ export class S3Server {
       isSecure: this.#options.certificate !== undefined,
     });
     const { clock } = this.#options;
-    sendAnswer(outgoing, { request, response, clock, isHeld, isLast: this.#isClosing });
+    const { takeMs } = this.#limits;
+    sendAnswer(outgoing, { request, response, clock, takeMs, isHeld, isLast: this.#isClosing });
   }
 
   #refuse(request: IncomingMessage, response: ServerResponse, error: CloudError): void {

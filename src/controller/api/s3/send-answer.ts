@@ -1,12 +1,15 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Readable } from 'node:stream';
 import { READ_CHUNKS } from '../../../base/chunk-pool.ts';
-import type { Clock } from '../../../base/clock.ts';
+import type { Clock, Timer } from '../../../base/clock.ts';
 import { MIB } from '../../../base/units.ts';
 import type { S3Outgoing } from './s3-edge.ts';
 
 /** Of a body that nobody wants so much is taken for so long after the answer, so that the client can read the answer before the connection ends. */
 const LINGER = { bytes: 8 * MIB, ms: 3000 } as const;
+
+/** So long a client may take over what it was sent last, at most 512 KiB: some bytes now and then do not keep an answer alive. */
+export const TAKE_MS = 120_000;
 
 export interface SendParts {
   readonly request: IncomingMessage;
@@ -16,6 +19,8 @@ export interface SendParts {
   readonly isHeld: boolean;
   /** No more requests on this connection. */
   readonly isLast: boolean;
+  /** Default: TAKE_MS. */
+  readonly takeMs?: number;
 }
 
 /** Whether bytes of the request are still to come. */
@@ -78,20 +83,28 @@ function endWithText(text: string, mustLinger: boolean, parts: SendParts, sent: 
   request.resume();
 }
 
-function sendStream(body: Readable, { response }: SendParts, sent: S3Outgoing['sent']): void {
+function sendStream(body: Readable, { response, clock, takeMs = TAKE_MS }: SendParts, sent: S3Outgoing['sent']): void {
   let bytes = 0;
+  let waiting: Timer | undefined;
   body.on('data', (chunk: Buffer) => {
     bytes += chunk.length;
     const isTaken = response.write(chunk, (error) => {
       if (error === null || error === undefined) READ_CHUNKS.giveBack(chunk);
     });
-    if (!isTaken) body.pause();
+    if (isTaken) return;
+    body.pause();
+    waiting ??= clock.after(takeMs, () => response.destroy(), { unref: true });
   });
-  response.on('drain', () => body.resume());
+  response.on('drain', () => {
+    waiting?.cancel();
+    waiting = undefined;
+    body.resume();
+  });
   body.on('end', () => response.end());
   // What is missing can not be said any more but by ending early.
   body.on('error', () => response.destroy());
   response.once('close', () => {
+    waiting?.cancel();
     body.destroy();
     sent(bytes, response.writableFinished);
   });
