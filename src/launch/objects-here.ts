@@ -29,6 +29,8 @@ interface Open {
 export class ObjectsHere {
   readonly #parts: ObjectsHereParts;
   #open: Promise<Open> | undefined;
+  /** Where this process serves them as S3, once it does. */
+  listening: readonly string[] = [];
 
   constructor(parts: ObjectsHereParts) {
     this.#parts = parts;

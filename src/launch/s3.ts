@@ -1,6 +1,7 @@
 import type { Clock } from '../base/clock.ts';
 import type { Logger } from '../base/logger.ts';
 import type { Random } from '../base/random.ts';
+import { s3Presigning } from '../controller/api/s3/presigning.ts';
 import { ec2Callers } from '../controller/api/ec2/ec2-principal.ts';
 import { S3_ACTIONS } from '../controller/api/s3/actions/index.ts';
 import { refusingDoor } from '../controller/api/s3/refusing-door.ts';
@@ -15,6 +16,7 @@ import type { Config } from './config/schema.ts';
 import { configuredRegions } from './ec2.ts';
 import { Listeners } from './listeners.ts';
 import type { ObjectsHere } from './objects-here.ts';
+import { publicS3Url } from './s3-url.ts';
 
 export interface S3Api {
   /** Listens where `objectstore.listen` says; answers the addresses. */
@@ -36,7 +38,7 @@ interface Parts {
 }
 
 /** What is asked of S3, whatever carries the requests. */
-export function createS3Edge({ context }: Pick<Cloud, 'context'>, store: ObjectStore, parts: Parts): S3Edge {
+export function createS3Edge({ context, objects }: Cloud, store: ObjectStore, parts: Parts): S3Edge {
   const { config, clock, random, logger } = parts;
   const { domains, signatureV2 } = config.objectstore;
   return new S3Edge({
@@ -46,6 +48,7 @@ export function createS3Edge({ context }: Pick<Cloud, 'context'>, store: ObjectS
     metrics: context.metrics,
     regions: () => configuredRegions(config, context.store),
     signatureV2: signatureV2 === 'on',
+    presigning: s3Presigning(context, () => publicS3Url(config, objects?.listening)),
   });
 }
 
@@ -82,6 +85,7 @@ export function createS3Api(cloud: Cloud, parts: Parts): S3Api {
       if (config.objectstore.listen.length === 0) return [];
       const edge = createS3Edge(cloud, store, parts);
       const urls = await listeners.start((at) => new S3Server({ edge, clock, logger, ...at }));
+      objects.listening = urls;
       logger.info('S3 listens', { urls });
       return urls;
     },

@@ -34,7 +34,7 @@ const TIME_CELLS = 20;
 const toSecond = (ms: number): string => `${isoTime(ms).slice(0, 19)}Z`;
 
 function sizeText({ sizeBytes, deleteMarker }: ObjectRow): string {
-  const text = sizeBytes === undefined ? (deleteMarker === true ? 'deleted' : 'folder') : humanBytes(sizeBytes);
+  const text = deleteMarker === true ? 'deleted' : sizeBytes === undefined ? 'folder' : humanBytes(sizeBytes);
   return text.padStart(SIZE_CELLS);
 }
 
@@ -53,8 +53,18 @@ const SIZE: Column<ObjectRow> = {
 };
 const KEY: Column<ObjectRow> = { name: 'key', fixed: true, text: (row) => row.key };
 const VERSION: Column<ObjectRow> = { name: 'version', fixed: true, text: (row) => row.versionId ?? '' };
-const LATEST: Column<ObjectRow> = { name: 'latest', text: (row) => (row.latest === true ? 'yes' : 'no').padEnd(6) };
-const ETAG: Column<ObjectRow> = { name: 'etag', wide: true, fixed: true, text: (row) => (row.etag ?? '').padEnd(38) };
+const LATEST: Column<ObjectRow> = {
+  name: 'latest',
+  text: (row) => (row.latest === true ? 'yes' : 'no').padEnd(6),
+  raw: { name: 'latest', text: (row) => String(row.latest === true) },
+};
+const ETAG: Column<ObjectRow> = {
+  name: 'etag',
+  wide: true,
+  fixed: true,
+  text: (row) => (row.etag ?? '').padEnd(38),
+  raw: { name: 'etag', text: (row) => row.etag ?? '' },
+};
 
 export function objectListing(rows: readonly ObjectRow[], withVersions: boolean): Listing<ObjectRow> {
   return {

@@ -116,6 +116,7 @@ export async function performS3(store: ObjectStore, request: S3Request): Promise
       if (denied.includes(permission)) throw new CloudError('AccessDenied', `${permission} is denied`);
     },
     bucket: row.level === 'bucket' || row.level === 'object' ? await store.bucket(bucket) : bucketSample(''),
+    asKey: async () => call,
     asFormSigner: async () => ({ ...call, projectId: () => request.formSigner ?? 'p-1' }),
   };
   if (row.permission !== undefined) await call.require(row.permission, call.bucket);

@@ -16,6 +16,8 @@ export interface UrlToSign {
   readonly region: string;
   readonly service: string;
   readonly expiresS: number;
+  /** Further parameters of the query, signed too; names and values as they are. */
+  readonly parameters?: Readonly<Record<string, string>> | undefined;
   readonly nowMs: number;
 }
 
@@ -25,7 +27,8 @@ export function presignUrl(asked: UrlToSign, key: AccessKey): string {
   const time = signingTime(nowMs);
   const scope = { date: time.slice(0, 8), region, service };
   const path = uriEncode(Buffer.from(asked.path, 'utf8'), '/');
-  const parameters = {
+  const parameters: Record<string, string> = {
+    ...asked.parameters,
     'X-Amz-Algorithm': ALGORITHM,
     'X-Amz-Credential': `${key.accessKeyId}/${scopeText(scope)}`,
     'X-Amz-Date': time,
@@ -33,7 +36,7 @@ export function presignUrl(asked: UrlToSign, key: AccessKey): string {
     'X-Amz-SignedHeaders': 'host',
   };
   const query = Object.entries(parameters)
-    .map(([name, value]) => `${name}=${uriEncode(Buffer.from(value, 'utf8'))}`)
+    .map(([name, value]) => `${uriEncode(Buffer.from(name))}=${uriEncode(Buffer.from(value, 'utf8'))}`)
     .join('&');
   const signature = signatureOf(key.secretAccessKey, {
     request: { method, path, query, headers: new Map([['host', [host]]]) },

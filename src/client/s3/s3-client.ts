@@ -7,6 +7,7 @@ import {
   readDeleteErrors,
   readObjects,
   readParts,
+  readQuota,
   readUploads,
   readVersions,
   type S3Bucket,
@@ -184,18 +185,7 @@ export class S3Client {
 
   /** What the bucket has and may have: an extension of this cloud. */
   async quota(bucket: string): Promise<S3Quota> {
-    const root = await this.#document({ method: 'GET', bucket, query: { 'x-novactl-quota': '' } });
-    const number = (name: string): number | undefined => {
-      const text = xmlText(root, name);
-      return text === undefined || text === '' ? undefined : Number(text);
-    };
-    const [maxBytes, maxObjects] = [number('MaxBytes'), number('MaxObjects')];
-    return {
-      usedBytes: number('UsedBytes') ?? 0,
-      usedObjects: number('UsedObjects') ?? 0,
-      ...(maxBytes === undefined ? {} : { maxBytes }),
-      ...(maxObjects === undefined ? {} : { maxObjects }),
-    };
+    return readQuota(await this.#document({ method: 'GET', bucket, query: { 'x-novactl-quota': '' } }));
   }
 
   /** Both limits: one that is left out is none. */

@@ -155,6 +155,24 @@ export function readUploads(root: XmlElement): {
   return { uploads, next };
 }
 
+/** Of the document that an extension of this cloud answers. */
+export function readQuota(root: XmlElement): S3Quota {
+  const number = (name: string): number | undefined => {
+    const text = xmlText(root, name) ?? '';
+    return text === '' ? undefined : Number(text);
+  };
+  const [usedBytes, usedObjects, maxBytes, maxObjects] = ['UsedBytes', 'UsedObjects', 'MaxBytes', 'MaxObjects'].map(
+    number,
+  );
+  if (usedBytes === undefined || usedObjects === undefined) throw missing('UsedBytes and UsedObjects');
+  return {
+    usedBytes,
+    usedObjects,
+    ...(maxBytes === undefined ? {} : { maxBytes }),
+    ...(maxObjects === undefined ? {} : { maxObjects }),
+  };
+}
+
 export function readParts(root: XmlElement): { readonly parts: readonly S3Part[]; readonly next?: number } {
   const parts = xmlChildren(root, 'Part').map((one) => {
     const crc32 = xmlText(one, 'ChecksumCRC32');

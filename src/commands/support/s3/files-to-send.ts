@@ -2,6 +2,7 @@ import { readdir, stat } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { CloudError, errorText } from '../../../base/errors.ts';
 import type { Output } from '../../../views/output.ts';
+import { printable } from '../printable.ts';
 import type { ObjectWord } from './object-words.ts';
 import type { ToSend } from './send-object.ts';
 
@@ -38,7 +39,8 @@ export async function filesToSend(
   const all: ToSend[] = [];
   for (const path of paths) {
     const found = await stat(path).catch((error: unknown) => {
-      throw refused(errorText(error), error);
+      const isAbsent = error instanceof Error && 'code' in error && error.code === 'ENOENT';
+      throw refused(isAbsent ? `${printable(path, 200)} is not there` : errorText(error), error);
     });
     if (!found.isDirectory()) {
       if (!found.isFile()) throw refused(`${path} is not a file`);

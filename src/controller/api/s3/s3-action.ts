@@ -3,6 +3,8 @@ import type { Random } from '../../../base/random.ts';
 import type { Checksum, ChecksumAlgorithm, BucketRecord } from '../../../domain/s3/records.ts';
 import type { ObjectStore, Received } from '../../../ports/object-store.ts';
 import type { Principal } from '../../operations/handler.ts';
+import type { NamedKey } from '../ec2/ec2-principal.ts';
+import type { S3Presigning } from './presigning.ts';
 
 /** Who asks: a key of this cloud, in one project, or nobody that says who they are. */
 export type S3Caller =
@@ -63,6 +65,10 @@ export interface S3Call {
 
 export interface BucketCall extends S3Call {
   readonly bucket: BucketRecord;
+  /** Absent: no addresses are signed here. */
+  readonly presigning?: S3Presigning | undefined;
+  /** The same call as made by who has that key. 'AuthFailure', 'UnauthorizedOperation', 'Unavailable'. */
+  readonly asKey: (named: NamedKey) => Promise<BucketCall>;
   /**
    * The same call as made by who signed a form's policy: its fields by lower-case name (`policy`, `x-amz-signature`, `x-amz-credential`, …, or `awsaccesskeyid` and
    * `signature`). Without a signature: as the anonymous. 'SignatureDoesNotMatch', 'InvalidAccessKeyId'. What the policy says is the action's to check.

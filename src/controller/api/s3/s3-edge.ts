@@ -18,6 +18,7 @@ import { s3Body, TextBudget } from './s3-body.ts';
 import { corsHeaders, preflightAnswer } from './s3-cors.ts';
 import { s3FaultAnswer } from './s3-error.ts';
 import { verifyForm } from './s3-form-signer.ts';
+import type { S3Presigning } from './presigning.ts';
 import { headerOf, headersOf, readS3Request, type S3Head, type S3Request } from './s3-request.ts';
 import { routeS3 } from './s3-router.ts';
 import { verifyS3Signature, type S3SignatureOptions, type S3Signer } from './s3-signature.ts';
@@ -33,6 +34,7 @@ export interface S3EdgeOptions {
   /** Buckets are named by hosts below these; lower case. */
   readonly domains: readonly string[];
   readonly signatureV2: boolean;
+  readonly presigning?: S3Presigning;
   readonly clock: Clock;
   readonly random: Random;
   readonly logger: Logger;
@@ -223,6 +225,8 @@ export class S3Edge {
     const bucketCallAs = (...as: Parameters<typeof callAs>): BucketCall => ({
       ...callAs(...as),
       bucket,
+      presigning: this.#options.presigning,
+      asKey: async (named) => bucketCallAs(await this.#callerOf(named, request, {})),
       asFormSigner: async (fields) => {
         const who = await this.#callerOf(verifyForm(fields, signing), request, trace);
         return bucketCallAs(who, formConditionsOf(request, fields));

@@ -36,6 +36,8 @@ const SUBRESOURCES = new Set([
   ],
   ...['replication', 'requestPayment', 'restore', 'retention', 'select', 'session', 'tagging', 'torrent', 'uploadId'],
   ...['uploads', 'versioning', 'versions', 'website'],
+  // Of this cloud alone.
+  ...['x-novactl-presign', 'x-novactl-quota'],
 ]);
 
 export interface Routed {

@@ -16,7 +16,9 @@ import { LIST_ACTIONS } from './list-objects.ts';
 import { VERSION_ACTIONS } from './list-versions.ts';
 import { OBJECT_TAGGING_ACTIONS } from './object-tagging.ts';
 import { POLICY_ACTIONS } from './policy.ts';
+import { PRESIGN_ACTIONS } from './presign.ts';
 import { PUT_ACTIONS } from './put-object.ts';
+import { QUOTA_ACTIONS } from './quota.ts';
 import { PART_ACTIONS } from './upload-parts.ts';
 import { UPLOAD_ACTIONS } from './uploads.ts';
 
@@ -26,6 +28,7 @@ const ROWS: readonly S3Action[] = [
   ...VERSION_ACTIONS,
   ...PUT_ACTIONS,
   ...FORM_ACTIONS,
+  ...QUOTA_ACTIONS,
   ...GET_ACTIONS,
   ...DELETE_ACTIONS,
   ...COPY_ACTIONS,
@@ -39,6 +42,7 @@ const ROWS: readonly S3Action[] = [
   ...CORS_ACTIONS,
   ...LIFECYCLE_ACTIONS,
   ...POLICY_ACTIONS,
+  ...PRESIGN_ACTIONS,
   ...ABSENT_ACTIONS,
 ];
 
