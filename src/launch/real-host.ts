@@ -132,7 +132,11 @@ class RealHost implements HostDrivers {
     });
     this.hypervisor = measuredHypervisor(hypervisor, raw.name, { clock, metrics });
     this.network = createLinuxNetwork({ shell, clock, logger, stateDir: `${hostDir}/net` });
-    this.images = createImageStore({ shell, source: (key) => blobs.read(key), clock, baseDir: hostDir });
+    this.images = createImageStore({
+      ...{ shell, clock, logger, baseDir: hostDir },
+      source: (key) => blobs.read(key),
+      presign: blobs.presign?.bind(blobs),
+    });
     this.captures = createDiskCaptures({ shell, blobs, clock, baseDir: hostDir });
   }
 

@@ -6,12 +6,13 @@ import type { HostDrivers } from '../ports/host-drivers.ts';
  * was restored may know less than the host has.
  */
 export async function collectHost(
-  { images, network }: Pick<HostDrivers, 'images' | 'network'>,
+  { captures, images, network }: Pick<HostDrivers, 'captures' | 'images' | 'network'>,
   { keepSha256, instanceIds, minAgeMs, remove }: CollectHost,
 ): Promise<CollectedHost> {
   const known = new Set(instanceIds);
   const unknownDirs = (await images.listInstanceDirs()).filter((id) => !known.has(id));
   const { bridges } = await network.inventory();
   const removed = unknownDirs.length > 0 ? [] : await images.collect({ keepSha256, minAgeMs, remove });
-  return { removed, unknownDirs, bridges: [...bridges] };
+  const halfMade = (await captures?.leftovers({ remove })) ?? [];
+  return { removed: [...removed, ...halfMade], unknownDirs, bridges: [...bridges] };
 }

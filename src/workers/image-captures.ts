@@ -51,7 +51,7 @@ export class ImageCaptures {
     const mending = host.besides((hostSignal) =>
       mendCaptures({ ...this.#parts, ...around(host), captures, hostSignal }),
     );
-    // It is logged by the session, which also knows what to do when the host is lost.
+    // It goes on until it is done; only the loss of the host ends it, which the session then knows.
     mending.catch(() => undefined);
   }
 

@@ -2,9 +2,11 @@ import type { Readable } from 'node:stream';
 import type { Clock } from '../../../base/clock.ts';
 import { CloudError, isCode } from '../../../base/errors.ts';
 import { isId } from '../../../base/ids.ts';
-import type { ExecResult, HostShell } from '../../../ports/host-shell.ts';
+import { silentLogger, type Logger } from '../../../base/logger.ts';
+import { SHELL_TMP, type ExecResult, type HostShell } from '../../../ports/host-shell.ts';
 import type { ImageFile, ImageStore, OverlaySpec } from '../../../ports/image-store.ts';
 import * as commands from './commands.ts';
+import { curlConfig, explainFetch, FETCH_TIMEOUT_MS, FETCH_URL_S, fetchArgv } from './fetch-commands.ts';
 import { FOLDER_MODE, hostLayout, IMAGE_MODE, type HostLayout } from './host-layout.ts';
 import { asksCommand, requireSpace, runCommand } from './run-command.ts';
 
@@ -43,7 +45,9 @@ function shared<T>(runs: Map<string, Promise<T>>, key: string, work: () => Promi
 class HostImages implements ImageStore {
   readonly #shell: HostShell;
   readonly #source: (blobKey: string) => Promise<Readable>;
+  readonly #presign: ((blobKey: string, expiresS: number) => Promise<string>) | undefined;
   readonly #clock: Clock;
+  readonly #logger: Logger;
   readonly #at: HostLayout;
   readonly #imageRuns = new Map<string, Promise<string>>();
   readonly #instanceRuns = new Map<string, Promise<string>>();
@@ -51,7 +55,9 @@ class HostImages implements ImageStore {
   constructor(parts: Parameters<typeof createImageStore>[0]) {
     this.#shell = parts.shell;
     this.#source = parts.source;
+    this.#presign = parts.presign;
     this.#clock = parts.clock;
+    this.#logger = parts.logger ?? silentLogger;
     this.#at = hostLayout(parts.baseDir);
   }
 
@@ -158,12 +164,35 @@ class HostImages implements ImageStore {
     await this.#run(commands.makeFoldersArgv(FOLDER_MODE, [baseDir, imagesDir]));
     await this.#run(commands.removeStaleTmpArgv(imagesDir, STALE_TMP_MIN));
     await requireSpace(this.#shell, imagesDir, { bytes: image.sizeBytes, what: 'the image' });
-    const body = await this.#source(image.blobKey);
-    await this.#shell.upload(path, body, { sha256: image.sha256, mode: IMAGE_MODE });
+    if (!(await this.#fetch(image, path))) {
+      const body = await this.#source(image.blobKey);
+      await this.#shell.upload(path, body, { sha256: image.sha256, mode: IMAGE_MODE });
+    }
     const { sha256, sizeBytes, format, kind } = image;
     const marker: Marker = { v: 1, sha256, sizeBytes, format, kind, storedAtMs: this.#clock.nowMs() };
     // Last: without it the file is not trusted, and so is uploaded again.
     await this.#shell.writeFile(this.#at.markerPath(sha256), `${JSON.stringify(marker)}\n`, { mode: IMAGE_MODE });
+  }
+
+  /** The host gets the bytes itself, where they are at an endpoint that it reaches. False: it did not, and they are to be sent. */
+  async #fetch(image: ImageFile, path: string): Promise<boolean> {
+    const presign = this.#presign;
+    if (presign === undefined) return false;
+    const { imagesDir } = this.#at;
+    const tmp = `${imagesDir}/${SHELL_TMP.prefix}${image.sha256}${SHELL_TMP.suffix}`;
+    const url = await presign(image.blobKey, FETCH_URL_S);
+    const result = await this.#shell.exec(fetchArgv({ folder: imagesDir, tmp, path, sha256: image.sha256 }), {
+      stdin: curlConfig(url, tmp),
+      timeoutMs: FETCH_TIMEOUT_MS,
+    });
+    if (result.exitCode === 0) return true;
+    const why = explainFetch(result.exitCode, result.stderr.replaceAll(url, 'the URL'));
+    this.#logger.warn('a host did not fetch an image, it is sent', {
+      host: this.#shell.name,
+      sha256: image.sha256,
+      why,
+    });
+    return false;
   }
 
   async #createOverlay(spec: OverlaySpec, disk: string): Promise<void> {
@@ -177,12 +206,15 @@ class HostImages implements ImageStore {
 
 /**
  * @param parts.source gives the bytes of a blob; asked only when the host lacks them
+ * @param parts.presign a URL from which a host may fetch the blob; absent: bytes are always sent
  * @param parts.baseDir on the host, `/var/lib/novactl-host`: a place that QEMU's user can walk to
  */
 export function createImageStore(parts: {
   shell: HostShell;
   source: (blobKey: string) => Promise<Readable>;
+  presign?: ((blobKey: string, expiresS: number) => Promise<string>) | undefined;
   clock: Clock;
+  logger?: Logger;
   baseDir: string;
 }): ImageStore {
   return new HostImages(parts);
