@@ -106,8 +106,8 @@ export interface ScrubReport {
  * Errors of all: CloudError 'NoSuchBucket', 'Unavailable' (disk full, closed), 'CorruptState', 'InvalidArgument' (a key that is no well-formed text).
  */
 export interface ObjectStore {
-  /** 'BucketAlreadyExists', with `details.projectId` of its owner. */
-  createBucket(bucket: BucketRecord): Promise<void>;
+  /** 'BucketAlreadyExists', with `details.projectId` of its owner; 'TooManyBuckets' when its project has so many already. */
+  createBucket(bucket: BucketRecord, limits?: { readonly maxInProject: number }): Promise<void>;
   bucket(name: string): Promise<BucketRecord>;
   /** By name. */
   buckets(projectId?: string): Promise<BucketRecord[]>;

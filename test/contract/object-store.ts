@@ -82,6 +82,19 @@ function bucketTests(current: () => ObjectStore): void {
     expect(made.filter(({ status }) => status === 'fulfilled')).toHaveLength(1);
   });
 
+  it('are no more than a project may have, also when many are created at once', async () => {
+    const store = current();
+    const made = await Promise.allSettled(
+      [1, 2, 3, 4].map((n) => store.createBucket(bucketSample(`many-${n}`), { maxInProject: 3 })),
+    );
+    // The bucket b is the first of them.
+    expect(made.map(({ status }) => status)).toEqual(['fulfilled', 'fulfilled', 'rejected', 'rejected']);
+    await expect(store.createBucket(bucketSample('many-9'), { maxInProject: 3 })).rejects.toEqual(
+      refused('TooManyBuckets'),
+    );
+    await store.createBucket(bucketSample('of-others', { projectId: 'p-9' }), { maxInProject: 3 });
+  });
+
   it('a change that throws leaves all as it was, and those beside it hold', async () => {
     const store = current();
     const bad = store.updateBucket('b', () => {

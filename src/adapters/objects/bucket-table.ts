@@ -48,7 +48,7 @@ export class BucketTable {
     return stored.map((one) => rowOf(one).record);
   }
 
-  create(record: BucketRecord): void {
+  create(record: BucketRecord, maxInProject = Infinity): void {
     const other = this.find(record.name);
     if (other !== undefined) {
       throw new CloudError(
@@ -58,6 +58,12 @@ export class BucketTable {
           details: { bucket: record.name, projectId: other.record.projectId },
         },
       );
+    }
+    const sqlCount = 'SELECT count(*) AS n FROM buckets WHERE project = ?';
+    const n = this.#index.get<{ n: number }>(sqlCount, record.projectId)?.n ?? 0;
+    if (n >= maxInProject) {
+      const text = `the project has ${n} buckets, as many as it may: delete one, or use prefixes`;
+      throw new CloudError('TooManyBuckets', text);
     }
     const sql = 'INSERT INTO buckets (name, project, record) VALUES (?, ?, ?)';
     this.#index.run(sql, record.name, record.projectId, JSON.stringify(record));

@@ -117,8 +117,8 @@ class SqliteObjectStore implements ObjectStore {
     }
   }
 
-  createBucket(bucket: BucketRecord): Promise<void> {
-    return this.#change(() => this.#buckets.create(bucket));
+  createBucket(bucket: BucketRecord, limits?: { readonly maxInProject: number }): Promise<void> {
+    return this.#change(() => this.#buckets.create(bucket, limits?.maxInProject));
   }
 
   bucket(name: string): Promise<BucketRecord> {

@@ -83,12 +83,8 @@ async function createBucket(call: S3Call): Promise<S3Answer> {
   const grants = grantsAsked(call, bucket.projectId) ?? [];
   if (grants.length > 0) await call.require('s3:PutBucketAcl', bucket);
   await checkLocation(call);
-  if ((await call.store.buckets(bucket.projectId)).length >= S3_LIMITS.bucketsPerProject) {
-    const text = `the project has ${S3_LIMITS.bucketsPerProject} buckets, as many as it may: delete one, or use prefixes`;
-    throw new CloudError('TooManyBuckets', text);
-  }
   try {
-    await call.store.createBucket({ ...bucket, grants });
+    await call.store.createBucket({ ...bucket, grants }, { maxInProject: S3_LIMITS.bucketsPerProject });
   } catch (error) {
     if (isCode(error, 'BucketAlreadyExists') && error.details?.['projectId'] === bucket.projectId)
       throw new CloudError('BucketAlreadyOwnedByYou', `the bucket ${bucket.name} is there, and yours`);
