@@ -25,6 +25,8 @@ export const KEYS = {
   accessKey: (id: string) => `access-key/${id}`,
   accessKeyUse: (id: string) => `access-key-use/${id}`,
   userCertificate: (serial: string) => `user-certificate/${serial}`,
+  /** The cloud's RSA key that bundles of images are encrypted for. */
+  bundlingKey: 'bundling-key',
   host: (id: string) => `host/${id}`,
   hostName: (name: string) => `host-name/${name}`,
   /** Which host record a machine has. */

@@ -10,6 +10,18 @@ export interface UserCertificateRecord {
   readonly fingerprint: string;
   readonly createdAtMs: number;
   readonly expiresAtMs: number;
+  /** SPKI, PEM: to check what it signed. Absent in records of before bundles were read. */
+  readonly publicKey?: string;
   /** No check of what it signed may take it from then on. */
   readonly revokedAtMs?: number;
+}
+
+/** The cloud's RSA key that bundles of images are encrypted for: one for all controllers. */
+export interface BundlingKeyRecord {
+  readonly v: 1;
+  /** PKCS #8, PEM, sealed. */
+  readonly sealedKey: string;
+  /** By the cloud's authority, PEM. */
+  readonly certificate: string;
+  readonly createdAtMs: number;
 }

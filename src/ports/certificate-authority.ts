@@ -2,6 +2,8 @@
 export interface CertificateAuthority {
   /** Its certificate, PEM. */
   certificate(): Promise<string>;
+  /** The cloud's own certificate for an RSA public key (SPKI, PEM) that bundles are encrypted for, for as long as its own lasts. PEM. */
+  signBundling(publicKey: string): Promise<string>;
   /** A certificate for a user's public key (SPKI, PEM), for so long as its own lasts at most. */
   signUser(ask: {
     readonly userId: string;

@@ -22,6 +22,7 @@ export const CREDENTIAL_FILES = {
   privateKey: 'pk.pem',
   certificate: 'cert.pem',
   authority: 'cacert.pem',
+  bundling: 'cloud-cert.pem',
   awsConfig: 'aws/config',
   awsCredentials: 'aws/credentials',
   boto: 'boto.cfg',
@@ -65,7 +66,8 @@ export function renderNovarc(one: Credentials): string {
     set('EC2_USER_ID', one.accountId),
     `export EC2_PRIVATE_KEY=${file(CREDENTIAL_FILES.privateKey)}`,
     `export EC2_CERT=${file(CREDENTIAL_FILES.certificate)}`,
-    `export NOVA_CERT=${file(CREDENTIAL_FILES.authority)}`,
+    '# What images are bundled for, by a certificate of RSA: --ec2cert of euca-bundle-image and ec2-bundle-image.',
+    `export NOVA_CERT=${file(CREDENTIAL_FILES.bundling)}`,
     'export EUCALYPTUS_CERT="${NOVA_CERT}"',
     '# A session of another account does not go with this key.',
     'unset AWS_SESSION_TOKEN AWS_SECURITY_TOKEN',
@@ -177,14 +179,21 @@ export function renderTerraform({ projectId, region, ec2Url, s3Url }: Credential
 /** Every file of text, by its name. */
 export function credentialFiles(
   one: Credentials,
-  pem: { readonly privateKey: string; readonly certificate: string; readonly authority: string },
+  pem: {
+    readonly privateKey: string;
+    readonly certificate: string;
+    readonly authority: string;
+    readonly bundling: string;
+  },
 ): readonly { readonly name: string; readonly text: string }[] {
-  const { novarc, privateKey, certificate, authority, awsConfig, awsCredentials, boto, terraform } = CREDENTIAL_FILES;
+  const { novarc, privateKey, certificate, authority, bundling, awsConfig, awsCredentials, boto, terraform } =
+    CREDENTIAL_FILES;
   return [
     { name: novarc, text: renderNovarc(one) },
     { name: privateKey, text: pem.privateKey },
     { name: certificate, text: pem.certificate },
     { name: authority, text: pem.authority },
+    { name: bundling, text: pem.bundling },
     { name: awsConfig, text: renderAwsConfig(one) },
     { name: awsCredentials, text: renderAwsCredentials(one) },
     { name: boto, text: renderBoto(one) },

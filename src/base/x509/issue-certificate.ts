@@ -146,14 +146,27 @@ export function issueServer(
   };
 }
 
+interface KnownKey {
+  readonly publicKey: KeyObject;
+  readonly authorityName: string;
+  readonly authorityKey: KeyObject;
+}
+
+/** The certificate of a key that others encrypt keys for, signed by the authority. PEM. */
+export function issueBundling(asked: Asked & KnownKey): string {
+  const { publicKey, authorityKey, authorityName } = asked;
+  const extensions = [
+    extension(OID.basicConstraints, der.sequence(), true),
+    // keyEncipherment.
+    extension(OID.keyUsage, der.bits(Buffer.from([0x20]), 5), true),
+    extension(OID.subjectKeyId, der.octets(keyIdOf(publicKey))),
+    extension(OID.authorityKeyId, der.sequence(der.implicit(0, keyIdOf(createPublicKey(authorityKey))))),
+  ];
+  return certificate(asked, { issuer: nameOf(authorityName), issuerKey: authorityKey, publicKey, extensions });
+}
+
 /** A person's certificate for a key that they hold themselves, signed by the authority. PEM. */
-export function issueUser(
-  asked: Asked & {
-    readonly publicKey: KeyObject;
-    readonly authorityName: string;
-    readonly authorityKey: KeyObject;
-  },
-): string {
+export function issueUser(asked: Asked & KnownKey): string {
   const { publicKey, authorityKey, authorityName } = asked;
   const extensions = [
     extension(OID.basicConstraints, der.sequence(), true),

@@ -20,7 +20,7 @@ const DEFAULT_EC2_PORT = 8773;
 export class ProjectCredentials extends BaseCommand {
   static override summary = 'write all that clients need to work in a project';
   static override description =
-    "Makes a new access key and a certificate, and writes novarc (euca2ools, boto, AWS's tools: source it in a shell), an AWS profile, boto.cfg, a Terraform provider, pk.pem, cert.pem and cacert.pem: into a folder (0700, each file 0600), or as one zip. The private key of the certificate is made here and goes nowhere else. Nothing that is there is overwritten. What is given out is seen by key list and ended by key delete.";
+    "Makes a new access key and a certificate, and writes novarc (euca2ools, boto, AWS's tools: source it in a shell), an AWS profile, boto.cfg, a Terraform provider, pk.pem, cert.pem, cacert.pem, and cloud-cert.pem to bundle images with (--key-type rsa): into a folder (0700, each file 0600), or as one zip. The private key of the certificate is made here and goes nowhere else. Nothing that is there is overwritten. What is given out is seen by key list and ended by key delete.";
   static override aliases = ['credentials-project'];
   static override examples = [
     '<%= config.bin %> project credentials --out ~/lab',
@@ -73,7 +73,12 @@ export class ProjectCredentials extends BaseCommand {
 
 type Given = Omit<Credentials, 'ec2Url' | 's3Url' | 'folder'> & {
   readonly serial: string;
-  readonly pem: { readonly privateKey: string; readonly certificate: string; readonly authority: string };
+  readonly pem: {
+    readonly privateKey: string;
+    readonly certificate: string;
+    readonly authority: string;
+    readonly bundling: string;
+  };
 };
 
 /** The certificate first: it alone lets nobody in. */
@@ -88,7 +93,7 @@ async function give(
   return {
     ...{ userName, projectId, serial, accountId: signed.accountId, region: signed.region },
     ...{ accessKeyId: made.accessKey.accessKeyId, secretAccessKey: made.secretAccessKey },
-    pem: { privateKey, certificate: signed.certificate, authority: signed.authority },
+    pem: { privateKey, certificate: signed.certificate, authority: signed.authority, bundling: signed.bundling },
   };
 }
 

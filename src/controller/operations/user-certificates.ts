@@ -1,9 +1,10 @@
 import { createPublicKey, type KeyObject } from 'node:crypto';
 import { CloudError, errorText } from '../../base/errors.ts';
 import { KEYS, PREFIX } from '../../domain/keys.ts';
-import type { UserCertificateRecord } from '../../domain/user-certificate.ts';
+import type { BundlingKeyRecord, UserCertificateRecord } from '../../domain/user-certificate.ts';
 import type { OperationOutput } from '../../messages/operations/index.ts';
 import type { SignedCertificate } from '../../ports/certificate-authority.ts';
+import { agreeOnBundlingKey, proposeBundlingKey } from '../images/bundle/bundle-keys.ts';
 import type { Draft } from '../state/draft.ts';
 import { type KeyOwner, requireKeyOwner } from '../users/key-owner.ts';
 import type { ChangeHandler, ReadHandler } from './handler.ts';
@@ -21,6 +22,7 @@ interface Signed {
   readonly signed: SignedCertificate;
   readonly keyType: 'rsa' | 'ec';
   readonly authority: string;
+  readonly bundling: BundlingKeyRecord;
   readonly accountId: string;
 }
 
@@ -37,16 +39,17 @@ export const createUserCertificate: ChangeHandler<'CreateUserCertificate', Signe
       signed,
       keyType,
       authority: await cloud.authority.certificate(),
+      bundling: await proposeBundlingKey(cloud),
       accountId: project?.accountId ?? '',
     };
   },
 
   settled: true,
-  decide(draft, _input, context, { owner, signed, keyType, authority, accountId }) {
+  decide(draft, { PublicKey: publicKey }, context, { owner, signed, keyType, authority, bundling, accountId }) {
     const { serial, fingerprint, expiresAtMs, certificate } = signed;
     refuseMany(draft, owner.userId);
     const times = { createdAtMs: context.nowMs, expiresAtMs };
-    const record: UserCertificateRecord = { v: 1, serial, ...owner, keyType, fingerprint, ...times };
+    const record: UserCertificateRecord = { v: 1, serial, ...owner, keyType, fingerprint, publicKey, ...times };
     draft.put(KEYS.userCertificate(serial), record);
     const { region } = context.cloud.policy;
     return {
@@ -54,6 +57,7 @@ export const createUserCertificate: ChangeHandler<'CreateUserCertificate', Signe
         userCertificate: view(record),
         certificate,
         authority,
+        bundling: agreeOnBundlingKey(draft, bundling).certificate,
         accountId,
         region,
         operationId: context.operationId,
@@ -115,6 +119,6 @@ export const deleteUserCertificate: ChangeHandler<'DeleteUserCertificate'> = {
   },
 };
 
-function view({ v: _v, userId, ...rest }: UserCertificateRecord): View {
+function view({ v: _v, publicKey: _publicKey, userId, ...rest }: UserCertificateRecord): View {
   return { ...rest, userName: userId };
 }

@@ -7,6 +7,7 @@ import { transact } from '../state/draft.ts';
 const SEALED: readonly { readonly prefix: string; readonly field: string }[] = [
   { prefix: KEYS.sealCheck, field: 'sealed' },
   { prefix: PREFIX.accessKey, field: 'sealedSecret' },
+  { prefix: KEYS.bundlingKey, field: 'sealedKey' },
 ];
 
 type Fields = Readonly<Record<string, unknown>>;

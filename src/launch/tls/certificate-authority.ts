@@ -1,7 +1,7 @@
 import { createPrivateKey, createPublicKey, X509Certificate } from 'node:crypto';
 import type { Clock } from '../../base/clock.ts';
 import type { Random } from '../../base/random.ts';
-import { issueUser } from '../../base/x509/issue-certificate.ts';
+import { issueBundling, issueUser } from '../../base/x509/issue-certificate.ts';
 import type { CertificateAuthority } from '../../ports/certificate-authority.ts';
 import { authorityName, openAuthority } from './authority-files.ts';
 
@@ -18,6 +18,17 @@ export function certificateAuthority({ stateDir, cloudId, random, clock }: Optio
   const open = () => openAuthority({ stateDir, cloudId, random, nowMs: clock.nowMs() });
   return {
     certificate: async () => (await open()).certificate,
+    async signBundling(publicKey) {
+      const authority = await open();
+      const nowMs = clock.nowMs();
+      return issueBundling({
+        ...{ commonName: `${cloudId} bundles`, nowMs, random },
+        lifeMs: Date.parse(new X509Certificate(authority.certificate).validTo) - nowMs,
+        publicKey: createPublicKey(publicKey),
+        authorityName: authorityName(cloudId),
+        authorityKey: createPrivateKey(authority.privateKey),
+      });
+    },
     async signUser({ userId, projectId, publicKey, lifeMs }) {
       const authority = await open();
       const nowMs = clock.nowMs();

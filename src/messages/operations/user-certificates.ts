@@ -36,6 +36,8 @@ export const CreateUserCertificate = defineOperation({
     certificate: z.string(),
     /** The certificate of the authority, PEM. */
     authority: z.string(),
+    /** The cloud's RSA certificate that bundles of images are encrypted for, PEM. */
+    bundling: z.string(),
     /** Of the project. */
     accountId: z.string(),
     region: z.string(),

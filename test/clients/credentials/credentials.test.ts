@@ -192,7 +192,16 @@ describe('where the files go', () => {
       run('sh', ['-c', 'umask 000; exec "$@"', 'sh', NOVACTL, ...words, way, path], cloud.env);
     expect(await novactl('--out', out)).toMatchObject({ code: 0 });
     expect(await novactl('--zip', zip)).toMatchObject({ code: 0 });
-    const files = ['novarc', 'boto.cfg', 'cacert.pem', 'cert.pem', 'pk.pem', 'provider.tf', 'aws/config'];
+    const files = [
+      'novarc',
+      'boto.cfg',
+      'cacert.pem',
+      'cert.pem',
+      'cloud-cert.pem',
+      'pk.pem',
+      'provider.tf',
+      'aws/config',
+    ];
     expect(modesIn(out)).toEqual({
       ...{ '': '700', aws: '700' },
       ...Object.fromEntries([...files, 'aws/credentials'].map((name) => [name, '600'])),

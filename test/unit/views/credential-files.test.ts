@@ -8,7 +8,7 @@ import { credentialFiles, type Credentials } from '../../../src/views/credential
 import { expectGolden } from '../../support/golden.ts';
 
 const GOLDEN = ['novarc', 'aws-config', 'aws-credentials', 'boto.cfg', 'provider.tf'];
-const PEM = { privateKey: 'KEY\n', certificate: 'CERT\n', authority: 'CA\n' };
+const PEM = { privateKey: 'KEY\n', certificate: 'CERT\n', authority: 'CA\n', bundling: 'CLOUD\n' };
 const plain: Credentials = {
   ...{ projectId: 'lab', userName: 'anna', accountId: '123456789012', region: 'nova' },
   ...{ accessKeyId: 'AKIAIOSFODNN7EXAMPLE', secretAccessKey: 'wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY' },
@@ -67,8 +67,8 @@ describe('the files of a project’s credentials', () => {
       EC2_USER_ID: '123456789012',
       EC2_PRIVATE_KEY: join(dir, 'pk.pem'),
       EC2_CERT: join(dir, 'cert.pem'),
-      NOVA_CERT: join(dir, 'cacert.pem'),
-      EUCALYPTUS_CERT: join(dir, 'cacert.pem'),
+      NOVA_CERT: join(dir, 'cloud-cert.pem'),
+      EUCALYPTUS_CERT: join(dir, 'cloud-cert.pem'),
       AWS_ACCESS_KEY_ID: 'AKIAIOSFODNN7EXAMPLE',
       AWS_SECRET_ACCESS_KEY: odd.secretAccessKey,
       AWS_DEFAULT_REGION: 'nova',
