@@ -21,6 +21,7 @@ export const S3_ERROR_TABLE = {
   IllegalLocationConstraintException: row(400, 2),
   IncompleteBody: row(400, 2),
   InvalidArgument: row(400, 2),
+  InvalidBucketAclWithObjectOwnership: row(400, 2),
   InvalidBucketName: row(400, 2),
   InvalidBucketState: row(409, 5),
   InvalidDigest: row(400, 2),

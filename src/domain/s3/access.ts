@@ -1,6 +1,6 @@
 import { passesRule, type AccessRule } from '../access-rules.ts';
-import { grantsAllow } from './grants.ts';
-import { policySays, type Policy, type PolicyQuestion } from './policy.ts';
+import { grantsAllow, isPublicGrant } from './grants.ts';
+import { isPublicPolicy, policySays, type Policy, type PolicyQuestion } from './policy.ts';
 import type { AclGrant, BucketRecord } from './records.ts';
 
 /** What a member of the owning project needs for an action; all others need the rule `use`. */
@@ -9,6 +9,8 @@ const RULES: Readonly<Record<string, AccessRule>> = {
   's3:PutBucketAcl': 'sysadmin',
   's3:PutBucketPolicy': 'sysadmin',
   's3:DeleteBucketPolicy': 'sysadmin',
+  's3:PutBucketOwnershipControls': 'sysadmin',
+  's3:PutBucketPublicAccessBlock': 'sysadmin',
   's3:PutObjectAcl': 'sysadmin',
   's3:PutObjectVersionAcl': 'sysadmin',
   's3:PutBucketVersioning': 'sysadmin',
@@ -30,7 +32,7 @@ export interface S3Asker {
 export interface S3Question {
   readonly action: string;
   readonly asker: S3Asker | undefined;
-  readonly bucket: Pick<BucketRecord, 'name' | 'projectId' | 'grants'>;
+  readonly bucket: Pick<BucketRecord, 'name' | 'projectId' | 'grants' | 'ownership' | 'publicAccess'>;
   /** As parsed; undefined: the bucket has none. */
   readonly policy: Policy | undefined;
   /** Where the action is on an object. `grants` are of one that is there. */
@@ -47,9 +49,19 @@ const namesOf = (asker: S3Asker | undefined): string[] =>
   [asker?.projectId, asker?.accountId].filter((name) => name !== undefined);
 
 function isGranted({ action, asker, bucket, object }: S3Question): boolean {
+  if (bucket.ownership === 'BucketOwnerEnforced') return false;
   const projectId = asker?.projectId;
-  if (grantsAllow(action, 'bucket', bucket.grants, projectId)) return true;
-  return object?.grants !== undefined && grantsAllow(action, 'object', object.grants, projectId);
+  const ignoresPublic = bucket.publicAccess?.ignorePublicAcls === true;
+  const obeyed = (grants: readonly AclGrant[]): readonly AclGrant[] =>
+    ignoresPublic ? grants.filter((grant) => !isPublicGrant(grant)) : grants;
+  if (grantsAllow(action, 'bucket', obeyed(bucket.grants), projectId)) return true;
+  return object?.grants !== undefined && grantsAllow(action, 'object', obeyed(object.grants), projectId);
+}
+
+/** What the policy allows somebody of another project, unless the bucket keeps public policies to its own. */
+function isAllowed({ asker, bucket, policy }: S3Question): boolean {
+  if (bucket.publicAccess?.restrictPublicBuckets !== true || asker?.projectId === bucket.projectId) return true;
+  return policy !== undefined && !isPublicPolicy(policy);
 }
 
 /**
@@ -64,5 +76,5 @@ export function mayS3(question: S3Question): boolean {
   const said =
     policy === undefined ? 'none' : policySays(policy, { action, resource, callers: namesOf(asker), context });
   if (said === 'deny') return false;
-  return byRole || said === 'allow' || isGranted(question);
+  return byRole || (said === 'allow' && isAllowed(question)) || isGranted(question);
 }

@@ -30,6 +30,9 @@ const isFor = ({ grantee }: AclGrant, projectId: string | undefined): boolean =>
   (grantee.kind === 'authenticated' && projectId !== undefined) ||
   (grantee.kind === 'project' && grantee.projectId === projectId);
 
+/** To all or to all who sign with some key: that is everybody. */
+export const isPublicGrant = ({ grantee }: AclGrant): boolean => grantee.kind !== 'project';
+
 /** Whether one of the grants on the bucket (or on the object) allows the action. `projectId` undefined: nobody that signed. */
 export function grantsAllow(
   action: string,

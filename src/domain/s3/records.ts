@@ -71,6 +71,18 @@ export interface BucketQuota {
   readonly maxObjects?: number;
 }
 
+/** What of a bucket everybody may be let into; each is off where nobody has put it on. */
+export interface PublicAccessBlock {
+  /** Grants to everybody are not taken. */
+  readonly blockPublicAcls: boolean;
+  /** Grants to everybody are not obeyed. */
+  readonly ignorePublicAcls: boolean;
+  /** Policies that are public are not taken. */
+  readonly blockPublicPolicy: boolean;
+  /** What a public policy allows it allows to the owning project alone. */
+  readonly restrictPublicBuckets: boolean;
+}
+
 export interface BucketRecord {
   readonly name: string;
   /** The owner is the project. */
@@ -85,6 +97,9 @@ export interface BucketRecord {
   readonly lifecycle: readonly LifecycleRule[];
   /** The JSON text as it was put: it is given back so. */
   readonly policy?: string;
+  /** BucketOwnerEnforced: grants are neither taken nor obeyed. Objects are the bucket's owner's in any case. */
+  readonly ownership?: 'BucketOwnerEnforced' | 'BucketOwnerPreferred';
+  readonly publicAccess?: PublicAccessBlock;
   readonly quota: BucketQuota;
 }
 

@@ -34,6 +34,28 @@ describe('who may do what in S3', () => {
     expect([may('s3:GetObject', other), may('s3:GetObject', undefined)]).toEqual([false, false]);
   });
 
+  it('heeds what the bucket says of everybody, and of grants at all', () => {
+    const grants = cannedGrants('public-read', 'acme');
+    const shared = { grantee: { kind: 'project', projectId: 'other' }, permission: 'READ' } as const;
+    const object = { key: 'a/b', grants: [...grants, shared] };
+    const off = { blockPublicAcls: false, ignorePublicAcls: false, blockPublicPolicy: false } as const;
+    const none = { ...off, restrictPublicBuckets: false };
+    const ask = (more: Partial<S3Question['bucket']>, rest: Partial<S3Question> = {}): boolean[] =>
+      [undefined, other, member].map((asker) =>
+        may('s3:GetObject', asker, { bucket: { ...bucket, ...more }, object, ...rest }),
+      );
+    expect(ask({ publicAccess: none })).toEqual([true, true, true]);
+    expect(ask({ publicAccess: { ...none, ignorePublicAcls: true } })).toEqual([false, true, true]);
+    expect(ask({ ownership: 'BucketOwnerPreferred' })).toEqual([true, true, true]);
+    expect(ask({ ownership: 'BucketOwnerEnforced' })).toEqual([false, false, true]);
+    const open = { ...policyOf({ Effect: 'Allow', Action: 's3:GetObject' }), object: { key: 'a/b' } };
+    expect(ask({ publicAccess: none }, open)).toEqual([true, true, true]);
+    expect(ask({ publicAccess: { ...none, restrictPublicBuckets: true } }, open)).toEqual([false, false, true]);
+    const named = { ...policyOf({ Effect: 'Allow', Action: 's3:GetObject', Principal: { AWS: '123456789012' } }) };
+    const asNamed = { ...named, object: { key: 'a/b' } };
+    expect(ask({ publicAccess: { ...none, restrictPublicBuckets: true } }, asNamed)).toEqual([false, true, true]);
+  });
+
   it('is opened by a policy, and closed by one even to the owner, who can still mend it', () => {
     const open = policyOf({ Effect: 'Allow', Action: 's3:GetObject' });
     expect([may('s3:GetObject', undefined, open), may('s3:PutObject', undefined, open)]).toEqual([true, false]);

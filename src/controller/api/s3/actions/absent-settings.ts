@@ -5,7 +5,7 @@ import type { S3Tree } from '../s3-xml.ts';
 import { emptyAnswer, NO_CONTENT, xmlAnswer } from './answers.ts';
 import { notImplemented } from './asked.ts';
 import { settingRow } from './bucket-settings.ts';
-import { node, one, word, xmlBody, many } from './xml-request.ts';
+import { node, one, word, xmlBody } from './xml-request.ts';
 
 type Perform = (call: BucketCall) => Promise<S3Answer>;
 
@@ -37,18 +37,6 @@ const refusal = ({ name, method, query, permission, why }: Refused): S3Action =>
 /** What there is not is gone as soon as it is asked for. */
 const nothingToDelete: Perform = async () => NO_CONTENT;
 
-const OWNERSHIP = node({ Rule: many(node({ ObjectOwnership: one(word) }), 10) });
-
-async function putOwnership(call: BucketCall): Promise<S3Answer> {
-  const { Rule } = await xmlBody(call, 'OwnershipControls', OWNERSHIP);
-  if (Rule.length !== 1 || Rule[0]?.ObjectOwnership !== 'BucketOwnerPreferred') {
-    throw notImplemented(
-      'ObjectOwnership: objects are owned by the owner of the bucket, and their grants are obeyed: BucketOwnerPreferred',
-    );
-  }
-  return emptyAnswer();
-}
-
 const PAYMENT = node({ Payer: one(word) });
 
 async function putPayment(call: BucketCall): Promise<S3Answer> {
@@ -59,20 +47,6 @@ async function putPayment(call: BucketCall): Promise<S3Answer> {
 
 /** What can not be set, with the reason: it is answered, and stands in the table of actions. */
 export const REFUSED_SETTINGS: readonly Refused[] = [
-  {
-    name: 'DeleteBucketOwnershipControls',
-    method: 'DELETE',
-    query: 'ownershipControls',
-    permission: 's3:PutBucketOwnershipControls',
-    why: 'objects are owned by the owner of the bucket in any case',
-  },
-  {
-    name: 'PutPublicAccessBlock',
-    method: 'PUT',
-    query: 'publicAccessBlock',
-    permission: 's3:PutBucketPublicAccessBlock',
-    why: 'nothing overrides policies and grants: they are as they were put',
-  },
   {
     name: 'PutBucketEncryption',
     method: 'PUT',
@@ -126,27 +100,6 @@ export const REFUSED_SETTINGS: readonly Refused[] = [
 
 /** Settings of S3 that no bucket has here: told truthfully when they are looked at, refused when they are set. */
 export const ABSENT_ACTIONS: readonly S3Action[] = [
-  settingRow(
-    'GetBucketOwnershipControls',
-    'GET',
-    'ownershipControls',
-    tells('OwnershipControls', { Rule: { ObjectOwnership: 'BucketOwnerPreferred' } }),
-  ),
-  settingRow('PutBucketOwnershipControls', 'PUT', 'ownershipControls', putOwnership),
-  settingRow(
-    'GetPublicAccessBlock',
-    'GET',
-    'publicAccessBlock',
-    isAbsent('NoSuchPublicAccessBlockConfiguration', 'block of public access'),
-    's3:GetBucketPublicAccessBlock',
-  ),
-  settingRow(
-    'DeletePublicAccessBlock',
-    'DELETE',
-    'publicAccessBlock',
-    nothingToDelete,
-    's3:PutBucketPublicAccessBlock',
-  ),
   settingRow(
     'GetBucketEncryption',
     'GET',

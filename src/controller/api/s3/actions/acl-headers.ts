@@ -1,6 +1,6 @@
 import { CloudError } from '../../../../base/errors.ts';
-import { cannedGrants } from '../../../../domain/s3/grants.ts';
-import type { AclGrant } from '../../../../domain/s3/records.ts';
+import { cannedGrants, isPublicGrant } from '../../../../domain/s3/grants.ts';
+import type { AclGrant, BucketRecord } from '../../../../domain/s3/records.ts';
 import type { S3Call } from '../s3-action.ts';
 import { invalidArgument } from './asked.ts';
 
@@ -50,6 +50,19 @@ function headerGrants(call: S3Call): AclGrant[] {
       return { grantee: granteeOf(call, kind as GranteeName, value), permission };
     });
   });
+}
+
+/** Whether the bucket takes them. 'AccessControlListNotSupported', 'AccessDenied'. */
+export function checkGrants(
+  { name, ownership, publicAccess }: Pick<BucketRecord, 'name' | 'ownership' | 'publicAccess'>,
+  grants: readonly AclGrant[],
+): void {
+  if (ownership === 'BucketOwnerEnforced' && grants.length > 0) {
+    const text = `the bucket ${name} takes no grants (its ownership is BucketOwnerEnforced): share it by a policy`;
+    throw new CloudError('AccessControlListNotSupported', text);
+  }
+  if (publicAccess?.blockPublicAcls === true && grants.some(isPublicGrant))
+    throw new CloudError('AccessDenied', `the bucket ${name} takes no grants to everybody: its block of public access`);
 }
 
 /** By `x-amz-acl` or the `x-amz-grant-` headers; undefined: the request says nothing. */

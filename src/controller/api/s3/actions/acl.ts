@@ -3,7 +3,7 @@ import { CloudError } from '../../../../base/errors.ts';
 import type { AclGrant } from '../../../../domain/s3/records.ts';
 import type { BucketCall, S3Action, S3Answer } from '../s3-action.ts';
 import type { S3Tree } from '../s3-xml.ts';
-import { granteeOf, grantsAsked, grantsBeside, GROUP_URIS, type GranteeName } from './acl-headers.ts';
+import { checkGrants, granteeOf, grantsAsked, grantsBeside, GROUP_URIS, type GranteeName } from './acl-headers.ts';
 import { emptyAnswer, ownerTree, versionHeader, xmlAnswer } from './answers.ts';
 import { requireObject } from './asked.ts';
 import { change } from './bucket-settings.ts';
@@ -52,8 +52,14 @@ function granteeNamed(call: BucketCall, { ID, URI, EmailAddress }: Grantee): Acl
   return granteeOf(call, first.kind, first.value);
 }
 
-/** By headers, or by the document of the body. */
+/** By headers, or by the document of the body; such as the bucket takes. */
 async function grantsOf(call: BucketCall): Promise<readonly AclGrant[]> {
+  const grants = await grantsSaid(call);
+  checkGrants(call.bucket, grants);
+  return grants;
+}
+
+async function grantsSaid(call: BucketCall): Promise<readonly AclGrant[]> {
   const ownerId = call.bucket.projectId;
   const byHeaders = grantsAsked(call, ownerId);
   if (byHeaders !== undefined) return byHeaders;

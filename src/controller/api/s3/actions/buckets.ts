@@ -5,6 +5,7 @@ import type { BucketCall, S3Action, S3Answer, S3Call } from '../s3-action.ts';
 import { grantsAsked } from './acl-headers.ts';
 import { emptyAnswer, isoTime, NO_CONTENT, ownerTree, xmlAnswer } from './answers.ts';
 import { notImplemented, numberAsked } from './asked.ts';
+import { checkOwnership, ownershipOf } from './public-access.ts';
 import { readToken, tokenOf } from './page-token.ts';
 import { maybe, node, readXml, word } from './xml-request.ts';
 
@@ -68,20 +69,20 @@ function checkCreate(call: S3Call): void {
   checkBucketName(call.bucketName);
   if (call.header('x-amz-bucket-object-lock-enabled')?.toLowerCase() === 'true')
     throw notImplemented('x-amz-bucket-object-lock-enabled: there are no object locks');
-  const ownership = call.header('x-amz-object-ownership') ?? 'BucketOwnerPreferred';
-  if (ownership !== 'BucketOwnerPreferred') {
-    throw notImplemented(
-      'x-amz-object-ownership: objects are owned by the owner of the bucket, and their grants are obeyed: BucketOwnerPreferred',
-    );
-  }
+}
+
+function ownershipAsked(call: S3Call): Pick<BucketRecord, 'ownership'> {
+  const asked = call.header('x-amz-object-ownership');
+  return asked === undefined ? {} : { ownership: ownershipOf(asked) };
 }
 
 async function createBucket(call: S3Call): Promise<S3Answer> {
-  const bucket = bucketOf(call, call.bucketName);
+  const bucket = { ...bucketOf(call, call.bucketName), ...ownershipAsked(call) };
   checkCreate(call);
   await call.require('s3:CreateBucket', bucket);
   const grants = grantsAsked(call, bucket.projectId) ?? [];
   if (grants.length > 0) await call.require('s3:PutBucketAcl', bucket);
+  checkOwnership(bucket, grants);
   await checkLocation(call);
   try {
     await call.store.createBucket({ ...bucket, grants }, { maxInProject: S3_LIMITS.bucketsPerProject });

@@ -17,6 +17,7 @@ import { VERSION_ACTIONS } from './list-versions.ts';
 import { OBJECT_TAGGING_ACTIONS } from './object-tagging.ts';
 import { POLICY_ACTIONS } from './policy.ts';
 import { PRESIGN_ACTIONS } from './presign.ts';
+import { PUBLIC_ACCESS_ACTIONS } from './public-access.ts';
 import { PUT_ACTIONS } from './put-object.ts';
 import { QUOTA_ACTIONS } from './quota.ts';
 import { PART_ACTIONS } from './upload-parts.ts';
@@ -43,6 +44,7 @@ const ROWS: readonly S3Action[] = [
   ...LIFECYCLE_ACTIONS,
   ...POLICY_ACTIONS,
   ...PRESIGN_ACTIONS,
+  ...PUBLIC_ACCESS_ACTIONS,
   ...ABSENT_ACTIONS,
 ];
 

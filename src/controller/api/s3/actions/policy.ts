@@ -17,7 +17,11 @@ async function getPolicy(call: BucketCall): Promise<S3Answer> {
 
 async function putPolicy(call: BucketCall): Promise<S3Answer> {
   const policy = await call.body.text(MAX_BYTES);
-  parsePolicy(policy, call.bucket.name);
+  const parsed = parsePolicy(policy, call.bucket.name);
+  if (call.bucket.publicAccess?.blockPublicPolicy === true && isPublicPolicy(parsed)) {
+    const text = `the bucket ${call.bucket.name} takes no policy that is public: name projects, or end its block of public access`;
+    throw new CloudError('AccessDenied', text);
+  }
   await call.store.updateBucket(call.bucket.name, (bucket) => ({ ...bucket, policy }));
   return NO_CONTENT;
 }

@@ -1,6 +1,6 @@
 import { S3_LIMITS, type AclGrant } from '../../../../domain/s3/records.ts';
 import type { BucketCall, S3Action, S3Answer } from '../s3-action.ts';
-import { grantsAsked } from './acl-headers.ts';
+import { checkGrants, grantsAsked } from './acl-headers.ts';
 import { checksumHeaders, emptyAnswer, quoted, versionHeader } from './answers.ts';
 import { checkNewObject } from './asked.ts';
 import { checksumAlgorithm } from './checksum-names.ts';
@@ -12,6 +12,7 @@ import { tagsAsked } from './tag-set.ts';
 export async function objectGrantsAsked(call: BucketCall): Promise<readonly AclGrant[]> {
   const grants = grantsAsked(call, call.bucket.projectId) ?? [];
   if (grants.length > 0) await call.require('s3:PutObjectAcl', call.bucket, call.key);
+  checkGrants(call.bucket, grants);
   return grants;
 }
 

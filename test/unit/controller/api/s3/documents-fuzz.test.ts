@@ -45,6 +45,10 @@ const DOCUMENTS: Readonly<Record<string, { readonly request: S3Request; readonly
     request: { method: 'PUT', query: 'ownershipControls' },
     body: '<OwnershipControls><Rule><ObjectOwnership>BucketOwnerPreferred</ObjectOwnership></Rule></OwnershipControls>',
   },
+  PublicAccessBlockConfiguration: {
+    request: { method: 'PUT', query: 'publicAccessBlock' },
+    body: '<PublicAccessBlockConfiguration><BlockPublicAcls>true</BlockPublicAcls><IgnorePublicAcls>false</IgnorePublicAcls></PublicAccessBlockConfiguration>',
+  },
 };
 
 /** A document in which something is other than it was. */

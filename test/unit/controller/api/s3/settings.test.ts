@@ -249,7 +249,6 @@ describe('settings that no bucket has here', () => {
     const answers = await Promise.all(told.map(([query]) => on('GET', query)));
     expectGolden('s3/absent-settings.xml', answers.map(({ text }) => text).join('\n'));
     const absent: [string, string][] = [
-      ['publicAccessBlock', 'NoSuchPublicAccessBlockConfiguration'],
       ['encryption', 'ServerSideEncryptionConfigurationNotFoundError'],
       ['website', 'NoSuchWebsiteConfiguration'],
       ['object-lock', 'ObjectLockConfigurationNotFoundError'],
@@ -257,7 +256,6 @@ describe('settings that no bucket has here', () => {
     ];
     for (const [query, name] of absent) await expect(on('GET', query)).rejects.toEqual(code(name));
     for (const query of [
-      'publicAccessBlock',
       'encryption',
       'logging',
       'website',
@@ -267,14 +265,7 @@ describe('settings that no bucket has here', () => {
       'replication',
     ])
       await expect(on('PUT', query, { body: '<x/>' }), query).rejects.toEqual(code('NotImplemented'));
-    for (const query of ['publicAccessBlock', 'encryption', 'website', 'replication'])
-      expect((await on('DELETE', query)).status).toBe(204);
-    const owner = (name: string): string =>
-      `<OwnershipControls><Rule><ObjectOwnership>${name}</ObjectOwnership></Rule></OwnershipControls>`;
-    await on('PUT', 'ownershipControls', { body: owner('BucketOwnerPreferred') });
-    await expect(on('PUT', 'ownershipControls', { body: owner('ObjectWriter') })).rejects.toEqual(
-      code('NotImplemented'),
-    );
+    for (const query of ['encryption', 'website', 'replication']) expect((await on('DELETE', query)).status).toBe(204);
     const payer = (name: string): string =>
       `<RequestPaymentConfiguration><Payer>${name}</Payer></RequestPaymentConfiguration>`;
     await on('PUT', 'requestPayment', { body: payer('BucketOwner') });
