@@ -35,7 +35,7 @@ export const PARTLY: Readonly<Record<string, string>> = {
   ModifyVolume: 'size and type; no guaranteed rates',
   ModifyVpcAttribute: 'only to what it is',
   MonitorInstances: 'answers that monitoring is disabled, which it stays',
-  RegisterImage: 'of bytes that were sent to this cloud, not of snapshots or buckets',
+  RegisterImage: 'of objects, bundles and bytes that were sent to this cloud, not of snapshots',
   ReplaceRoute: 'by internet gateways to IPv4 networks',
   ResetInstanceAttribute: 'kernel, ramdisk; the source check is always on',
   RunInstances:

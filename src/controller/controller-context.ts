@@ -2,7 +2,6 @@ import type { Clock } from '../base/clock.ts';
 import type { Logger } from '../base/logger.ts';
 import type { Random } from '../base/random.ts';
 import type { Capability } from '../domain/capabilities.ts';
-import type { ImageAsker } from '../domain/image-import.ts';
 import type { PlacementPolicy } from '../domain/placement.ts';
 import type { CertificateAuthority } from '../ports/certificate-authority.ts';
 import type { Blobs } from '../ports/blobs.ts';
@@ -18,7 +17,6 @@ import type { VolumeBackend } from '../ports/volume-backend.ts';
 import type { Observations } from './hosts/observations.ts';
 import type { Ownership } from './hosts/ownership.ts';
 import type { WorkerDirectory } from './hosts/worker-directory.ts';
-import type { BundleKeys } from './images/bundle/open-bundle.ts';
 import type { JobInput, JobReport, Reconcilers } from './maintenance/report.ts';
 import type { ServiceDirectory } from './services/service-directory.ts';
 
@@ -111,8 +109,6 @@ export interface ControllerContext {
   readonly imageObjects?: ImageObjects;
   /** Absent: images are only what was sent ready for use. */
   readonly workshop?: ImageWorkshop;
-  /** What opens a bundle of whom; absent: no bundle is opened. */
-  readonly bundleKeys?: (asker: ImageAsker) => Promise<BundleKeys>;
   /** False: this process does not look at the host, so that its silence means nothing. Absent: it looks at all. */
   readonly looksAt?: (hostId: string) => boolean;
 }

@@ -12,6 +12,8 @@ export type ImageSource =
 /** Who asked for it: what the object store is to ask of. Roles as they were then. */
 export interface ImageAsker {
   readonly name: string;
+  /** In the directory; absent: the administrator of the machine. */
+  readonly userName?: string;
   readonly projectId: string;
   readonly roles: readonly string[];
 }

@@ -25,8 +25,9 @@ export interface ImportOrder {
 const GUESSED = { machine: 'raw', kernel: 'kernel', ramdisk: 'ramdisk' } as const;
 
 /** Who asked, as the object store is told later. */
-export const askerOf = ({ name, projectId, roles }: Principal): ImageImportRecord['asker'] => ({
+export const askerOf = ({ name, userName, projectId, roles }: Principal): ImageImportRecord['asker'] => ({
   name,
+  ...(userName === undefined ? {} : { userName }),
   projectId,
   roles: [...roles],
 });

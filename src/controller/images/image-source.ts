@@ -3,6 +3,11 @@ import type { ImageAsker, ImageSource } from '../../domain/image-import.ts';
 import type { ImageObject } from '../../ports/image-objects.ts';
 import type { ImageWorkshop } from '../../ports/image-workshop.ts';
 import type { ControllerContext } from '../controller-context.ts';
+import { bundleKeys } from './bundle/bundle-keys.ts';
+import { openBundle, type OpenedBundle } from './bundle/open-bundle.ts';
+
+/** Made with the cloud. */
+const FIRST_USER = 'admin';
 
 type ObjectSource = Extract<ImageSource, { kind: 'object' | 'bundle' }>;
 
@@ -43,6 +48,27 @@ export async function openObject(
     return await imageObjects.open(asker, object);
   } catch (error) {
     throw asImageError(error, object);
+  }
+}
+
+/**
+ * The bundle whose manifest is there, which must be signed by the user who asks. The administrator of the machine has the certificates of the first user.
+ * Errors: those of openObject; 'InvalidManifest' with the reason.
+ */
+export async function openBundleAt(
+  cloud: ControllerContext,
+  asker: ImageAsker,
+  { bucket, key }: { readonly bucket: string; readonly key: string },
+): Promise<OpenedBundle> {
+  const objects = (part: string): Promise<ImageObject> => openObject(cloud, asker, { bucket, key: part });
+  try {
+    return await openBundle(objects, key, bundleKeys(cloud, asker.userName ?? FIRST_USER));
+  } catch (error) {
+    if (!isCode(error, 'InvalidImage.Format')) throw error;
+    throw new CloudError('InvalidManifest', `Location: ${error.message}`, {
+      cause: error,
+      details: { parameter: 'Location', bucket, key },
+    });
   }
 }
 

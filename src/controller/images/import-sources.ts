@@ -5,9 +5,8 @@ import { MAX_VIRTUAL_BYTES } from '../../domain/qcow2-header.ts';
 import type { ImageRecord } from '../../domain/records.ts';
 import type { BuiltImage, BuildOrder } from '../../ports/image-workshop.ts';
 import type { ControllerContext } from '../controller-context.ts';
-import { type BundleKeys, openBundle } from './bundle/open-bundle.ts';
 import { captureDisk } from './capture.ts';
-import { needWorkshop, openObject } from './image-source.ts';
+import { needWorkshop, openBundleAt, openObject } from './image-source.ts';
 
 /** What the bytes are, and what whoever made them said of the image: that counts where its owner said nothing. */
 export interface Imported {
@@ -37,16 +36,11 @@ const IMPORTS: { readonly [K in ImageSource['kind']]: Import<K> } = {
     return { built: await build(work, await object.read(), object.sizeBytes) };
   },
 
-  async bundle(work, { bucket, key }) {
-    const { cloud, record } = work;
-    const objects = (part: string) => openObject(cloud, record.asker, { bucket, key: part });
-    const { image, sizeBytes, kind, ...said } = await openBundle(objects, key, await bundleKeys(cloud, record.asker));
+  async bundle(work, source) {
+    const { image, sizeBytes, kind, ...said } = await openBundleAt(work.cloud, work.record.asker, source);
     if (kind !== work.image.kind) {
       image.destroy();
-      throw new CloudError(
-        'InvalidImage.Format',
-        `the bundle is of a ${kind}, and was registered as a ${work.image.kind}`,
-      );
+      throw new CloudError('InvalidManifest', `the bundle is of a ${kind} now, and was of a ${work.image.kind}`);
     }
     const { architecture, kernelId, ramdiskId } = said;
     return {
@@ -72,12 +66,6 @@ export function importImage(work: ImportWork): Promise<Imported> {
   const { source } = work.record;
   const run = IMPORTS[source.kind] as Import<ImageSource['kind']>;
   return run(work, source);
-}
-
-/** Errors: 'UnsupportedOperation' where this cloud has no certificate that bundles are made for. */
-function bundleKeys({ bundleKeys: keys }: ControllerContext, asker: ImageImportRecord['asker']): Promise<BundleKeys> {
-  if (keys !== undefined) return keys(asker);
-  throw new CloudError('UnsupportedOperation', 'Location: this cloud opens no bundles, it has no key for them');
 }
 
 async function build(work: ImportWork, source: Readable, sizeBytes: number): Promise<BuiltImage> {

@@ -5,6 +5,7 @@ import { IMAGE_HEAD_BYTES, IMAGE_TAIL_BYTES, inspectImage, requireImageKind } fr
 import type { ImageImportRecord, ImageSource } from '../../domain/image-import.ts';
 import { KEYS } from '../../domain/keys.ts';
 import type { ImageRecord } from '../../domain/records.ts';
+import { isVmdk, parseVmdk, VMDK_TAIL_BYTES } from '../../domain/vmdk-header.ts';
 import type { OperationParsed } from '../../messages/operations/index.ts';
 import type { BlobInfo, Blobs } from '../../ports/blobs.ts';
 import { addImage } from '../images/add-image.ts';
@@ -12,7 +13,7 @@ import { addPendingImage, askerOf, type ComingImage } from '../images/add-pendin
 import { dropBytes, dropImage } from '../images/drop-image.ts';
 import { findImage, needAvailable } from '../images/find-image.ts';
 import { bytesOf } from '../images/image-bytes.ts';
-import { needWorkshop, openObject, sourceAt } from '../images/image-source.ts';
+import { needWorkshop, openBundleAt, openObject, sourceAt } from '../images/image-source.ts';
 import { imageOn, instanceOn } from '../images/image-uses.ts';
 import { imageView } from '../images/image-view.ts';
 import { Draft } from '../state/draft.ts';
@@ -25,11 +26,9 @@ import { finishTarget } from './operation-record.ts';
 /** What the image is made of: bytes that are there and were looked at, or something that is to be read first. */
 type Prepared =
   | { readonly kind: 'ready'; readonly blob: BlobInfo; readonly facts: ImageFacts }
-  | { readonly kind: 'coming'; readonly source: ImageSource };
+  | { readonly kind: 'coming'; readonly source: ImageSource; readonly imageKind?: ImageRecord['kind'] };
 
 const ID_KIND = { machine: 'image', kernel: 'kernel', ramdisk: 'ramdisk' } as const;
-/** A VMDK disk, which is converted; what else has to be is refused with the way to do it. */
-const VMDK = 'KDMV';
 
 /** The controller looks at the content itself: what a client says of it is not trusted. */
 export const registerImage: ChangeHandler<'RegisterImage', Prepared> = {
@@ -54,8 +53,10 @@ export const registerImage: ChangeHandler<'RegisterImage', Prepared> = {
     });
   },
 
-  decide(draft, input, context, prepared) {
+  decide(draft, asked, context, prepared) {
     const { principal, operationId } = context;
+    // A bundle says itself what it is: clients of EC2 can't.
+    const input = prepared.kind === 'coming' ? { ...asked, Kind: prepared.imageKind ?? asked.Kind } : asked;
     const { ImageId: id } = input;
     if (id !== undefined) refuseGivenId(draft, principal, input, id);
     const coming = comingImage(draft, input, context);
@@ -72,21 +73,28 @@ export const registerImage: ChangeHandler<'RegisterImage', Prepared> = {
   },
 };
 
-/** That it is there and may be read is answered at once; what is in it is looked at by the importer. */
+/** That it is there and may be read is answered at once; what is in it is looked at by the importer. A bundle's manifest is read, and must be sound. */
 async function prepareObject({ cloud, principal }: ReadContext, location: string): Promise<Prepared> {
   needWorkshop(cloud, 'Location');
   const source = sourceAt(location);
   const { sizeBytes } = await openObject(cloud, askerOf(principal), source);
   if (sizeBytes === 0) throw new CloudError('InvalidImage.Format', `Location: the object ${location} is empty`);
-  return { kind: 'coming', source };
+  if (source.kind === 'object') return { kind: 'coming', source };
+  const { image, kind } = await openBundleAt(cloud, askerOf(principal), source);
+  image.destroy();
+  return { kind: 'coming', source, imageKind: kind };
 }
 
 async function prepareUpload({ cloud }: ReadContext, kind: ImageRecord['kind'], blobKey: string): Promise<Prepared> {
   const blob = await cloud.blobs.head(blobKey);
   const head = await readRange(cloud.blobs, blob, 0, IMAGE_HEAD_BYTES);
-  if (kind === 'machine' && cloud.workshop !== undefined && head.toString('latin1', 0, VMDK.length) === VMDK)
+  const end = (bytes: number) => readRange(cloud.blobs, blob, Math.max(0, blob.sizeBytes - bytes), blob.sizeBytes);
+  // What else has to be converted is refused with the way to do it.
+  if (kind === 'machine' && cloud.workshop !== undefined && isVmdk(head)) {
+    parseVmdk(head, blob.sizeBytes, await end(VMDK_TAIL_BYTES));
     return { kind: 'coming', source: { kind: 'upload', blobKey } };
-  const tail = await readRange(cloud.blobs, blob, Math.max(0, blob.sizeBytes - IMAGE_TAIL_BYTES), blob.sizeBytes);
+  }
+  const tail = await end(IMAGE_TAIL_BYTES);
   const facts = inspectImage(head, blob.sizeBytes, tail);
   requireImageKind(facts, kind);
   return { kind: 'ready', blob, facts };

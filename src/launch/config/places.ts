@@ -9,6 +9,9 @@ export const secretsDir = ({ secretsDir, stateDir }: Pick<Config, 'secretsDir' |
 export const blobsDir = ({ blobs, stateDir }: Pick<Config, 'blobs' | 'stateDir'>): string =>
   blobs.dir || join(stateDir, 'blobs');
 
+/** The folder in which images are made: of this process alone. */
+export const importsDir = ({ stateDir }: Pick<Config, 'stateDir'>): string => join(stateDir, 'imports');
+
 /** The folder of S3's objects. */
 export const objectsDir = ({ objectstore, stateDir }: Pick<Config, 'objectstore' | 'stateDir'>): string =>
   objectstore.dir || join(stateDir, 'objects');

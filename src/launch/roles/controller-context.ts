@@ -1,6 +1,7 @@
 import { join } from 'node:path';
 import { createFileArchives } from '../../adapters/archive/file-archives.ts';
 import { createStoreDirectory } from '../../adapters/directory/store-directory.ts';
+import { createWorkshop } from '../../adapters/workshop/image-workshop.ts';
 import type { Clock } from '../../base/clock.ts';
 import type { Logger } from '../../base/logger.ts';
 import type { Random } from '../../base/random.ts';
@@ -11,6 +12,7 @@ import { Observations } from '../../controller/hosts/observations.ts';
 import type { Ownership } from '../../controller/hosts/ownership.ts';
 import { SoleOwnership } from '../../controller/hosts/ownership.ts';
 import { WorkerDirectory } from '../../controller/hosts/worker-directory.ts';
+import { bundleKeys } from '../../controller/images/bundle/bundle-keys.ts';
 import { MaintenanceRuns } from '../../controller/maintenance/maintenance-runs.ts';
 import { ServiceDirectory } from '../../controller/services/service-directory.ts';
 import { PREFIX } from '../../domain/keys.ts';
@@ -19,7 +21,7 @@ import type { Metrics } from '../../ports/metrics.ts';
 import { NO_METRICS } from '../../ports/metrics.ts';
 import type { VolumeBackend } from '../../ports/volume-backend.ts';
 import { certificateAuthority } from '../tls/certificate-authority.ts';
-import { secretsDir } from '../config/places.ts';
+import { importsDir, secretsDir } from '../config/places.ts';
 import type { Config } from '../config/schema.ts';
 import { controllerPolicy } from '../controller-policy.ts';
 import { type ProcessPlan, sharesStore } from './process-plan.ts';
@@ -88,6 +90,8 @@ export function controllerContext(options: ContextOptions, parts: Parts): Contro
     ownership,
     ...(wanted && { looksAt: wanted }),
     ...(options.volumes && { volumes: options.volumes }),
+    bundleKeys: ({ name }) => Promise.resolve(bundleKeys({ store, sealer: parts.sealer, clock }, name)),
+    ...(isController && { workshop: createWorkshop({ dir: importsDir(config), blobs: parts.blobs, clock, random }) }),
   };
 }
 

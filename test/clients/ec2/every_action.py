@@ -244,7 +244,9 @@ def images(instance):
     client.describe_image_attribute(ImageId=made, Attribute="description")
     client.reset_image_attribute(ImageId=made, Attribute="launchPermission")
     client.create_tags(Resources=[made], Tags=[{"Key": "name", "Value": "made"}])
-    client.describe_images(ImageIds=[made, copied, registered])
+    client.enable_image_deprecation(ImageId=made, DeprecateAt=time.strftime("%Y-%m-%dT00:00:00Z", time.gmtime(time.time() + 31_536_000)))
+    client.describe_images(ImageIds=[made, copied, registered], IncludeDeprecated=True)
+    client.disable_image_deprecation(ImageId=made)
     client.deregister_image(ImageId=copied)
 
 

@@ -73,7 +73,7 @@ export const POPULATED: Readonly<Record<string, string>> = {
   DescribeImages: `
     imagesSet{imageId imageLocation imageState imageOwnerId isPublic architecture imageType platformDetails
     usageOperation name rootDeviceType rootDeviceName virtualizationType enaSupport creationDate description
-    sourceInstanceId tagSet{key value} sourceImageId}`,
+    sourceInstanceId deprecationTime tagSet{key value} sourceImageId}`,
   DescribeInstanceAttribute: `
     instanceId groupSet{groupId groupName} userData{value} blockDeviceMapping{deviceName ebs{volumeId status
     attachTime deleteOnTermination}} instanceType{value}`,
@@ -167,8 +167,10 @@ export const POPULATED: Readonly<Record<string, string>> = {
   DescribeVpnGateways: 'vpnGatewaySet{}',
   DetachInternetGateway: 'return',
   DetachVolume: 'volumeId instanceId device status attachTime deleteOnTermination',
+  DisableImageDeprecation: 'return',
   DisassociateAddress: 'return',
   DisassociateRouteTable: 'return',
+  EnableImageDeprecation: 'return',
   GetConsoleOutput: 'instanceId timestamp output',
   GetPasswordData: 'instanceId timestamp',
   GetSecurityGroupsForVpc: `

@@ -1,7 +1,10 @@
 import { isoTime } from '../../../base/clock.ts';
+import type { ErrorCode } from '../../../base/error-codes.ts';
+import { CloudError } from '../../../base/errors.ts';
 import type { OperationOutput } from '../../../messages/operations/index.ts';
 import { tagSet } from './common-params.ts';
 import type { Ec2Call } from './ec2-action.ts';
+import { ec2Fault } from './ec2-error.ts';
 import { DEFAULT_ROOT_DEVICE } from './instance-trees.ts';
 import type { XmlTree } from './xml-tree.ts';
 
@@ -13,8 +16,8 @@ export function imageTree(call: Accounts, image: ImageView): XmlTree {
   const isMachine = image.kind === 'machine';
   return {
     imageId: image.imageId,
-    imageLocation: `${owner}/${image.name}`,
-    imageState: 'available',
+    imageLocation: image.location ?? `${owner}/${image.name}`,
+    imageState: image.state,
     imageOwnerId: owner,
     isPublic: image.public,
     productCodes: [],
@@ -34,8 +37,16 @@ export function imageTree(call: Accounts, image: ImageView): XmlTree {
     tagSet: tagSet(image.tags ?? {}),
     enaSupport: false,
     creationDate: isoTime(image.createdAtMs),
+    deprecationTime: image.deprecatedAtMs === undefined ? undefined : isoTime(image.deprecatedAtMs),
+    ...(image.stateReason === undefined ? {} : { stateReason: reasonTree(image.stateReason) }),
     ...sourceOf(image),
   };
+}
+
+/** In the words of EC2's errors, which hide what no tenant should see. */
+function reasonTree({ code, message }: NonNullable<ImageView['stateReason']>): XmlTree {
+  const fault = ec2Fault(CloudError.unflatten({ code: code as ErrorCode, message }), 'of the operation');
+  return { code: `${fault.status >= 500 ? 'Server' : 'Client'}.${fault.code}`, message: fault.message };
 }
 
 function sourceOf({ sourceId }: ImageView): Readonly<Record<string, XmlTree>> {

@@ -22,24 +22,33 @@ function oneOf<const T extends readonly string[]>(params: Params, name: string, 
   throw params.bad(name, `must be ${values.join(' or ')}, not ${JSON.stringify(text.slice(0, 64))}`);
 }
 
-/** `upload/blob-…` is what an upload to the cloud answered. */
-function location(params: Params): string {
-  const text = params.text('ImageLocation');
-  if (text !== undefined && /^upload\/blob-[0-9a-f]{17}$/.test(text)) return text;
-  throw unsupported(
-    'ImageLocation',
-    'must be the key of bytes that were sent to this cloud (upload/blob-...); images of buckets and snapshots can not be registered here; use "novactl image import"',
-  );
+const BLOB = /^upload\/blob-[0-9a-f]{17}$/;
+/** What a bundle's manifest is named; without a name for the image, as old clients send it, the image is named for its manifest. */
+const MANIFEST = /\.manifest\.xml$/;
+
+/** `bucket/key`, also with a slash before it or as a URL of S3; `upload/blob-…` is what an upload to the cloud answered. */
+function location(params: Params): { readonly BlobKey: string } | { readonly Location: string } {
+  const text = params
+    .need('ImageLocation')
+    .replace(/^s3:\/\//, '')
+    .replace(/^\/+/, '');
+  return BLOB.test(text) ? { BlobKey: text } : { Location: text };
+}
+
+function nameOf(params: Params, at: ReturnType<typeof location>): string {
+  const isNamed = params.has('Name') || !('Location' in at) || !MANIFEST.test(at.Location);
+  return isNamed ? params.need('Name') : at.Location.replace(MANIFEST, '');
 }
 
 const registerImage: Ec2Action = async (call) => {
   const { params } = call;
   onlyDefaults(params, { EnaSupport: ['false'], BootMode: ['legacy-bios'] });
   noneOf(params, { BlockDeviceMapping: 'images of snapshots', SriovNetSupport: 'such network devices' });
+  const at = location(params);
   const asked = {
-    Name: params.need('Name'),
+    Name: nameOf(params, at),
     Kind: 'machine' as const,
-    BlobKey: location(params),
+    ...at,
     ...given({
       Architecture: oneOf(params, 'Architecture', ARCHITECTURES),
       Description: nonEmpty(params, 'Description'),
@@ -95,12 +104,13 @@ function owner(call: Ec2Call, said: string): string {
 
 const describeImages: Ec2Action = async (call) => {
   const { params } = call;
-  // There are neither deprecated nor disabled ones.
-  for (const name of ['IncludeDeprecated', 'IncludeDisabled']) params.bool(name);
+  // There are no disabled ones.
+  params.bool('IncludeDisabled');
   const page = askedPage(call);
   refusePage(page, 1, 1000);
   const asked = given({
     ImageIds: idList(params, 'image', 'ImageId'),
+    IncludeDeprecated: params.bool('IncludeDeprecated'),
     Owners: params.list('Owner')?.map((one) => owner(call, one)),
     ExecutableBy: params.list('ExecutableBy')?.map((one) => (one === 'all' ? one : owner(call, one))),
   });
@@ -220,12 +230,36 @@ const resetImageAttribute: Ec2Action = async (call) => {
   return { return: true };
 };
 
+/** ISO 8601, as clients send it. */
+function timeOf(params: Params, name: string): number {
+  const text = params.need(name);
+  const ms = /^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}(:\d{2}(\.\d+)?)?(Z|[+-]\d{2}:?\d{2})?$/.test(text)
+    ? Date.parse(text)
+    : NaN;
+  if (Number.isFinite(ms)) return ms;
+  throw params.bad(name, `must be a time like 2030-01-31T12:00:00Z, not ${JSON.stringify(text.slice(0, 64))}`);
+}
+
+const enableImageDeprecation: Ec2Action = async (call) => {
+  const ImageId = needId(call.params, 'image', 'ImageId');
+  const { params } = call;
+  await call.run('EnableImageDeprecation', { ImageId, DeprecateAtMs: timeOf(params, 'DeprecateAt') });
+  return { return: true };
+};
+
+const disableImageDeprecation: Ec2Action = async (call) => {
+  await call.run('DisableImageDeprecation', { ImageId: needId(call.params, 'image', 'ImageId') });
+  return { return: true };
+};
+
 export const imagesActions: Ec2Actions = {
   CopyImage: copyImage,
   CreateImage: createImage,
   DeregisterImage: deregisterImage,
   DescribeImageAttribute: describeImageAttribute,
   DescribeImages: describeImages,
+  DisableImageDeprecation: disableImageDeprecation,
+  EnableImageDeprecation: enableImageDeprecation,
   ModifyImageAttribute: modifyImageAttribute,
   RegisterImage: registerImage,
   ResetImageAttribute: resetImageAttribute,

@@ -61,7 +61,7 @@ describe('images', () => {
     expect(await refused('DescribeImages', { 'ImageId.1': imageId })).toBe('InvalidAMIID.NotFound');
     expect(cloud.sim.store.get(KEYS.tags(imageId))).toBeUndefined();
     const bucket = { Name: 'other', ImageLocation: 'bucket/image.manifest.xml' };
-    expect(await refused('RegisterImage', bucket)).toBe('UnsupportedOperation');
+    expect(await refused('RegisterImage', bucket)).toBe('InvalidManifest');
   });
 
   it('[sim] have the id that a cloudadmin gives, once', async () => {
