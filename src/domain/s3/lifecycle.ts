@@ -67,6 +67,21 @@ export function expiredBy(
   return rules.find((rule) => rule.enabled && isMeant(rule.filter, version) && isDue(rule, version, place, nowMs));
 }
 
+/** When a current object is to go, and by which of the rules: the one that comes first. Undefined: by none. */
+export function expiryOf(
+  rules: readonly LifecycleRule[],
+  object: ObjectSummary,
+): { readonly atMs: number; readonly rule: LifecycleRule } | undefined {
+  const due = rules.flatMap((rule) => {
+    if (!rule.enabled || !isMeant(rule.filter, object)) return [];
+    const { expirationDays: days, expirationAtMs } = rule;
+    const times = [days === undefined ? Infinity : dueMs(object.modifiedMs, days), expirationAtMs ?? Infinity];
+    const atMs = Math.min(...times);
+    return atMs === Infinity ? [] : [{ atMs, rule }];
+  });
+  return due.toSorted((one, other) => one.atMs - other.atMs)[0];
+}
+
 /** The rule by which an upload that was never completed is to be given up, if any. */
 export function abortedBy(
   rules: readonly LifecycleRule[],

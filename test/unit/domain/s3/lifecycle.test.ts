@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { abortedBy, expiredBy, type VersionPlace } from '../../../../src/domain/s3/lifecycle.ts';
+import { abortedBy, expiredBy, expiryOf, type VersionPlace } from '../../../../src/domain/s3/lifecycle.ts';
 import type { DeleteMarker, LifecycleRule, ObjectSummary } from '../../../../src/domain/s3/records.ts';
 
 const DAY = 86_400_000;
@@ -26,6 +26,15 @@ describe('what a rule says of the current object', () => {
     const midnight = { ...object, modifiedMs: at('2026-01-01T00:00:00Z') };
     expect(goes(rules, '2026-01-03T23:59:59.999Z', midnight)).toBe(false);
     expect(goes(rules, '2026-01-04T00:00:00Z', midnight)).toBe(true);
+  });
+
+  it('is told before it is due: the rule that comes first, at the very moment at which it is', () => {
+    const date = rule({ id: 'date', expirationAtMs: at('2026-02-01T00:00:00Z') });
+    const days = rule({ id: 'days', expirationDays: 3 });
+    const others = [rule({ enabled: false, expirationDays: 1 }), rule({ filter: { prefix: 'b' }, expirationDays: 1 })];
+    expect(expiryOf([...others, date, days], object)).toEqual({ atMs: at('2026-01-05T00:00:00Z'), rule: days });
+    expect(expiryOf([date], object)?.atMs).toBe(at('2026-02-01T00:00:00Z'));
+    expect(expiryOf([...others, rule({ noncurrentDays: 1 })], object)).toBeUndefined();
   });
 
   it('knows dates, and rules that are off', () => {

@@ -1,5 +1,6 @@
 import { CHECKSUM_NAMES } from './checksum-names.ts';
-import type { BucketRecord, Checksum } from '../../../../domain/s3/records.ts';
+import { expiryOf } from '../../../../domain/s3/lifecycle.ts';
+import type { BucketRecord, Checksum, ObjectRecord } from '../../../../domain/s3/records.ts';
 import type { S3Answer } from '../s3-action.ts';
 import { s3Document, type S3Tree } from '../s3-xml.ts';
 
@@ -33,6 +34,14 @@ export function quoted(etag: string): string {
 /** The owner, who is a project: its id is the canonical id. */
 export function ownerTree(projectId: string): S3Tree {
   return { ID: projectId, DisplayName: projectId };
+}
+
+/** When the bucket's rules take the current object away, if they do. */
+export function expirationHeader({ lifecycle }: BucketRecord, object: ObjectRecord): Headers {
+  const expiry = object.isLatest ? expiryOf(lifecycle, object) : undefined;
+  if (expiry === undefined) return {};
+  const { atMs, rule } = expiry;
+  return { 'x-amz-expiration': `expiry-date="${httpTime(atMs)}", rule-id="${encodeURIComponent(rule.id)}"` };
 }
 
 /** A bucket that never had versioning does not speak of versions. */

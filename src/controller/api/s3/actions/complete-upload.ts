@@ -13,7 +13,7 @@ import {
   type UploadRecord,
 } from '../../../../domain/s3/records.ts';
 import type { BucketCall, S3Action, S3Answer } from '../s3-action.ts';
-import { checksumTree, quoted, versionHeader, xmlAnswer } from './answers.ts';
+import { checksumTree, expirationHeader, quoted, versionHeader, xmlAnswer } from './answers.ts';
 import { invalidArgument, wholeNumber } from './asked.ts';
 import { CHECKSUM_ALGORITHMS, CHECKSUM_NAMES, checksumGiven } from './checksum-names.ts';
 import { bareEtag, writeConditions } from './conditions.ts';
@@ -182,7 +182,10 @@ async function completeUpload(call: BucketCall): Promise<S3Answer> {
     ETag: quoted(object.etag),
     ...checksumTree(object.checksum, true),
   };
-  return xmlAnswer('CompleteMultipartUploadResult', tree, versionHeader(bucket, object.versionId));
+  return xmlAnswer('CompleteMultipartUploadResult', tree, {
+    ...versionHeader(bucket, object.versionId),
+    ...expirationHeader(bucket, object),
+  });
 }
 
 export const COMPLETE_ACTIONS: readonly S3Action[] = [

@@ -2,7 +2,7 @@ import { runningChecksum } from '../../../../base/checksums.ts';
 import { CloudError } from '../../../../base/errors.ts';
 import type { Checksum, ChecksumAlgorithm, ObjectRecord, Tags } from '../../../../domain/s3/records.ts';
 import type { BucketCall, S3Action, S3Answer } from '../s3-action.ts';
-import { checksumTree, isoTime, quoted, versionHeader, xmlAnswer } from './answers.ts';
+import { checksumTree, expirationHeader, isoTime, quoted, versionHeader, xmlAnswer } from './answers.ts';
 import { checkNewObject, invalidArgument } from './asked.ts';
 import { checksumAlgorithm } from './checksum-names.ts';
 import { writeConditions } from './conditions.ts';
@@ -91,6 +91,7 @@ async function copyObject(call: BucketCall): Promise<S3Answer> {
   };
   return xmlAnswer('CopyObjectResult', tree, {
     ...versionHeader(bucket, copy.versionId),
+    ...expirationHeader(bucket, copy),
     ...sourceVersionHeader(source),
   });
 }

@@ -1,7 +1,7 @@
 import { CloudError } from '../../../../base/errors.ts';
 import { S3_LIMITS, type BucketRecord, type ObjectMetadata, type ObjectRecord } from '../../../../domain/s3/records.ts';
 import type { S3Call } from '../s3-action.ts';
-import { httpTime, quoted, versionHeader } from './answers.ts';
+import { expirationHeader, httpTime, quoted, versionHeader } from './answers.ts';
 
 /** The headers that are kept beside `x-amz-meta-`, as records call them. */
 const KEPT = {
@@ -55,6 +55,7 @@ export function objectHeaders(bucket: BucketRecord, object: ObjectRecord): Recor
     etag: quoted(object.etag),
     'last-modified': httpTime(object.modifiedMs),
     ...versionHeader(bucket, object.versionId),
+    ...expirationHeader(bucket, object),
   };
   for (const name of KEPT_NAMES) {
     const value = metadata[name];

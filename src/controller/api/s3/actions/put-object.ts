@@ -1,7 +1,7 @@
 import { S3_LIMITS, type AclGrant } from '../../../../domain/s3/records.ts';
 import type { BucketCall, S3Action, S3Answer } from '../s3-action.ts';
 import { checkGrants, grantsAsked } from './acl-headers.ts';
-import { checksumHeaders, emptyAnswer, quoted, versionHeader } from './answers.ts';
+import { checksumHeaders, emptyAnswer, expirationHeader, quoted, versionHeader } from './answers.ts';
 import { checkNewObject } from './asked.ts';
 import { checksumAlgorithm } from './checksum-names.ts';
 import { writeConditions } from './conditions.ts';
@@ -46,6 +46,7 @@ async function putObject(call: BucketCall): Promise<S3Answer> {
     etag: quoted(object.etag),
     ...checksumHeaders(object.checksum),
     ...versionHeader(bucket, object.versionId),
+    ...expirationHeader(bucket, object),
   });
 }
 

@@ -41,6 +41,20 @@ describe('lifecycle rules', () => {
     await expect(get(store)).rejects.toEqual(code('NoSuchLifecycleConfiguration'));
   });
 
+  it('are told with the objects that they take away', async () => {
+    const store = await openS3Store();
+    await set(store, rule(`<Filter><Prefix>a/</Prefix></Filter>${days}`, 'three days'));
+    const put = await askS3(store, { method: 'PUT', bucket: 'b', key: 'a/k', body: 'x' });
+    const told = put.headers['x-amz-expiration'] ?? '';
+    expect(told).toMatch(/^expiry-date="\w{3}, \d\d \w{3} \d{4} 00:00:00 GMT", rule-id="three%20days"$/);
+    const headers = { 'x-amz-copy-source': 'b/a/k' };
+    const copy = await askS3(store, { method: 'PUT', bucket: 'b', key: 'a/copy', headers });
+    const head = await askS3(store, { method: 'HEAD', bucket: 'b', key: 'a/k' });
+    expect([copy, head].map((answer) => answer.headers['x-amz-expiration'])).toEqual([told, told]);
+    const other = await askS3(store, { method: 'PUT', bucket: 'b', key: 'other', body: 'x' });
+    expect(other.headers).not.toHaveProperty('x-amz-expiration');
+  });
+
   it('are refused with the reason', async () => {
     const store = await openS3Store();
     const abort =
