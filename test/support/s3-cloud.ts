@@ -11,6 +11,7 @@ import { parseXml, xmlText } from '../../src/base/xml.ts';
 import { S3_ACTIONS } from '../../src/controller/api/s3/actions/index.ts';
 import type { BodyPace } from '../../src/controller/api/s3/body-source.ts';
 import type { S3Action } from '../../src/controller/api/s3/s3-action.ts';
+import { s3Presigning } from '../../src/controller/api/s3/presigning.ts';
 import { S3Edge } from '../../src/controller/api/s3/s3-edge.ts';
 import { S3Server, type S3Times } from '../../src/controller/api/s3/s3-server.ts';
 import { ec2Callers } from '../../src/controller/api/ec2/ec2-principal.ts';
@@ -47,6 +48,8 @@ export interface S3CloudOptions extends SimCloudOptions {
   readonly actions?: readonly S3Action[];
   readonly domains?: readonly string[];
   readonly signatureV2?: boolean;
+  /** As a client sees it: nothing tells where it listens. */
+  readonly listensNowhere?: boolean;
   /** All the regions; the first is that of the requests. */
   readonly regions?: readonly string[];
 }
@@ -98,11 +101,13 @@ export class S3Cloud {
     const logger: Logger = options.logger ?? silentLogger;
     const dir = mkdtempSync(join(tmpdir(), 'novactl-s3-'));
     const store = await openObjectStore({ dir, clock, random, logger });
+    let listening: string | undefined;
     const edge = new S3Edge({
       ...{ store, clock, random, logger, domains, signatureV2, actions },
       accounts: () => accountsOf(context),
       callers: ec2Callers(context),
       regions: () => regions.map((name) => ({ name, zones: [] })),
+      presigning: s3Presigning(context, () => listening),
       ...(pace && { pace }),
     });
     const server = new S3Server({
@@ -110,9 +115,15 @@ export class S3Cloud {
       ...(limits && { limits }),
     });
     const port = await server.start();
+    listening = options.listensNowhere === true ? undefined : `http://127.0.0.1:${port}`;
     const { accessKey, secretAccessKey } = await sim.call('CreateAccessKey', {});
     const key = { accessKeyId: accessKey.accessKeyId, secretAccessKey };
     return new S3Cloud({ sim, store, edge, port, server, dir, key });
+  }
+
+  /** Of the objects. */
+  get dir(): string {
+    return this.#dir;
   }
 
   get authority(): string {
