@@ -1,20 +1,36 @@
+import { readdirSync } from 'node:fs';
+import { join } from 'node:path';
 import { Readable } from 'node:stream';
 import { buffer } from 'node:stream/consumers';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { jsonLogger } from '../../src/base/logger.ts';
 import { randomBelow, SeededRandom, type Random } from '../../src/base/random.ts';
+import { MIB } from '../../src/base/units.ts';
 import type { S3Answer } from '../../src/controller/api/s3/s3-action.ts';
 import { S3Cloud, s3ReplyOf, type S3Ask, type S3Reply } from '../support/s3-cloud.ts';
 
-const REQUESTS = Number(process.env['NOVACTL_S3_MUTATIONS'] ?? '1000');
+const REQUESTS = Number(process.env['NOVACTL_S3_MUTATIONS'] ?? '5000');
 const SEED = Number(process.env['NOVACTL_S3_SEED'] ?? '20261123');
 
 const errors: string[] = [];
 const logger = jsonLogger({ level: 'error', nowMs: () => 0, write: (line) => void errors.push(line) });
 
+/** What another project has; nobody that signs as ours may ever see it. */
+const THEIRS = 'bytes-that-only-their-owner-may-have';
+/** Requests until the process has what it needs; what it has more at the end than then is a leak. */
+const WARM_UP = Math.floor(REQUESTS / 2);
+
 let cloud: S3Cloud;
 beforeAll(async () => {
   cloud = await S3Cloud.start({ logger, signatureV2: true, domains: ['s3.example.org'] });
+  const { sim } = cloud;
+  await sim.call('CreateUser', { UserName: 'eve' });
+  await sim.call('CreateProject', { ProjectId: 'other', Manager: 'eve' });
+  const { accessKey, secretAccessKey } = await sim.call('CreateAccessKey', { UserName: 'eve', ProjectId: 'other' });
+  const key = { accessKeyId: accessKey.accessKeyId, secretAccessKey };
+  await cloud.ask({ method: 'PUT', target: '/other' }, { key });
+  const { status } = await cloud.ask({ method: 'PUT', target: '/other/a', body: THEIRS }, { key });
+  expect(status).toBe(200);
   for (const target of ['/one', '/two']) await cloud.ask({ method: 'PUT', target });
   for (const key of ['a', 'b/c', 'b/d']) await cloud.ask({ method: 'PUT', target: `/one/${key}`, body: key });
 });
@@ -123,6 +139,8 @@ const PIECES = [
     '*',
     'arn:aws:s3:::one',
     '{}',
+    '/other/a',
+    'other',
   ],
   ...['uploadId', 'versionId=', 'acl', 'partNumber=10001', 'list-type=3', 'max-keys=x', 'bytes=5-1', 'Infinity', 'NaN'],
 ];
@@ -184,11 +202,23 @@ async function answerTo(asked: S3Ask, headers: Record<string, string>): Promise<
   return s3ReplyOf(answer.status, answer.headers, bytes);
 }
 
+/** What a leak would be seen by. */
+function held(): { files: number; temporary: number; timers: number; rssBytes: number } {
+  return {
+    files: readdirSync('/proc/self/fd').length,
+    temporary: readdirSync(join(cloud.dir, 'tmp')).length,
+    timers: process.getActiveResourcesInfo().filter((name) => name === 'Timeout').length,
+    rssBytes: process.memoryUsage().rss,
+  };
+}
+
 describe('requests that were changed at random [sim]', () => {
   it(`are answered or refused in words, ${REQUESTS} of them: never an error of ours`, async () => {
     const random = new SeededRandom(SEED);
     const seen = new Map<string, number>();
+    let before = held();
     for (let n = 0; n < REQUESTS; n += 1) {
+      if (n === WARM_UP) before = held();
       const asked = mutant(random);
       const signed = cloud.signed(asked);
       // Some are changed after they were signed.
@@ -198,6 +228,7 @@ describe('requests that were changed at random [sim]', () => {
       const reply = await answerTo(asked, headers);
       const shown = `seed ${SEED}, request ${n}: ${JSON.stringify({ asked, status: reply.status, text: reply.text.slice(0, 300) })}`;
       expect(reply.status === 501 || reply.status < 500, `${shown}\n${errors.join('')}`).toBe(true);
+      expect(reply.text.includes(THEIRS), shown).toBe(false);
       if (reply.status >= 400 && asked.method !== 'HEAD') {
         expect(reply.code, shown).not.toBe('');
         expect(reply.message, shown).not.toBe('');
@@ -206,6 +237,11 @@ describe('requests that were changed at random [sim]', () => {
       seen.set(key, (seen.get(key) ?? 0) + 1);
     }
     expect(errors).toEqual([]);
+    const after = held();
+    expect(after.temporary).toBe(0);
+    expect(after.files).toBeLessThanOrEqual(before.files + 2);
+    expect(after.timers).toBeLessThanOrEqual(before.timers + 2);
+    expect((after.rssBytes - before.rssBytes) / MIB).toBeLessThan(100);
     // They reached what lies behind the first look at a request.
     expect([...seen.keys()]).toEqual(
       expect.arrayContaining(['200', 'NoSuchKey', 'InvalidArgument', 'MalformedXML', 'NoSuchUpload']),
