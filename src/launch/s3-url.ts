@@ -11,11 +11,12 @@ function listeningAt(url: string): Listening {
   };
 }
 
-/** The address of S3 for clients. Undefined: it listens nowhere. `bound`: where this process listens, as its servers say; a port of 0 is known by them alone. */
+/** The address of S3 for clients: that of the endpoint elsewhere where there is one. Undefined: it listens nowhere. `bound`: where this process listens, as its servers say; a port of 0 is known by them alone. */
 export function publicS3Url(
   { objectstore, api }: Pick<Config, 'objectstore' | 'api'>,
   bound: readonly string[] = [],
 ): string | undefined {
+  if (objectstore.endpoint !== '') return objectstore.endpoint;
   if (bound.length > 0) return publicUrl(bound.map(listeningAt), api.names);
   const listening = objectstore.listen.map((text) => {
     const { host, port = objectstore.port } = parseListen(text);

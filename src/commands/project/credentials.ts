@@ -42,7 +42,10 @@ export class ProjectCredentials extends BaseCommand {
       description: 'address of the EC2 API; default from ec2.listen. By TLS boto 2 takes a name, never an IP address',
       helpValue: 'URL',
     }),
-    's3-url': Flags.string({ description: 'address of an object store; default none', helpValue: 'URL' }),
+    's3-url': Flags.string({
+      description: 'address of S3; default from objectstore.endpoint or objectstore.listen, else none',
+      helpValue: 'URL',
+    }),
     ...changeFlags,
   };
   static override parameters = { ProjectId: '--project', UserName: '--user', PublicKey: '--key-type' };
@@ -54,7 +57,7 @@ export class ProjectCredentials extends BaseCommand {
     if (out === undefined && zip === undefined)
       throw new CloudError('MissingParameter', 'missing --out DIR or --zip FILE: where the files go');
     const ec2Url = await addressOf(session, flags['ec2-url']);
-    const s3Url = flags['s3-url'] === undefined ? undefined : httpUrl('--s3-url', flags['s3-url']);
+    const s3Url = await objectsAddressOf(session, flags['s3-url']);
     const place = out === undefined ? reserveArchive(resolve(zip ?? '')) : reserveFolder(resolve(out));
     try {
       const { pem, ...made } = await give(session, { ...ownerInput(flags), keyType: flags['key-type'] });
@@ -120,6 +123,20 @@ async function addressOf(session: Session, flag: string | undefined): Promise<st
     'IncorrectState',
     'the EC2 API listens nowhere: set ec2.listen in the configuration and restart the cloud, or name an address by --ec2-url',
   );
+}
+
+/** The flag, or what this machine's configuration says; of a cloud elsewhere it is not known. */
+async function objectsAddressOf(session: Session, flag: string | undefined): Promise<string | undefined> {
+  if (flag !== undefined) return httpUrl('--s3-url', flag);
+  if ((await session.elsewhere()) !== undefined) return undefined;
+  const { config } = await loadWholeConfig(session.io, session.flags);
+  const { endpoint } = config.objectstore;
+  if (endpoint !== '')
+    session.output.warn(
+      `S3 is at ${endpoint} (objectstore.endpoint), which has access keys and a certificate of its own`,
+    );
+  const { publicS3Url } = await import('../../launch/s3-url.ts');
+  return publicS3Url(config);
 }
 
 /** Without a path, a query or a name and password. */
