@@ -213,40 +213,44 @@ function held(): { files: number; temporary: number; timers: number; rssBytes: n
 }
 
 describe('requests that were changed at random [sim]', () => {
-  it(`are answered or refused in words, ${REQUESTS} of them: never an error of ours`, async () => {
-    const random = new SeededRandom(SEED);
-    const seen = new Map<string, number>();
-    let before = held();
-    for (let n = 0; n < REQUESTS; n += 1) {
-      if (n === WARM_UP) before = held();
-      const asked = mutant(random);
-      const signed = cloud.signed(asked);
-      // Some are changed after they were signed.
-      const spoilt = randomBelow(random, 5) === 0;
-      const { authorization = '' } = signed;
-      const headers = spoilt ? { ...signed, authorization: mutate(random, authorization) } : signed;
-      const reply = await answerTo(asked, headers);
-      const shown = `seed ${SEED}, request ${n}: ${JSON.stringify({ asked, status: reply.status, text: reply.text.slice(0, 300) })}`;
-      expect(reply.status === 501 || reply.status < 500, `${shown}\n${errors.join('')}`).toBe(true);
-      expect(reply.text.includes(THEIRS), shown).toBe(false);
-      if (reply.status >= 400 && asked.method !== 'HEAD') {
-        expect(reply.code, shown).not.toBe('');
-        expect(reply.message, shown).not.toBe('');
+  it(
+    `are answered or refused in words, ${REQUESTS} of them: never an error of ours`,
+    { timeout: 15 * REQUESTS + 60_000 },
+    async () => {
+      const random = new SeededRandom(SEED);
+      const seen = new Map<string, number>();
+      let before = held();
+      for (let n = 0; n < REQUESTS; n += 1) {
+        if (n === WARM_UP) before = held();
+        const asked = mutant(random);
+        const signed = cloud.signed(asked);
+        // Some are changed after they were signed.
+        const spoilt = randomBelow(random, 5) === 0;
+        const { authorization = '' } = signed;
+        const headers = spoilt ? { ...signed, authorization: mutate(random, authorization) } : signed;
+        const reply = await answerTo(asked, headers);
+        const shown = `seed ${SEED}, request ${n}: ${JSON.stringify({ asked, status: reply.status, text: reply.text.slice(0, 300) })}`;
+        expect(reply.status === 501 || reply.status < 500, `${shown}\n${errors.join('')}`).toBe(true);
+        expect(reply.text.includes(THEIRS), shown).toBe(false);
+        if (reply.status >= 400 && asked.method !== 'HEAD') {
+          expect(reply.code, shown).not.toBe('');
+          expect(reply.message, shown).not.toBe('');
+        }
+        const key = reply.code || String(reply.status);
+        seen.set(key, (seen.get(key) ?? 0) + 1);
       }
-      const key = reply.code || String(reply.status);
-      seen.set(key, (seen.get(key) ?? 0) + 1);
-    }
-    expect(errors).toEqual([]);
-    const after = held();
-    expect(after.temporary).toBe(0);
-    expect(after.files).toBeLessThanOrEqual(before.files + 2);
-    expect(after.timers).toBeLessThanOrEqual(before.timers + 2);
-    expect((after.rssBytes - before.rssBytes) / MIB).toBeLessThan(100);
-    // They reached what lies behind the first look at a request.
-    expect([...seen.keys()]).toEqual(
-      expect.arrayContaining(['200', 'NoSuchKey', 'InvalidArgument', 'MalformedXML', 'NoSuchUpload']),
-    );
-    // And what was there before is there.
-    expect((await cloud.ask({ target: '/' })).status).toBe(200);
-  });
+      expect(errors).toEqual([]);
+      const after = held();
+      expect(after.temporary).toBe(0);
+      expect(after.files).toBeLessThanOrEqual(before.files + 2);
+      expect(after.timers).toBeLessThanOrEqual(before.timers + 2);
+      expect((after.rssBytes - before.rssBytes) / MIB).toBeLessThan(100);
+      // They reached what lies behind the first look at a request.
+      expect([...seen.keys()]).toEqual(
+        expect.arrayContaining(['200', 'NoSuchKey', 'InvalidArgument', 'MalformedXML', 'NoSuchUpload']),
+      );
+      // And what was there before is there.
+      expect((await cloud.ask({ target: '/' })).status).toBe(200);
+    },
+  );
 });
