@@ -12,7 +12,6 @@ import { Observations } from '../../controller/hosts/observations.ts';
 import type { Ownership } from '../../controller/hosts/ownership.ts';
 import { SoleOwnership } from '../../controller/hosts/ownership.ts';
 import { WorkerDirectory } from '../../controller/hosts/worker-directory.ts';
-import { bundleKeys } from '../../controller/images/bundle/bundle-keys.ts';
 import { MaintenanceRuns } from '../../controller/maintenance/maintenance-runs.ts';
 import { ServiceDirectory } from '../../controller/services/service-directory.ts';
 import { PREFIX } from '../../domain/keys.ts';
@@ -90,7 +89,6 @@ export function controllerContext(options: ContextOptions, parts: Parts): Contro
     ownership,
     ...(wanted && { looksAt: wanted }),
     ...(options.volumes && { volumes: options.volumes }),
-    bundleKeys: ({ name }) => Promise.resolve(bundleKeys({ store, sealer: parts.sealer, clock }, name)),
     ...(isController && { workshop: createWorkshop({ dir: importsDir(config), blobs: parts.blobs, clock, random }) }),
   };
 }
