@@ -6,11 +6,40 @@ import { statePaint } from './paint.ts';
 
 export type ImageView = OperationOutput<'DescribeImages'>['images'][number];
 
+/** With how much of it is done, where that is known. */
+function stateText({ state, progress }: ImageView): string {
+  const { doneBytes = 0, totalBytes = 0 } = progress ?? {};
+  return totalBytes > 0 ? `${state} ${Math.min(100, Math.floor((doneBytes / totalBytes) * 100))} %` : state;
+}
+
+function progressWords({
+  step,
+  doneBytes,
+  totalBytes,
+  bytesPerSecond,
+  attempts,
+}: NonNullable<ImageView['progress']>): string {
+  const words = [
+    step,
+    ...(doneBytes > 0
+      ? [humanBytes(doneBytes) + (totalBytes === undefined ? '' : ` of ${humanBytes(totalBytes)}`)]
+      : []),
+    ...(bytesPerSecond === undefined ? [] : [`${humanBytes(bytesPerSecond)}/s`]),
+    ...(attempts > 1 ? [`attempt ${attempts}`] : []),
+  ];
+  return words.join(', ');
+}
+
 const COLUMNS: readonly Column<ImageView>[] = [
   { name: 'id', fixed: true, text: (row) => row.imageId },
   { name: 'name', text: (row) => row.name },
   { name: 'kind', text: (row) => row.kind },
-  { name: 'state', text: (row) => row.state, paint: (row) => statePaint(row.state) },
+  {
+    name: 'state',
+    text: stateText,
+    paint: (row) => statePaint(row.state),
+    raw: { name: 'state', text: (row) => row.state },
+  },
   { name: 'format', text: (row) => row.format },
   {
     name: 'size',
@@ -59,7 +88,9 @@ export function imageDetails(row: ImageView, nowMs: number): Details<ImageView> 
       ['id', { text: row.imageId }],
       ['name', { text: row.name }],
       ['kind', { text: row.kind }],
-      ['state', { text: row.state, paint: statePaint(row.state) }],
+      ['state', { text: stateText(row), paint: statePaint(row.state) }],
+      ...(row.stateReason === undefined ? [] : [['reason', { text: row.stateReason.message }] as const]),
+      ...(row.progress === undefined ? [] : [['progress', { text: progressWords(row.progress) }] as const]),
       ['architecture', { text: row.architecture }],
       ['format', { text: row.format }],
       ['size', { text: `${humanBytes(row.sizeBytes)} (${row.sizeBytes} bytes)` }],
@@ -69,6 +100,12 @@ export function imageDetails(row: ImageView, nowMs: number): Details<ImageView> 
       ['sha256', { text: row.sha256 }],
       ['project', { text: row.projectId }],
       ['public', { text: row.public ? 'yes' : 'no' }],
+      ...(row.launchProjects === undefined || row.launchProjects.length === 0
+        ? []
+        : [['shared with', { text: row.launchProjects.join(', ') }] as const]),
+      ...(row.location === undefined ? [] : [['from', { text: row.location }] as const]),
+      ...(row.notes ?? []).map((note) => ['note', { text: note }] as const),
+      ...(row.deprecatedAtMs === undefined ? [] : [['deprecated', { text: iso(row.deprecatedAtMs) }] as const]),
       ['created', { text: `${iso(row.createdAtMs)} (${age(row.createdAtMs, nowMs)} ago)` }],
     ],
   };

@@ -4,7 +4,8 @@ import { changeFlags } from '../support/flags.ts';
 
 export class ImageDelete extends BaseCommand {
   static override summary = 'remove an image';
-  static override description = 'Refused while an instance or another image needs it.';
+  static override description =
+    'Nobody finds it any more, and its name is free; its bytes stay as long as an instance stands on them. One that is being made is given up. Refused for a kernel or ramdisk that another image names.';
   static override aliases = ['delete-image'];
   static override examples = [
     '<%= config.bin %> image delete tiny',
@@ -19,8 +20,9 @@ export class ImageDelete extends BaseCommand {
   async run(): Promise<void> {
     const { args, flags } = await this.parse(ImageDelete);
     const session = this.open(flags);
-    const { imageId, operationId } = await session.change('DeregisterImage', { ImageId: args.image });
+    const { imageId, operationId, usedBy } = await session.change('DeregisterImage', { ImageId: args.image });
     session.output.message(`removed the image ${imageId} (${operationId})`);
-    await session.showValue({ imageId, operationId }, '');
+    if (usedBy !== undefined) session.output.message(`its bytes stay while something stands on them: ${usedBy}`);
+    await session.showValue({ imageId, operationId, ...(usedBy === undefined ? {} : { usedBy }) }, '');
   }
 }

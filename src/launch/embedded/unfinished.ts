@@ -1,5 +1,6 @@
 import type { ErrorCode } from '../../base/error-codes.ts';
 import { CloudError } from '../../base/errors.ts';
+import type { ImageImportRecord } from '../../domain/image-import.ts';
 import type { InstanceRecord } from '../../domain/instance.ts';
 import { KEYS, PREFIX } from '../../domain/keys.ts';
 import type { HostRecord, OperationRecord } from '../../domain/records.ts';
@@ -8,9 +9,10 @@ import type { ControllerContext } from '../../controller/controller-context.ts';
 
 type Context = Pick<ControllerContext, 'store' | 'observations' | 'looksAt'>;
 
-/** An instance whose work goes on. */
+/** An instance whose work goes on, or an image that is being made. */
 export interface UnfinishedInstance {
   readonly id: string;
+  /** Empty: it needs none. */
   readonly hostId: string;
   /** Why its host can't be worked with now. */
   readonly hostProblem?: string;
@@ -42,6 +44,14 @@ function unfinishedInstance(context: Context, record: InstanceRecord): Unfinishe
   return { id, hostId, text, silent, ...(problem === undefined ? {} : { hostProblem: problem }) };
 }
 
+/** What this process makes; images of others are left to those who come after them. */
+function unfinishedImage({ store }: Context, imageId: string): UnfinishedInstance[] {
+  const underWay = store.get<ImageImportRecord>(KEYS.imageImport(imageId))?.value;
+  return underWay === undefined
+    ? []
+    : [{ id: imageId, hostId: '', text: `${imageId} (${underWay.step})`, silent: false }];
+}
+
 /** What is still to be done: of the operations with these ids, and of all others on hosts that are served here. */
 export function unfinishedWork(context: Context, operationIds: ReadonlySet<string>): Unfinished {
   const { store } = context;
@@ -49,7 +59,7 @@ export function unfinishedWork(context: Context, operationIds: ReadonlySet<strin
   for (const id of operationIds) {
     for (const target of store.get<OperationRecord>(KEYS.operation(id))?.value.targets ?? []) ownIds.add(target);
   }
-  const own: UnfinishedInstance[] = [];
+  const own: UnfinishedInstance[] = [...ownIds].flatMap((id) => unfinishedImage(context, id));
   const others: UnfinishedInstance[] = [];
   for (const { value } of store.range<InstanceRecord>(PREFIX.instance)) {
     const item = unfinishedInstance(context, value);
