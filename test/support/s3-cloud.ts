@@ -101,13 +101,13 @@ export class S3Cloud {
     const logger: Logger = options.logger ?? silentLogger;
     const dir = mkdtempSync(join(tmpdir(), 'novactl-s3-'));
     const store = await openObjectStore({ dir, clock, random, logger });
-    let listening: string | undefined;
+    const bound: { url?: string } = {};
     const edge = new S3Edge({
       ...{ store, clock, random, logger, domains, signatureV2, actions },
       accounts: () => accountsOf(context),
       callers: ec2Callers(context),
       regions: () => regions.map((name) => ({ name, zones: [] })),
-      presigning: s3Presigning(context, () => listening),
+      presigning: s3Presigning(context, () => bound.url),
       ...(pace && { pace }),
     });
     const server = new S3Server({
@@ -115,7 +115,7 @@ export class S3Cloud {
       ...(limits && { limits }),
     });
     const port = await server.start();
-    listening = options.listensNowhere === true ? undefined : `http://127.0.0.1:${port}`;
+    if (options.listensNowhere !== true) bound.url = `http://127.0.0.1:${port}`;
     const { accessKey, secretAccessKey } = await sim.call('CreateAccessKey', {});
     const key = { accessKeyId: accessKey.accessKeyId, secretAccessKey };
     return new S3Cloud({ sim, store, edge, port, server, dir, key });

@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { text as readText } from 'node:stream/consumers';
 import { CloudError, errorText } from '../../base/errors.ts';
 import { ERROR_TABLE, type ErrorCode } from '../../base/error-codes.ts';
@@ -98,8 +99,14 @@ async function errorOf(reply: S3Reply, { bucket, key }: S3Ask): Promise<CloudErr
  */
 export async function askS3(exchange: Exchange, ask: S3Ask): Promise<S3Reply> {
   const { method, headers = {}, body, signal } = ask;
+  // Some documents are taken only with what their bytes must be.
   const length: Record<string, string> =
-    typeof body === 'string' ? { 'content-length': String(Buffer.byteLength(body)) } : {};
+    typeof body === 'string'
+      ? {
+          'content-length': String(Buffer.byteLength(body)),
+          'content-md5': createHash('md5').update(body).digest('base64'),
+        }
+      : {};
   const reply = await exchange({
     ...{ method, path: s3Path(ask), headers: { ...length, ...headers } },
     ...(body === undefined ? {} : { body }),
