@@ -140,11 +140,14 @@ export interface ObjectStore {
     object: Pick<ObjectRecord, 'segments'>,
     range: { readonly start: number; readonly end: number; readonly verify?: boolean },
   ): Promise<Readable>;
-  /** Without a version: a delete marker or nothing more is there, by the bucket's versioning. 'PreconditionFailed'. */
+  /**
+   * Without a version: a delete marker or nothing more is there, by the bucket's versioning. 'PreconditionFailed': by its ETag, or because another was put at
+   * `modifiedMs` of the one that is meant, be it of the same bytes.
+   */
   removeObject(
     bucket: string,
     key: string,
-    options?: { readonly versionId?: string; readonly ifMatch?: string },
+    options?: { readonly versionId?: string; readonly ifMatch?: string; readonly ifModifiedMs?: number },
   ): Promise<Removal>;
   updateObject(
     bucket: string,

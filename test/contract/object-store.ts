@@ -305,7 +305,10 @@ function objectTests(current: () => ObjectStore): void {
     expect(await readText(store, 'b', 'k')).toBe('1');
     await put(store, 'b', 'k', '2', { ifMatch: first.etag });
     await expect(store.removeObject('b', 'k', { ifMatch: first.etag })).rejects.toEqual(refused('PreconditionFailed'));
-    await store.removeObject('b', 'k', { ifMatch: md5('2') });
+    const { modifiedMs } = await store.object('b', 'k');
+    const another = store.removeObject('b', 'k', { ifModifiedMs: modifiedMs - 1 });
+    await expect(another).rejects.toEqual(refused('PreconditionFailed'));
+    await store.removeObject('b', 'k', { ifMatch: md5('2'), ifModifiedMs: modifiedMs });
     await expect(store.removeObject('b', 'k', { ifMatch: '*' })).rejects.toEqual(refused('PreconditionFailed'));
     expect(await store.collect()).toBeGreaterThanOrEqual(0);
     expect(await store.scrub()).toMatchObject({ segments: 0, unnamed: 0 });

@@ -36,7 +36,7 @@ import { collect, scrub } from './scrub.ts';
 import { SegmentFiles, systemObjectFiles, type ObjectFiles } from './segment-files.ts';
 import { Segments } from './segments.ts';
 import { UploadTable, type Finish } from './upload-table.ts';
-import { VersionTable } from './version-table.ts';
+import { VersionTable, type RemovalAsked } from './version-table.ts';
 
 const LINGER_MS = 10_000;
 
@@ -196,7 +196,7 @@ class SqliteObjectStore implements ObjectStore {
     return readSegments(object.segments, range, { segments: this.#segments, files: this.#files });
   }
 
-  removeObject(bucket: string, key: string, options: { versionId?: string; ifMatch?: string } = {}): Promise<Removal> {
+  removeObject(bucket: string, key: string, options: RemovalAsked = {}): Promise<Removal> {
     return this.#change((after) => this.#versions.remove(bucket, key, options, after));
   }
 

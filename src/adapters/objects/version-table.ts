@@ -27,6 +27,13 @@ const VERSION_ID = new RegExp(`^[0-9a-f]{${ROW_DIGITS + RANDOM_DIGITS}}$`);
 
 type After = (effect: () => void) => void;
 
+/** See ObjectStore.removeObject. */
+export interface RemovalAsked {
+  readonly versionId?: string;
+  readonly ifMatch?: string;
+  readonly ifModifiedMs?: number;
+}
+
 export interface VersionTableParts {
   readonly index: IndexDb;
   readonly buckets: BucketTable;
@@ -42,6 +49,10 @@ export function rowIdOf(versionId: string): number | undefined {
 
 function etagOf(row: VersionRow): string {
   return (JSON.parse(row.head) as Pick<ObjectRecord, 'etag'>).etag;
+}
+
+function modifiedMsOf(row: VersionRow): number {
+  return (JSON.parse(row.head) as Pick<ObjectRecord, 'modifiedMs'>).modifiedMs;
 }
 
 function noSuchKey(key: string, details: Record<string, unknown> = {}): CloudError {
@@ -171,16 +182,18 @@ export class VersionTable {
     buckets.count(bucket, { objects: state === STATE.object ? -1 : 0, versions: -1, bytes: -(size ?? 0) });
   }
 
-  remove(bucketName: string, key: string, options: { versionId?: string; ifMatch?: string }, after: After): Removal {
+  remove(bucketName: string, key: string, options: RemovalAsked, after: After): Removal {
     const bucket = this.#parts.buckets.get(bucketName);
     const bytes = keyBytes(key);
-    const { versionId, ifMatch } = options;
+    const { versionId, ifMatch, ifModifiedMs } = options;
     const row = versionId === undefined ? this.#latest(bucket, bytes) : this.#byVersion(bucket, bytes, versionId);
     if (ifMatch !== undefined) {
       const there = row !== undefined && row.size !== null;
       if (!there || (ifMatch !== '*' && etagOf(row) !== ifMatch))
         throw failed(`the object ${key.slice(0, 200)} is not there with the ETag ${ifMatch.slice(0, 64)}`);
     }
+    if (ifModifiedMs !== undefined && (row === undefined || modifiedMsOf(row) !== ifModifiedMs))
+      throw failed(`the object ${key.slice(0, 200)} is another than the one that was meant`);
     return versionId === undefined
       ? this.#removeCurrent(bucket, bytes, row, after)
       : this.#removeVersion(bucket, bytes, versionId, row, after);

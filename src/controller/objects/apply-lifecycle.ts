@@ -71,10 +71,9 @@ async function removeDue({ store }: LifecycleParts, bucket: BucketRecord, versio
   try {
     const now = await store.object(bucket.name, key, versionId);
     if (now.kind !== kind || now.isLatest !== isLatest || now.modifiedMs !== modifiedMs) return false;
-    const ifMatch = version.kind === 'object' ? { ifMatch: version.etag } : {};
     // The current object goes as a delete of its key does: where there are versions it stays as one.
     const which = isLatest && kind === 'object' ? {} : { versionId };
-    await store.removeObject(bucket.name, key, { ...which, ...ifMatch });
+    await store.removeObject(bucket.name, key, { ...which, ifModifiedMs: modifiedMs });
     return true;
   } catch (error) {
     if (isCode(error, 'PreconditionFailed', 'NoSuchKey', 'NoSuchObjectVersion')) return false;

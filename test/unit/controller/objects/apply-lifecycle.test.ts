@@ -98,6 +98,22 @@ describe('a run of the lifecycle', () => {
     expect((await store.usage('c')).uploads).toBe(1);
   });
 
+  it('spares the same bytes that are put while one is removed', async () => {
+    const clock = new SetClock();
+    const store = await openS3Store(clock);
+    await put(store, 'b', 'k', 'same');
+    await setRules(store, rule({ expirationDays: 1 }));
+    clock.wallMs += 3 * DAY;
+    const look = store.object.bind(store);
+    store.object = async (...of) => {
+      const found = await look(...of);
+      await put(store, 'b', 'k', 'same');
+      return found;
+    };
+    expect(await applyLifecycle({ store, nowMs: clock.wallMs })).toMatchObject({ expired: 0, removed: 0 });
+    expect(await keys(store, 'b')).toEqual(['k']);
+  });
+
   it('spares what was put since it looked, and stops when it is told to', async () => {
     const clock = new SetClock();
     const store = await openS3Store(clock);
