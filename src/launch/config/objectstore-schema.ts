@@ -118,6 +118,9 @@ export function checkEndpointKeys(
   for (const key of NEEDED) if (keys[key] === '') say(key, 'must be set, since objectstore.endpoint is');
   if (keys.listen.length > 0)
     say('listen', 'must be empty, since objectstore.endpoint is set: a cloud has one object store');
-  if (keys.endpoint.startsWith('http:') && !/^http:\/\/(127\.|\[::1\]|localhost(:|$))/.test(keys.endpoint))
+  if (
+    keys.endpoint.startsWith('http:') &&
+    !/^http:\/\/(127(\.\d{1,3}){3}(:|$)|\[::1\]|localhost(:|$))/.test(keys.endpoint)
+  )
     say('endpoint', 'must begin with https:// unless it is on loopback');
 }
