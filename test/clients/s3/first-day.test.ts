@@ -19,6 +19,6 @@ describe('clients of S3 in a sandbox [real]', () => {
       const { code, output } = await sandbox.run(command, args);
       expect([code, output]).toEqual([0, expect.stringMatching(/the day is over\n$/)]);
     },
-    60_000,
+    170_000,
   );
 });

@@ -5,6 +5,7 @@ import type { BucketCall, S3Action, S3Answer } from '../s3-action.ts';
 import type { S3Tree } from '../s3-xml.ts';
 import { emptyAnswer, versionHeader, xmlAnswer } from './answers.ts';
 import { checkKey, notImplemented, requireObject, versioned } from './asked.ts';
+import { checksumGiven } from './checksum-names.ts';
 import { bareEtag, writeConditions } from './conditions.ts';
 import { maybe, node, one, text, word, xmlBody, yesNo } from './xml-request.ts';
 import { z } from 'zod';
@@ -67,7 +68,15 @@ function errorTree({ Key, VersionId }: ToDelete, thrown: unknown): S3Tree {
   return { Error: { Key, VersionId, Code, Message } };
 }
 
+/** A list that was changed on its way would delete something else: it comes with a digest, as S3 asks. */
+function requireDigest(call: BucketCall): void {
+  const isThere = ['content-md5', 'x-amz-trailer'].some((name) => call.header(name) !== undefined);
+  if (isThere || checksumGiven(call) !== undefined) return;
+  throw new CloudError('InvalidRequest', 'Content-MD5 or an x-amz-checksum- header is needed with a list to delete');
+}
+
 async function deleteObjects(call: BucketCall): Promise<S3Answer> {
+  requireDigest(call);
   const { Quiet = false, Object: asked } = await xmlBody(call, 'Delete', DELETE, MAX_BYTES);
   // Together: the store makes one commit of what comes at once.
   const results = await Promise.allSettled(asked.map((one) => removeOne(call, one)));

@@ -10,7 +10,7 @@ import { openS3Store } from './open-store.ts';
 /** Of each action that reads a document one that it takes. */
 const DOCUMENTS: Readonly<Record<string, { readonly request: S3Request; readonly body: string }>> = {
   Delete: {
-    request: { method: 'POST', query: 'delete' },
+    request: { method: 'POST', query: 'delete', headers: { 'content-md5': '' } },
     body: '<Delete><Quiet>true</Quiet><Object><Key>a</Key><VersionId>null</VersionId></Object><Object><Key>b</Key><ETag>"x"</ETag></Object></Delete>',
   },
   CompleteMultipartUpload: {
