@@ -66,9 +66,19 @@ const ETAG: Column<ObjectRow> = {
   raw: { name: 'etag', text: (row) => row.etag ?? '' },
 };
 
+const columnsOf = (withVersions: boolean): readonly Column<ObjectRow>[] =>
+  withVersions ? [MODIFIED, SIZE, LATEST, VERSION, ETAG, KEY] : [MODIFIED, SIZE, ETAG, KEY];
+
+/** What --filter compares with: the blanks around all but a key are layout. */
+export function objectFilterColumns(withVersions: boolean): readonly Column<ObjectRow>[] {
+  return columnsOf(withVersions).map((column) =>
+    column === KEY ? column : { ...column, text: (row, nowMs) => column.text(row, nowMs).trim() },
+  );
+}
+
 export function objectListing(rows: readonly ObjectRow[], withVersions: boolean): Listing<ObjectRow> {
   return {
-    columns: withVersions ? [MODIFIED, SIZE, LATEST, VERSION, ETAG, KEY] : [MODIFIED, SIZE, ETAG, KEY],
+    columns: columnsOf(withVersions),
     rows,
     id: (row) => row.key,
     data: (kept) => ({ objects: kept }),

@@ -1,9 +1,10 @@
 import { Args, Flags } from '@oclif/core';
 import type { S3Page } from '../../client/s3/s3-documents.ts';
 import { filterRows } from '../../views/filter.ts';
-import { renderListing } from '../../views/listing.ts';
+import { plainText } from '../../views/text.ts';
+import { renderListing, type Format } from '../../views/listing.ts';
 import { withIsoTimes } from '../../views/moments.ts';
-import { objectListing, type ObjectRow } from '../../views/objects.ts';
+import { objectFilterColumns, objectListing, type ObjectRow } from '../../views/objects.ts';
 import { BaseCommand } from '../support/base-command.ts';
 import { listFlags } from '../support/flags.ts';
 import { bucketAndKey } from '../support/s3/object-words.ts';
@@ -42,6 +43,8 @@ export class ObjectList extends BaseCommand {
   }
 }
 
+const isForPrograms = (format: Format): boolean => format === 'name' || format === 'csv';
+
 const byKey = (a: ObjectRow, b: ObjectRow): number => Buffer.compare(Buffer.from(a.key), Buffer.from(b.key));
 
 /** Folders and objects in one order, as their keys have it. */
@@ -52,10 +55,9 @@ const rowsOf = ({ objects, prefixes }: S3Page): ObjectRow[] =>
 async function showPages(session: Session, pages: AsyncIterable<S3Page>, withVersions: boolean): Promise<number> {
   const { output, format } = session;
   const rendering = await session.rendering();
-  const kept = (page: S3Page): readonly ObjectRow[] => {
-    const { columns } = objectListing([], withVersions);
-    return filterRows(rowsOf(page), columns, session.flags.filter ?? [], session.nowMs());
-  };
+  const filters = session.flags.filter ?? [];
+  const kept = (page: S3Page): readonly ObjectRow[] =>
+    filterRows(rowsOf(page), objectFilterColumns(withVersions), filters, session.nowMs());
   if (format === 'json') return printJson(pages, kept, (text) => output.data(text));
   const all: ObjectRow[] = [];
   let sum = 0;
@@ -65,7 +67,9 @@ async function showPages(session: Session, pages: AsyncIterable<S3Page>, withVer
     else if (rows.length > 0) {
       const text = renderListing(objectListing(rows, withVersions), rendering);
       // The line of titles stands above the first page alone.
-      output.data(sum === 0 || format === 'name' ? text : text.slice(text.indexOf('\n') + 1));
+      const told = sum === 0 || format === 'name' ? text : text.slice(text.indexOf('\n') + 1);
+      // Keys are what anybody called them, and must not steer the terminal.
+      output.data(session.io.stdout.isTty && isForPrograms(format) ? plainText(told) : told);
     }
     sum += rows.length;
   }
