@@ -42,6 +42,8 @@ export interface RealHostParts {
   readonly logger: Logger;
   /** Default: nobody reads them. */
   readonly metrics?: Metrics;
+  /** What image files may take on a host; absent or 0: as much as is free. */
+  readonly imageCacheBytes?: number;
   /** Folder on the host: disks, images, DHCP entries. */
   readonly hostDir: string;
   /** Logs in as `cloud`. */
@@ -133,7 +135,7 @@ class RealHost implements HostDrivers {
     this.hypervisor = measuredHypervisor(hypervisor, raw.name, { clock, metrics });
     this.network = createLinuxNetwork({ shell, clock, logger, stateDir: `${hostDir}/net` });
     this.images = createImageStore({
-      ...{ shell, clock, logger, baseDir: hostDir },
+      ...{ shell, clock, logger, baseDir: hostDir, cacheBytes: parts.imageCacheBytes ?? 0 },
       source: (key) => blobs.read(key),
       presign: blobs.presign?.bind(blobs),
     });

@@ -48,7 +48,13 @@ export function workerDrivers(parts: WorkerDriversParts): WorkerDrivers {
     acceptMetadata === undefined ? {} : { metadata: { port: config.metadata.port, accept: acceptMetadata } };
   return {
     openDrivers: (blobs) =>
-      realHosts({ ...common, ...metadata, ...(parts.metrics && { metrics: parts.metrics }), blobs }),
+      realHosts({
+        ...common,
+        ...metadata,
+        imageCacheBytes: parts.config.images.cacheBytes,
+        ...(parts.metrics && { metrics: parts.metrics }),
+        blobs,
+      }),
     reach: createHostReach({ ...common, metadataPort: config.metadata.port }),
   };
 }

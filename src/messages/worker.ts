@@ -2,7 +2,7 @@ import { z } from 'zod';
 
 /** What crosses the bus between controller and workers. Every message carries `v`; a receiver refuses what it does not know. */
 
-const ImageRef = z.object({
+export const ImageRef = z.object({
   imageId: z.string(),
   blobKey: z.string(),
   sha256: z.string(),

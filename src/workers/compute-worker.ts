@@ -14,6 +14,7 @@ import { WorkerConsoles } from './console-handlers.ts';
 import { collectHost } from './collect-host.ts';
 import { HostSession } from './host-session.ts';
 import type { Reporter } from './host-session-parts.ts';
+import { ImageCaches } from './image-cache.ts';
 import { ImageCaptures } from './image-captures.ts';
 import { OthersHeard } from './others-heard.ts';
 
@@ -49,6 +50,7 @@ export class ComputeWorker {
   readonly #reporter: Reporter;
   readonly #consoles: WorkerConsoles;
   readonly #captures: ImageCaptures;
+  readonly #caches: ImageCaches;
   #subscription: Subscription | undefined;
   #hello: { cancel(): void } | undefined;
   #seq = 0;
@@ -61,7 +63,9 @@ export class ComputeWorker {
     this.#options = options;
     const { bus, clock, logger } = options;
     this.#consoles = new WorkerConsoles({ clock, logger, drivers: (hostId) => this.#session(hostId).drivers });
-    this.#captures = new ImageCaptures({ clock, logger, session: (hostId, epoch) => this.#sessionAt(hostId, epoch) });
+    const session = (hostId: string, epoch: number): HostSession => this.#sessionAt(hostId, epoch);
+    this.#captures = new ImageCaptures({ clock, logger, session });
+    this.#caches = new ImageCaches({ logger, session });
     this.#reporter = {
       host: (report: HostReport) => bus.fanout(TOPIC.reports, 'host-report', toJson(report)),
       outcome: async (outcome) => {
@@ -184,6 +188,7 @@ export class ComputeWorker {
         this.#hosts.get(command.hostId)?.accept(command);
         return Promise.resolve(undefined);
       },
+      ...this.#caches.handlers(),
       ...this.#captures.handlers(),
       ...this.#consoles.handlers(),
       'host-collect': async (body) => {

@@ -201,6 +201,15 @@ const Keys = z.strictObject({
     })
     .prefault({}),
   scheduler: scheduler.prefault({}),
+  images: z
+    .strictObject({
+      cacheBytes: whole(0, Number.MAX_SAFE_INTEGER)
+        .default(0)
+        .describe(
+          'bytes that image files may take on each host; unused ones go, the least recently used first; 0: as much as is free',
+        ),
+    })
+    .prefault({}),
   instances: instances.prefault({}),
   objectstore: objectstore.prefault({}),
   operations: z

@@ -1,13 +1,16 @@
-import type { Readable } from 'node:stream';
+import { Readable } from 'node:stream';
 import type { Clock } from '../../../base/clock.ts';
 import { CloudError, isCode } from '../../../base/errors.ts';
 import { isId } from '../../../base/ids.ts';
 import { silentLogger, type Logger } from '../../../base/logger.ts';
 import { SHELL_TMP, type ExecResult, type HostShell } from '../../../ports/host-shell.ts';
+import type { CachedImage, Evicted, EvictOrder, ImageTransfer } from '../../../ports/image-cache.ts';
 import type { ImageFile, ImageStore, OverlaySpec } from '../../../ports/image-store.ts';
 import * as commands from './commands.ts';
 import { curlConfig, explainFetch, FETCH_TIMEOUT_MS, FETCH_URL_S, fetchArgv } from './fetch-commands.ts';
 import { FOLDER_MODE, hostLayout, IMAGE_MODE, type HostLayout } from './host-layout.ts';
+import { HostImageCache } from './image-cache.ts';
+import { ImagePins } from './image-pins.ts';
 import { asksCommand, requireSpace, runCommand } from './run-command.ts';
 
 /** It holds user data. */
@@ -24,6 +27,9 @@ interface Marker {
 
 /** A running upload touches its file all the time; what was not touched for this long belongs to nobody. */
 const STALE_TMP_MIN = 15;
+
+/** The use of an image is noted on the host once in this time. */
+const USE_NOTED_MS = 60_000;
 
 function parseMarker(text: string): Partial<Marker> {
   try {
@@ -49,6 +55,11 @@ class HostImages implements ImageStore {
   readonly #clock: Clock;
   readonly #logger: Logger;
   readonly #at: HostLayout;
+  readonly #cache: HostImageCache;
+  readonly #pins: ImagePins;
+  readonly #transfers = new Map<string, ImageTransfer>();
+  /** When its use was noted last. */
+  readonly #used = new Map<string, number>();
   readonly #imageRuns = new Map<string, Promise<string>>();
   readonly #instanceRuns = new Map<string, Promise<string>>();
 
@@ -59,14 +70,32 @@ class HostImages implements ImageStore {
     this.#clock = parts.clock;
     this.#logger = parts.logger ?? silentLogger;
     this.#at = hostLayout(parts.baseDir);
+    this.#cache = new HostImageCache({ shell: parts.shell, at: this.#at, budgetBytes: parts.cacheBytes ?? 0 });
+    this.#pins = new ImagePins(parts.clock);
   }
 
-  ensureImage(image: ImageFile): Promise<string> {
-    return shared(this.#imageRuns, image.sha256, async () => {
-      const path = this.#at.imagePath(image.sha256);
-      if (!(await this.#trusted(image))) await this.#upload(image, path);
-      return path;
+  async ensureImage(image: ImageFile, { start = true } = {}): Promise<string> {
+    const { sha256 } = image;
+    const path = await shared(this.#imageRuns, sha256, async () => {
+      const to = this.#at.imagePath(sha256);
+      if (!(await this.#trusted(image))) await this.#upload(image, to);
+      else await this.#noteUse(sha256);
+      return to;
     });
+    if (start) this.#pins.add(sha256);
+    return path;
+  }
+
+  listImages(): Promise<CachedImage[]> {
+    return this.#cache.list();
+  }
+
+  transfers(): ImageTransfer[] {
+    return [...this.#transfers.values()];
+  }
+
+  evictImages(order: EvictOrder): Promise<Evicted> {
+    return this.#cache.evict(order, this.#pinned());
   }
 
   ensureOverlay(spec: OverlaySpec): Promise<string> {
@@ -78,6 +107,8 @@ class HostImages implements ImageStore {
         throw new CloudError('NotFound', message, { details: { path } });
       }
       await this.#createOverlay(spec, path);
+      // From now on the disk itself says what it stands on.
+      this.#pins.drop(spec.basePath.slice(spec.basePath.lastIndexOf('/') + 1));
       return path;
     });
   }
@@ -108,14 +139,46 @@ class HostImages implements ImageStore {
       (await this.#run(argv)).stdout.split('\n').filter((line) => line !== '');
     const keep = new Set(order.keepSha256);
     const old = await linesOf(commands.listOldImagesArgv(imagesDir, Math.ceil(order.minAgeMs / 60_000)));
-    const surplus = old.filter((digest) => !keep.has(digest) && !this.#imageRuns.has(digest));
+    const pinned = this.#pinned();
+    const orphans = old.filter((digest) => !keep.has(digest) && !pinned.has(digest));
+    const bases = orphans.length === 0 ? [] : await this.#cache.disks();
+    const free = orphans.filter((digest) =>
+      bases.every(({ base }) => base !== undefined && base !== this.#at.imagePath(digest)),
+    );
+    const surplus = [...new Set([...free, ...(await this.#cache.overBudget(pinned))])];
     const stale = await linesOf(commands.listStaleTmpArgv(imagesDir, STALE_TMP_MIN));
     if (order.remove && stale.length > 0) await this.#run(commands.removeFilesArgv(stale));
-    for (const digest of order.remove ? surplus : []) {
-      // The marker goes first: a file without one is not trusted, should this be cut short.
-      await this.#run(commands.removeFilesArgv([this.#at.markerPath(digest), this.#at.imagePath(digest)]));
-    }
+    for (const digest of order.remove ? surplus : []) await this.#cache.remove(digest);
     return [...surplus.map((digest) => this.#at.imagePath(digest)), ...stale];
+  }
+
+  #pinned(): Set<string> {
+    return new Set([...this.#imageRuns.keys(), ...this.#pins.all()]);
+  }
+
+  /** For whoever decides which image goes first; so often is enough. */
+  async #noteUse(sha256: string): Promise<void> {
+    const nowMs = this.#clock.monotonicMs();
+    if (nowMs - (this.#used.get(sha256) ?? Number.NEGATIVE_INFINITY) < USE_NOTED_MS) return;
+    await this.#run(['touch', '-c', '--', this.#at.markerPath(sha256)]);
+    this.#used.set(sha256, nowMs);
+  }
+
+  #counted({ sha256, sizeBytes }: ImageFile, body: Readable): Readable {
+    const transfers = this.#transfers;
+    const passing = async function* (): AsyncGenerator<Uint8Array> {
+      let doneBytes = 0;
+      try {
+        for await (const chunk of body) {
+          transfers.set(sha256, { sha256, doneBytes, totalBytes: sizeBytes });
+          yield chunk as Uint8Array;
+          doneBytes += (chunk as Uint8Array).length;
+        }
+      } finally {
+        transfers.delete(sha256);
+      }
+    };
+    return Readable.from(passing(), { objectMode: false, highWaterMark: 1 });
   }
 
   async #isThere(path: string): Promise<boolean> {
@@ -163,9 +226,11 @@ class HostImages implements ImageStore {
     const { baseDir, imagesDir } = this.#at;
     await this.#run(commands.makeFoldersArgv(FOLDER_MODE, [baseDir, imagesDir]));
     await this.#run(commands.removeStaleTmpArgv(imagesDir, STALE_TMP_MIN));
+    const gone = await this.#cache.makeRoom(image.sizeBytes, this.#pinned());
+    if (gone.length > 0) this.#logger.info('images went to make room', { host: this.#shell.name, sha256: gone });
     await requireSpace(this.#shell, imagesDir, { bytes: image.sizeBytes, what: 'the image' });
     if (!(await this.#fetch(image, path))) {
-      const body = await this.#source(image.blobKey);
+      const body = this.#counted(image, await this.#source(image.blobKey));
       await this.#shell.upload(path, body, { sha256: image.sha256, mode: IMAGE_MODE });
     }
     const { sha256, sizeBytes, format, kind } = image;
@@ -207,6 +272,7 @@ class HostImages implements ImageStore {
 /**
  * @param parts.source gives the bytes of a blob; asked only when the host lacks them
  * @param parts.presign a URL from which a host may fetch the blob; absent: bytes are always sent
+ * @param parts.cacheBytes what image files may take on the host; 0: as much as is free
  * @param parts.baseDir on the host, `/var/lib/novactl-host`: a place that QEMU's user can walk to
  */
 export function createImageStore(parts: {
@@ -215,6 +281,7 @@ export function createImageStore(parts: {
   presign?: ((blobKey: string, expiresS: number) => Promise<string>) | undefined;
   clock: Clock;
   logger?: Logger;
+  cacheBytes?: number;
   baseDir: string;
 }): ImageStore {
   return new HostImages(parts);

@@ -275,6 +275,26 @@ function simulatedImages(host: SimHost, session: SimSession, blobs: Pick<Blobs, 
         host.consoles.delete(instanceId);
       }),
     listInstanceDirs: () => calls.run(session, 'listInstanceDirs', () => [...disks.keys()].sort()),
+    listImages: () =>
+      calls.run(session, 'collect', () =>
+        [...images].sort().map((sha256) => ({
+          ...{ sha256, sizeBytes: 0, kind: 'machine', format: 'simulated', lastUsedMs: 0, usedBy: [] },
+        })),
+      ),
+    transfers: () => [],
+    evictImages: ({ sha256, inUse }) =>
+      calls.run(session, 'collect', () => {
+        const used = (digest: string): string[] => inUse.filter((one) => one.sha256 === digest).map(({ by }) => by);
+        const wanted = [...images].filter((digest) => sha256 === undefined || digest === sha256);
+        const users = sha256 === undefined ? [] : used(sha256);
+        if (users.length > 0) {
+          const message = `the image file ${sha256 ?? ''} on ${host.name} is in use by ${users.join(', ')}`;
+          throw new CloudError('Conflict', message, { details: { usedBy: users } });
+        }
+        const removed = wanted.filter((digest) => used(digest).length === 0);
+        for (const digest of removed) images.delete(digest);
+        return { removed, removedBytes: 0 };
+      }),
     collect: ({ keepSha256, remove }) =>
       calls.run(session, 'collect', () => {
         const surplus = [...images].filter((digest) => !keepSha256.includes(digest));
