@@ -63,6 +63,8 @@ export default defineConfig({
           ...common,
           name: 'long',
           include: LONG,
+          // What is to be searched and removed at the end is large, too.
+          hookTimeout: 600_000,
           fileParallelism: false,
           sequence: { groupOrder: 4 },
         },
