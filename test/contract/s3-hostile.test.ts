@@ -3,6 +3,7 @@ import { readdirSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { checksumOf } from '../../src/base/checksums.ts';
 import type { AccessKey } from '../../src/base/signature/sign-request.ts';
+import { scopeText, signatureOf, signingTime } from '../../src/base/signature/signature-v4.ts';
 import { S3Cloud, type S3Ask, type S3Reply } from '../support/s3-cloud.ts';
 import { until } from '../support/until.ts';
 import { presigned, rawHead, RawS3Client, signedChunks, type SignedChunks } from '../support/s3-raw.ts';
@@ -186,6 +187,39 @@ describe('signatures that somebody worked on [sim]', () => {
       expect(refusal(await send(late))).toBe('403 RequestTimeTooSkewed');
     }
     expect((await cloud.ask({ target })).text).toBe('signed');
+  });
+});
+
+describe('signatures by the header Date alone [sim]', () => {
+  const target = '/first/dated';
+  function dated(signedHeaders: readonly string[]): Record<string, string> {
+    const nowMs = Math.floor(cloud.sim.clock.nowMs() / 1000) * 1000;
+    const time = signingTime(nowMs);
+    const scope = { date: time.slice(0, 8), region: 'nova', service: 's3' };
+    const payloadHash = 'UNSIGNED-PAYLOAD';
+    const date = new Date(nowMs).toUTCString();
+    const headers = { date, host: cloud.authority, 'x-amz-content-sha256': payloadHash };
+    const request = {
+      ...{ method: 'GET', path: target, query: '' },
+      headers: new Map(Object.entries(headers).map(([name, value]) => [name, [value]])),
+    };
+    const signature = signatureOf(cloud.key.secretAccessKey, {
+      ...{ request, scope, time, signedHeaders, payloadHash, pathStyle: 'plain' },
+    });
+    const claim = `Credential=${cloud.key.accessKeyId}/${scopeText(scope)}, SignedHeaders=${signedHeaders.join(';')}`;
+    return { ...headers, authorization: `AWS4-HMAC-SHA256 ${claim}, Signature=${signature}` };
+  }
+
+  it('are taken where Date is signed, and is the time of it', async () => {
+    await cloud.ask({ method: 'PUT', target, body: 'dated' });
+    const good = dated(['date', 'host', 'x-amz-content-sha256']);
+    expect((await cloud.send({ target, headers: good })).text).toBe('dated');
+    const later = new Date(Date.parse(good['date'] ?? '') + 1000).toUTCString();
+    expect(refusal(await cloud.send({ target, headers: { ...good, date: later } }))).toBe('403 SignatureDoesNotMatch');
+    const { date: _, ...without } = good;
+    expect(refusal(await cloud.send({ target, headers: without }))).toBe('400 AuthorizationHeaderMalformed');
+    const unsigned = dated(['host', 'x-amz-content-sha256']);
+    expect(refusal(await cloud.send({ target, headers: unsigned }))).toBe('400 AuthorizationHeaderMalformed');
   });
 });
 

@@ -1,6 +1,6 @@
 import { CloudError, isCode } from '../../../base/errors.ts';
 import type { ChunkSeed } from '../../../base/signature/signature-chunks.ts';
-import { signingKey, UNSIGNED_PAYLOAD } from '../../../base/signature/signature-v4.ts';
+import { parseSigningTime, signingKey, signingTime, UNSIGNED_PAYLOAD } from '../../../base/signature/signature-v4.ts';
 import type { NamedKey } from '../ec2/ec2-principal.ts';
 import type { Regions } from '../ec2/ec2-regions.ts';
 import { claimedSignature, type ClaimedSignature } from '../signature/claimed-signature.ts';
@@ -102,6 +102,14 @@ function checkScope({ scope, form }: ClaimedSignature, { names, first }: Regions
   );
 }
 
+/** Clients that can't say x-amz-date sign the header Date in its place (AWS, "Elements of an AWS API request signature"). */
+function timed(claimed: ClaimedSignature, { signable }: S3Request): ClaimedSignature {
+  const [date, ...more] = signable.headers.get('date') ?? [];
+  if (claimed.time !== undefined || date === undefined || more.length > 0) return claimed;
+  const ms = parseSigningTime(date) ?? Date.parse(date);
+  return Number.isNaN(ms) || !claimed.signedHeaders.includes('date') ? claimed : { ...claimed, time: signingTime(ms) };
+}
+
 /** Clients differ on whether the port belongs to what they sign as the host. */
 function hostForms(host: string): readonly string[] {
   const bare = host.replace(/:\d+$/, '');
@@ -121,6 +129,7 @@ function verifiedByHost(request: S3Request, claimed: ClaimedSignature, options: 
           secretOf: options.secretOf,
           payloadHash: (how) => payloadWord(request, how),
           namesProject: true,
+          claimed,
         },
       );
     } catch (error) {
@@ -143,7 +152,7 @@ function claimOf(word: string, claimed: ClaimedSignature, secret: () => string):
 function byVersion4(request: S3Request, options: S3SignatureOptions): S3Signer {
   const form = request.query.has('X-Amz-Algorithm') ? 'query' : 'header';
   try {
-    const claimed = claimedSignature(request.signable);
+    const claimed = timed(claimedSignature(request.signable), request);
     checkScope(claimed, options.regions);
     const { accessKeyId, projectId } = verifiedByHost(request, claimed, options);
     const word = payloadWord(request, claimed.form);
