@@ -2,11 +2,13 @@ import { openObjectStore } from '../adapters/objects/object-store.ts';
 import { acquireStateLock, type LockHolder } from '../adapters/store/state-lock.ts';
 import { isoTime, type Clock } from '../base/clock.ts';
 import type { Logger } from '../base/logger.ts';
+import type { ObjectKeeper } from '../controller/objects/object-keeper.ts';
 import type { Random } from '../base/random.ts';
 import type { ObjectStore } from '../ports/object-store.ts';
 import { objectsDir } from './config/places.ts';
 import type { Config } from './config/schema.ts';
 import { loginName } from './login-name.ts';
+import { openKeeper } from './open-keeper.ts';
 import { type Patience, whenFree } from './open-store-patiently.ts';
 
 export interface ObjectsHereParts {
@@ -22,6 +24,7 @@ export interface ObjectsHereParts {
 
 interface Open {
   readonly store: ObjectStore;
+  readonly keeper: ObjectKeeper;
   close(): Promise<void>;
 }
 
@@ -29,6 +32,7 @@ interface Open {
 export class ObjectsHere {
   readonly #parts: ObjectsHereParts;
   #open: Promise<Open> | undefined;
+  #keeper: ObjectKeeper | undefined;
   /** Where this process serves them as S3, once it does. */
   listening: readonly string[] = [];
 
@@ -54,12 +58,20 @@ export class ObjectsHere {
         throw error;
       },
     );
-    return (await this.#open).store;
+    const { store, keeper } = await this.#open;
+    this.#keeper = keeper;
+    return store;
+  }
+
+  /** Who looks after them; undefined while they are not open. */
+  get keeper(): ObjectKeeper | undefined {
+    return this.#keeper;
   }
 
   async close(): Promise<void> {
     const open = this.#open;
     this.#open = undefined;
+    this.#keeper = undefined;
     await (await open?.catch(() => undefined))?.close();
   }
 
@@ -81,7 +93,7 @@ export class ObjectsHere {
           lock.release();
         }
       };
-      return { store, close };
+      return { store, keeper: await openKeeper(dir, { store, clock, logger }), close };
     } catch (error) {
       lock.release();
       throw error;

@@ -8,6 +8,7 @@ import { refusingDoor } from '../controller/api/s3/refusing-door.ts';
 import { S3Edge, type S3Door } from '../controller/api/s3/s3-edge.ts';
 import { S3Server } from '../controller/api/s3/s3-server.ts';
 import type { ControllerContext } from '../controller/controller-context.ts';
+import { startKeepingJob, type KeepingJob } from '../controller/objects/keeping-job.ts';
 import { startLifecycleJob, type LifecycleJob } from '../controller/objects/lifecycle-job.ts';
 import { objectsElsewhere } from '../controller/objects/objects-elsewhere.ts';
 import { accountsOf } from '../controller/users/directory-memo.ts';
@@ -42,7 +43,7 @@ export function createS3Edge({ context, objects }: Cloud, store: ObjectStore, pa
   const { config, clock, random, logger } = parts;
   const { domains, signatureV2 } = config.objectstore;
   return new S3Edge({
-    ...{ store, clock, random, logger, domains, actions: S3_ACTIONS },
+    ...{ store, keeper: objects?.keeper, clock, random, logger, domains, actions: S3_ACTIONS },
     accounts: () => accountsOf(context),
     callers: ec2Callers(context),
     metrics: context.metrics,
@@ -77,11 +78,14 @@ export function createS3Api(cloud: Cloud, parts: Parts): S3Api {
   const { context, objects } = cloud;
   const listeners = new Listeners('objectstore', { ...parts, cloudId: context.cloudId });
   let lifecycle: LifecycleJob | undefined;
+  let keeping: KeepingJob | undefined;
   return {
     async start() {
       if (objects === undefined) return [];
       const store = await objects.store();
       lifecycle = startLifecycleJob({ store, clock, logger });
+      const { keeper } = objects;
+      if (keeper !== undefined) keeping = startKeepingJob({ keeper, clock, logger });
       if (config.objectstore.listen.length === 0) return [];
       const edge = createS3Edge(cloud, store, parts);
       const urls = await listeners.start((at) => new S3Server({ edge, clock, logger, ...at }));
@@ -90,7 +94,7 @@ export function createS3Api(cloud: Cloud, parts: Parts): S3Api {
       return urls;
     },
     async close() {
-      await Promise.all([listeners.close(), lifecycle?.close()]);
+      await Promise.all([listeners.close(), lifecycle?.close(), keeping?.close()]);
     },
   };
 }

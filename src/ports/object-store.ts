@@ -90,6 +90,20 @@ export interface BucketUsage {
   readonly uploads: number;
 }
 
+export interface ScrubProgress {
+  readonly doneBytes: number;
+  /** As it was at the beginning. */
+  readonly totalBytes: number;
+}
+
+export interface ScrubOptions {
+  readonly signal?: AbortSignal;
+  /** No more than that on average. Default: as fast as the disk. */
+  readonly bytesPerSecond?: number;
+  /** At most twice a second. */
+  readonly onProgress?: (progress: ScrubProgress) => void;
+}
+
 export interface ScrubReport {
   readonly objects: number;
   readonly segments: number;
@@ -189,7 +203,7 @@ export interface ObjectStore {
   abortUpload(bucket: string, key: string, uploadId: string): Promise<void>;
 
   /** Reads all bytes that are named and compares their SHA-256. */
-  scrub(options?: { readonly signal?: AbortSignal }): Promise<ScrubReport>;
+  scrub(options?: ScrubOptions): Promise<ScrubReport>;
   /** Removes what nothing names: left by a process that was killed. Answers how many. */
   collect(): Promise<number>;
   close(): Promise<void>;

@@ -23,6 +23,7 @@ import type {
   Received,
   ReceiveOptions,
   Removal,
+  ScrubOptions,
   ScrubReport,
   WriteConditions,
 } from '../../ports/object-store.ts';
@@ -263,9 +264,9 @@ class SqliteObjectStore implements ObjectStore {
     };
   }
 
-  async scrub(options: { readonly signal?: AbortSignal } = {}): Promise<ScrubReport> {
+  async scrub(options: ScrubOptions = {}): Promise<ScrubReport> {
     this.#check();
-    return scrub(this.#keeper(), options.signal);
+    return scrub(this.#keeper(), options);
   }
 
   async collect(): Promise<number> {

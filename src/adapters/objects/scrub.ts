@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import type { Clock } from '../../base/clock.ts';
 import { errorText, isCode } from '../../base/errors.ts';
 import type { PartRecord } from '../../domain/s3/records.ts';
-import type { ScrubReport } from '../../ports/object-store.ts';
+import type { ScrubOptions, ScrubReport } from '../../ports/object-store.ts';
 import type { BucketTable } from './bucket-table.ts';
 import type { IndexDb } from './index-db.ts';
 import { countedRows } from './lists.ts';
@@ -136,16 +136,39 @@ function counterProblems({ index, buckets }: KeeperParts): string[] {
   });
 }
 
+const PROGRESS_MS = 500;
+
+/** Tells how far it is, and waits where it is faster than it may be. Called behind each segment. */
+function pacer({ index, clock }: KeeperParts, options: ScrubOptions): (doneBytes: number) => Promise<void> {
+  const { signal, bytesPerSecond = Infinity, onProgress } = options;
+  const totalBytes = index.get<{ n: number | null }>('SELECT sum(size) AS n FROM segments WHERE refs > 0')?.n ?? 0;
+  const startMs = clock.monotonicMs();
+  let toldMs = startMs;
+  return async (doneBytes) => {
+    const nowMs = clock.monotonicMs();
+    if (nowMs - toldMs >= PROGRESS_MS) {
+      toldMs = nowMs;
+      onProgress?.({ doneBytes, totalBytes });
+    }
+    const aheadMs = (doneBytes / bytesPerSecond) * 1000 - (nowMs - startMs);
+    // Shorter waits cost more than they spare.
+    if (aheadMs > 10) await clock.sleep(aheadMs, signal);
+  };
+}
+
 /** See ObjectStore.scrub. */
-export async function scrub(parts: KeeperParts, signal?: AbortSignal): Promise<ScrubReport> {
+export async function scrub(parts: KeeperParts, options: ScrubOptions): Promise<ScrubReport> {
+  const { signal } = options;
   const damagedSegments = new Map<string, string>();
   const report = { objects: 0, segments: 0, bytes: 0 };
+  const pace = pacer(parts, options);
   for await (const row of segmentRows(parts)) {
     signal?.throwIfAborted();
     const problem = await problemOf(row, parts);
     if (problem !== undefined) damagedSegments.set(row.id, problem);
     report.segments += 1;
     report.bytes += row.size;
+    await pace(report.bytes);
   }
   const damaged: string[] = [];
   for await (const row of versionRows(parts)) {

@@ -2,6 +2,7 @@ import type { Readable } from 'node:stream';
 import type { Random } from '../../../base/random.ts';
 import type { Checksum, ChecksumAlgorithm, BucketRecord } from '../../../domain/s3/records.ts';
 import type { ObjectStore, Received } from '../../../ports/object-store.ts';
+import type { ObjectKeeper } from '../../objects/object-keeper.ts';
 import type { Principal } from '../../operations/handler.ts';
 import type { NamedKey } from '../ec2/ec2-principal.ts';
 import type { S3Presigning } from './presigning.ts';
@@ -54,6 +55,8 @@ export interface S3Call {
   headersOf(prefix: string): readonly (readonly [string, string])[];
   readonly caller: S3Caller;
   readonly store: ObjectStore;
+  /** Absent: nobody looks after the objects here. */
+  readonly keeper?: ObjectKeeper | undefined;
   readonly body: S3Body;
   /** The 12 digits by which clients may name a project (`x-amz-expected-bucket-owner`); undefined: there is no such project. */
   readonly accountIdOf: (projectId: string) => string | undefined;

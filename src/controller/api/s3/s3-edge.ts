@@ -7,6 +7,7 @@ import type { RegionZones } from '../../../domain/project-region.ts';
 import type { BucketRecord } from '../../../domain/s3/records.ts';
 import type { Metrics } from '../../../ports/metrics.ts';
 import type { ObjectStore } from '../../../ports/object-store.ts';
+import type { ObjectKeeper } from '../../objects/object-keeper.ts';
 import type { Principal } from '../../operations/handler.ts';
 import type { Accounts } from '../../users/directory-memo.ts';
 import type { Ec2Callers, NamedKey } from '../ec2/ec2-principal.ts';
@@ -25,6 +26,8 @@ import { verifyS3Signature, type S3SignatureOptions, type S3Signer } from './s3-
 
 export interface S3EdgeOptions {
   readonly store: ObjectStore;
+  /** Absent: nobody looks after the objects here. */
+  readonly keeper?: ObjectKeeper | undefined;
   readonly actions: readonly S3Action[];
   readonly callers: Ec2Callers;
   /** Whose account is whose, now. Errors: 'Unavailable'. */
@@ -164,10 +167,10 @@ export class S3Edge {
   }
 
   #newIds(): Ids {
-    const bytes = this.#options.random.bytes(32);
+    const { random } = this.#options;
     return {
-      requestId: bytes.toString('hex', 0, 8).toUpperCase(),
-      hostId: bytes.toString('base64', 8),
+      requestId: random.bytes(8).toString('hex').toUpperCase(),
+      hostId: random.bytes(16).toString('base64'),
     };
   }
 
@@ -253,10 +256,10 @@ export class S3Edge {
 
   #callBase(request: S3Request, { requestId }: Ids, more: Pick<S3Call, 'region' | 'nowMs' | 'body'>): CallBase {
     const { method, endpoint, bucketName, key, query } = request;
-    const { random, store } = this.#options;
+    const { random, store, keeper } = this.#options;
     return {
       ...more,
-      ...{ requestId, random, store, method, endpoint, bucketName, key, query },
+      ...{ requestId, random, store, keeper, method, endpoint, bucketName, key, query },
       header: (name) => headerOf(request, name),
       headersOf: (prefix) => headersOf(request, prefix),
     };

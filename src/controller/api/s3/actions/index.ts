@@ -11,6 +11,7 @@ import { CORS_ACTIONS } from './cors.ts';
 import { DELETE_ACTIONS } from './delete-objects.ts';
 import { FORM_ACTIONS } from './form-upload.ts';
 import { GET_ACTIONS } from './get-object.ts';
+import { KEEPING_ACTIONS } from './keeping.ts';
 import { LIFECYCLE_ACTIONS } from './lifecycle.ts';
 import { LIST_ACTIONS } from './list-objects.ts';
 import { VERSION_ACTIONS } from './list-versions.ts';
@@ -24,6 +25,7 @@ import { PART_ACTIONS } from './upload-parts.ts';
 import { UPLOAD_ACTIONS } from './uploads.ts';
 
 const ROWS: readonly S3Action[] = [
+  ...KEEPING_ACTIONS,
   ...BUCKET_ACTIONS,
   ...LIST_ACTIONS,
   ...VERSION_ACTIONS,

@@ -1,0 +1,88 @@
+import { humanBytes, humanDuration } from '../base/units.ts';
+import type { Details } from './listing.ts';
+import { iso } from './moments.ts';
+import { plainLine } from './text.ts';
+
+export interface ScrubView {
+  readonly startedAtMs: number;
+  readonly endedAtMs: number;
+  readonly objects: number;
+  readonly segments: number;
+  readonly bytes: number;
+  readonly damaged: readonly string[];
+  readonly damagedCount: number;
+  readonly unnamed: number;
+}
+
+export interface CollectView {
+  readonly atMs: number;
+  readonly removed: number;
+}
+
+export interface ObjectStoreView {
+  readonly buckets: number;
+  readonly objects: number;
+  readonly bytes: number;
+  readonly freeBytes: number;
+  readonly scrubbing: boolean;
+  readonly lastScrub?: ScrubView;
+  readonly lastCollect?: CollectView;
+}
+
+/** Fields for people and columns for programs are the same; what is damaged stands below, a line each. */
+function one<T>(columns: Details<T>['columns'], row: T, id: string, damaged: readonly string[]): Details<T> {
+  const lines = damaged.map((line) => `  ${plainLine(line)}\n`).join('');
+  return {
+    ...{ columns, rows: [row], id: () => id, data: ([only]) => only, empty: '' },
+    fields: columns.map(({ name, text, paint }) => [name, { text: text(row, 0), paint: paint?.(row) }] as const),
+    ...(lines === '' ? {} : { below: `damaged:\n${lines}` }),
+  };
+}
+
+export function scrubDetails(scrub: ScrubView): Details<ScrubView> {
+  return one(
+    [
+      { name: 'objects', text: (row) => String(row.objects) },
+      { name: 'bytes', text: (row) => humanBytes(row.bytes) },
+      { name: 'took', text: (row) => humanDuration(row.endedAtMs - row.startedAtMs) },
+      {
+        name: 'damaged',
+        text: (row) => String(row.damagedCount),
+        paint: (row) => (row.damagedCount === 0 ? 'good' : 'bad'),
+      },
+      { name: 'unnamed', text: (row) => String(row.unnamed) },
+    ],
+    scrub,
+    'scrub',
+    scrub.damaged,
+  );
+}
+
+export function objectStoreDetails(view: ObjectStoreView): Details<ObjectStoreView> {
+  return one(
+    [
+      { name: 'buckets', text: (row) => String(row.buckets) },
+      { name: 'objects', text: (row) => String(row.objects) },
+      { name: 'bytes', text: (row) => humanBytes(row.bytes) },
+      { name: 'disk-free', text: (row) => humanBytes(row.freeBytes) },
+      {
+        name: 'last-scrub',
+        text: ({ scrubbing, lastScrub }) =>
+          `${lastScrub === undefined ? 'never' : iso(lastScrub.startedAtMs)}${scrubbing ? ', one is under way' : ''}`,
+      },
+      {
+        name: 'damaged',
+        text: ({ lastScrub }) => String(lastScrub?.damagedCount ?? '-'),
+        paint: ({ lastScrub }) => (lastScrub === undefined || lastScrub.damagedCount === 0 ? undefined : 'bad'),
+      },
+      {
+        name: 'last-collect',
+        text: ({ lastCollect }) =>
+          lastCollect === undefined ? 'never' : `${iso(lastCollect.atMs)}, ${lastCollect.removed} removed`,
+      },
+    ],
+    view,
+    'objectstore',
+    view.lastScrub?.damaged ?? [],
+  );
+}

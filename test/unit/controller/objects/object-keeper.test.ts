@@ -1,0 +1,130 @@
+import { mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
+import { rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { text } from 'node:stream/consumers';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { silentLogger } from '../../../../src/base/logger.ts';
+import { SystemRandom } from '../../../../src/base/random.ts';
+import type { S3Exchange } from '../../../../src/client/cloud-client.ts';
+import type { Principal } from '../../../../src/controller/operations/handler.ts';
+import { KEEPING, startKeepingJob } from '../../../../src/controller/objects/keeping-job.ts';
+import { openKeeper } from '../../../../src/launch/open-keeper.ts';
+import { InProcessClient } from '../../../../src/launch/in-process-client.ts';
+import type { ObjectStore } from '../../../../src/ports/object-store.ts';
+import { ManualClock } from '../../../support/manual-clock.ts';
+import { bucketSample, put } from '../../../support/object-samples.ts';
+import { startSimCloud, type SimCloud } from '../../../support/sim-cloud.ts';
+import { simS3Door } from '../../../support/sim-s3-door.ts';
+import { segmentFiles } from '../../adapters/objects/open-objects.ts';
+
+let dir: string;
+let sim: SimCloud;
+let store: ObjectStore;
+beforeEach(async () => {
+  dir = mkdtempSync(join(tmpdir(), 'novactl-keeper-'));
+  sim = await startSimCloud({ stateDir: dir, hosts: [] });
+  const { objects } = sim.cloud;
+  if (objects === undefined) throw new Error('the cloud has no objects');
+  store = await objects.store();
+  await store.createBucket(bucketSample('b', { projectId: 'admin' }));
+  await put(store, 'b', 'small', 'a few bytes');
+  await put(store, 'b', 'large', Buffer.alloc(100_000, 'x'));
+});
+afterEach(async () => {
+  await sim.close();
+  await rm(dir, { recursive: true, force: true });
+});
+
+async function ask(request: S3Exchange, more: Partial<Principal> = {}): Promise<{ status: number; lines: unknown[] }> {
+  const { gateway, blobs } = sim.cloud;
+  const principal = { name: 'root@socket', projectId: 'admin', roles: ['cloudadmin'], from: 'test', ...more };
+  const s3 = simS3Door(sim, dir);
+  const client = new InProcessClient({ gateway, blobs, random: new SystemRandom(), s3, principal });
+  const { status, body } = await client.s3(request);
+  const said = await text(body);
+  if (status !== 200) return { status, lines: [said] };
+  return { status, lines: said.split('\n').flatMap((line) => (line === '' ? [] : [JSON.parse(line) as unknown])) };
+}
+
+const SCRUB: S3Exchange = { method: 'POST', path: '/?x-novactl-scrub' };
+const SHOW: S3Exchange = { method: 'GET', path: '/?x-novactl-keeping' };
+
+/** Changes one byte of the only segment that is a file. */
+async function damage(): Promise<void> {
+  const [file = ''] = await segmentFiles(join(dir, 'objects'));
+  const bytes = readFileSync(file);
+  bytes[50_000] = 0;
+  writeFileSync(file, bytes);
+}
+
+describe('the objects are looked after [sim]', () => {
+  it('a scrub finds nothing in whole ones, and remembers that over a restart', async () => {
+    const { status, lines } = await ask(SCRUB);
+    expect(status).toBe(200);
+    expect(lines.at(-1)).toMatchObject({
+      result: { objects: 2, segments: 2, damaged: [], damagedCount: 0, unnamed: 0 },
+    });
+    const shown = { buckets: 1, objects: 2, bytes: 100_011, scrubbing: false, lastScrub: { damagedCount: 0 } };
+    expect((await ask(SHOW)).lines).toMatchObject([shown]);
+    const again = await openKeeper(join(dir, 'objects'), { store, clock: sim.clock, logger: silentLogger });
+    expect(again.notes.lastScrub).toMatchObject({ objects: 2 });
+    expect(again.problem).toBeUndefined();
+  });
+
+  it('a scrub names what is damaged, and the process says so from then on', async () => {
+    await damage();
+    const { lines } = await ask(SCRUB);
+    expect(lines.at(-1)).toMatchObject({
+      result: { damagedCount: 1, damaged: [expect.stringContaining('b/large') as string] },
+    });
+    expect(sim.cloud.objects?.keeper?.problem).toContain('b/large');
+    await store.removeObject('b', 'large');
+    await ask(SCRUB);
+    expect(sim.cloud.objects?.keeper?.problem).toBeUndefined();
+  });
+
+  it('what nothing names is removed', async () => {
+    const [file = ''] = await segmentFiles(join(dir, 'objects'));
+    writeFileSync(file.replace(/[0-9a-f]{8}$/, '00000000'), 'stray');
+    const { lines } = await ask({ method: 'POST', path: '/?x-novactl-collect' });
+    expect(lines).toMatchObject([{ removed: 1 }]);
+    expect(await segmentFiles(join(dir, 'objects'))).toEqual([file]);
+  });
+
+  it('is for cloudadmin alone', async () => {
+    for (const request of [SCRUB, SHOW, { method: 'POST', path: '/?x-novactl-collect' } as const]) {
+      expect(await ask(request, { userName: 'ann', roles: ['manager', 'itsec', 'member'] })).toMatchObject({
+        status: 403,
+      });
+    }
+  });
+
+  it('notes that can not be read are forgotten, and no reason to refuse', async () => {
+    writeFileSync(join(dir, 'objects', 'keeping.json'), '{"v":1,"lastScr');
+    const keeper = await openKeeper(join(dir, 'objects'), { store, clock: sim.clock, logger: silentLogger });
+    expect(keeper.notes).toEqual({ v: 1 });
+  });
+});
+
+describe('the daily round [sim]', () => {
+  it('collects once a day and scrubs once a week, counted from the last time', async () => {
+    const clock = new ManualClock(Date.parse('2026-01-01T00:00:00Z'));
+    const keeper = await openKeeper(join(dir, 'objects'), { store, clock, logger: silentLogger });
+    const job = startKeepingJob({ keeper, clock, logger: silentLogger });
+    const done = (): [number | undefined, number | undefined] => [
+      keeper.notes.lastCollect?.atMs,
+      keeper.notes.lastScrub?.startedAtMs,
+    ];
+    expect(done()).toEqual([undefined, undefined]);
+    await clock.advance(KEEPING.firstAfterMs);
+    await expect.poll(() => done().every((at) => at !== undefined)).toBe(true);
+    const first = done();
+    for (let hour = 0; hour < 23; hour += 1) await clock.advance(KEEPING.lookEveryMs);
+    expect(done()).toEqual(first);
+    await clock.advance(2 * KEEPING.lookEveryMs);
+    await expect.poll(() => (done()[0] ?? 0) > (first[0] ?? 0)).toBe(true);
+    expect(done()[1]).toBe(first[1]);
+    await job.close();
+  });
+});
