@@ -113,6 +113,14 @@ function storeProblems({ store }: ControllerContext): string[] {
   return [...(held === undefined ? [] : [heldText(held)]), ...(ok ? [] : [`the store can't commit: ${problem}`])];
 }
 
+/** What the process that has the objects says of them. */
+function objectProblems({ services }: ControllerContext): string[] {
+  return services
+    .list()
+    .filter(({ hello, lost }) => !lost && hello.problem?.startsWith('objects: ') === true)
+    .map(({ hello }) => `process ${hello.serviceId}: ${hello.problem ?? ''}`);
+}
+
 function problems(
   cloud: ControllerContext,
   hosts: readonly ReturnType<typeof hostView>[],
@@ -137,6 +145,7 @@ function problems(
       `instance ${record.id}: ${record.work?.verb ?? 'work'} failed ${(record.work?.attempt ?? 1) - 1} times; see "novactl why instance ${record.id}"`,
     );
   }
+  out.push(...objectProblems(cloud));
   if (deadLetters > 0) out.push(`${deadLetters} messages could not be delivered`);
   return out;
 }

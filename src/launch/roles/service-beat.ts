@@ -23,6 +23,8 @@ interface Parts {
   readonly context: ControllerContext | undefined;
   readonly controller: Controller | undefined;
   readonly worker: ComputeWorker | undefined;
+  /** What is wrong with the objects of this process. */
+  readonly objectsProblem: () => string | undefined;
 }
 
 /** What a process tells the others of itself, every few seconds. */
@@ -92,7 +94,9 @@ export class ServiceBeat {
     const store = context?.store.health();
     if (store?.ok === false) return `store: ${store.problem ?? 'it can not commit'}`;
     const { ok, problem } = bus.health();
-    return ok ? undefined : `bus: ${problem ?? 'it can not be reached'}`;
+    if (!ok) return `bus: ${problem ?? 'it can not be reached'}`;
+    const objects = this.#parts.objectsProblem();
+    return objects === undefined ? undefined : `objects: ${objects}`;
   }
 
   async #say(): Promise<void> {

@@ -7,6 +7,7 @@ import { randomHex } from '../../base/random.ts';
 import { Gateway } from '../../controller/api/gateway.ts';
 import { Controller } from '../../controller/controller.ts';
 import type { ControllerContext } from '../../controller/controller-context.ts';
+import { problemOfObjects } from '../../controller/objects/problem-of-objects.ts';
 import { ReportIntake } from '../../controller/hosts/report-intake.ts';
 import { HeldWatch } from '../../controller/state/held-watch.ts';
 import { waitForReports } from '../../controller/hosts/wait-for-report.ts';
@@ -189,7 +190,11 @@ async function firstReports({ plan, wanted }: RolesOptions, { context, worker }:
 function running(options: RolesOptions, made: MadeRoles, end: () => Promise<void>): RunningRoles {
   const { plan, version, clock, bus, logger, announces } = options;
   const { session, blobs, objects, context, controller, worker } = made;
-  const beat = new ServiceBeat({ plan, session, version, clock, bus, logger, context, controller, worker });
+  const objectsProblem = (): string | undefined =>
+    objects === undefined || context === undefined ? undefined : problemOfObjects(objects.keeper, context);
+  const beat = new ServiceBeat({
+    ...{ plan, session, version, clock, bus, logger, context, controller, worker, objectsProblem },
+  });
   if (announces === true) beat.start();
   return {
     ...{ session, blobs },

@@ -1,0 +1,50 @@
+import { describe, expect, it } from 'vitest';
+import { objectsElsewhere } from '../../../../src/controller/objects/objects-elsewhere.ts';
+import { problemOfObjects } from '../../../../src/controller/objects/problem-of-objects.ts';
+import { ServiceDirectory } from '../../../../src/controller/services/service-directory.ts';
+import type { ServiceHello } from '../../../../src/messages/worker.ts';
+
+const process = { name: 'api1' } as Parameters<typeof objectsElsewhere>[0]['process'];
+let nowMs = 0;
+
+function services(roles: Readonly<Record<string, readonly string[]>>): ServiceDirectory {
+  const directory = new ServiceDirectory(() => nowMs);
+  for (const [serviceId, of] of Object.entries(roles)) {
+    const hello: ServiceHello = {
+      ...{ v: 1, serviceId, session: serviceId, roles: [...of], version: '1', machine: `${serviceId}-box`, pid: 1 },
+      ...{ startedAtMs: 0, atMs: 0, state: 'ready', bus: { engine: 'memory', waiting: 0, handling: 0 } },
+    };
+    directory.hello(hello);
+  }
+  return directory;
+}
+
+describe('what is said of objects', () => {
+  it('where there are none here: who has them', () => {
+    const { code, message } = objectsElsewhere({
+      process,
+      services: services({ api1: ['api'], os1: ['objectstore'] }),
+    });
+    expect(code).toBe('Unavailable');
+    expect(message).toContain('os1 (on os1-box) has them');
+    expect(objectsElsewhere({ process, services: services({ api1: ['api'] }) }).message).toContain(
+      'no process of this cloud has the role objectstore',
+    );
+    const elsewhere = objectsElsewhere({ process, services: services({}) }, 'https://s3.example.org');
+    expect(elsewhere).toMatchObject({
+      code: 'UnsupportedOperation',
+      message: expect.stringContaining('https://s3.example.org') as string,
+    });
+  });
+
+  it('two processes that have some are told, as long as both live; else what the last scrub found', () => {
+    const two = services({ api1: ['api', 'objectstore'], os1: ['objectstore'] });
+    const keeper = { problem: '1 object is damaged' };
+    expect(problemOfObjects(keeper, { process, services: two })).toContain(
+      'os1 (on os1-box) has the role objectstore too',
+    );
+    nowMs += 20_000;
+    expect(problemOfObjects(keeper, { process, services: two })).toBe('1 object is damaged');
+    expect(problemOfObjects(undefined, { process, services: two })).toBeUndefined();
+  });
+});
