@@ -9,6 +9,7 @@ export const MOMENTS: ReadonlySet<string> = new Set([
   'attachTimeMs',
   'createTimeMs',
   'createdAtMs',
+  'deprecatedAtMs',
   'endTimeMs',
   'endedAtMs',
   'expiresAtMs',
@@ -25,6 +26,7 @@ export const MOMENTS: ReadonlySet<string> = new Set([
   'startedAtMs',
   'stateChangedAtMs',
   'untilMs',
+  'updatedAtMs',
 ]);
 
 /** A copy with `launchTimeMs: 0` as `launchTime: "1970-01-01T00:00:00.000Z"`, at any depth. */

@@ -1,4 +1,5 @@
 import { Args, Flags } from '@oclif/core';
+import { isoTime } from '../../base/clock.ts';
 import { CloudError } from '../../base/errors.ts';
 import { imageDetails } from '../../views/images.ts';
 import { BaseCommand } from '../support/base-command.ts';
@@ -29,7 +30,7 @@ export class ImageDeprecate extends BaseCommand {
     ...changeFlags,
     ...columnsFlag,
   };
-  static override parameters = { ImageId: 'IMAGE', DeprecateAtMs: '--at', DeprecateAt: '--at' };
+  static override parameters = { ImageId: 'IMAGE', DeprecateAt: '--at' };
 
   async run(): Promise<void> {
     const { args, flags } = await this.parse(ImageDeprecate);
@@ -40,16 +41,16 @@ export class ImageDeprecate extends BaseCommand {
     const { image, operationId } =
       flags.at === undefined
         ? await session.change('DisableImageDeprecation', { ImageId })
-        : await session.change('EnableImageDeprecation', { ImageId, DeprecateAtMs: timeOf(flags.at, session.nowMs()) });
+        : await session.change('EnableImageDeprecation', { ImageId, DeprecateAt: timeOf(flags.at, session.nowMs()) });
     session.output.message(`changed the image ${image.imageId} (${operationId})`);
     await session.showOne({ ...imageDetails(image, session.nowMs()), data: () => ({ image, operationId }) });
   }
 }
 
 /** A day begins at midnight, UTC. */
-function timeOf(text: string, nowMs: number): number {
+function timeOf(text: string, nowMs: number): string {
   const ms = text === 'now' ? nowMs : TIME.test(text) ? Date.parse(text) : Number.NaN;
-  if (Number.isFinite(ms)) return ms;
+  if (Number.isFinite(ms)) return isoTime(ms);
   throw new CloudError(
     'InvalidParameterValue',
     `--at must be now, a day like 2030-01-31 or a time like 2030-01-31T12:00:00Z, not ${JSON.stringify(text.slice(0, 64))}`,

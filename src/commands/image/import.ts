@@ -40,7 +40,7 @@ export class ImageImport extends BaseCommand {
     id: Flags.string({ description: 'id that it is to have, in place of a new one', helpValue: 'ami-ID' }),
     description: Flags.string({ description: 'what is told of it', helpValue: 'TEXT' }),
     'root-device': Flags.string({ description: 'name of its root device, as EC2 clients see it', helpValue: 'DEVICE' }),
-    wait: Flags.boolean({ description: 'wait until it is available', default: true, allowNo: true }),
+    'no-wait': Flags.boolean({ description: 'do not wait until it is available' }),
     timeout: duration('timeout', { description: 'longest wait', default: 86_400_000, defaultText: '24h' }),
     ...changeFlags,
     ...columnsFlag,
@@ -69,11 +69,12 @@ export class ImageImport extends BaseCommand {
       ...said(flags),
     });
     const isPending = image.state === 'pending';
+    const waits = isPending && !flags['no-wait'];
     session.output.message(
       `${isPending ? 'making' : 'registered'} the image ${image.name} as ${image.imageId} (${operationId})`,
     );
-    const made = isPending && flags.wait ? await waitForImage(session, image.imageId, flags.timeout) : image;
-    if (isPending && flags.wait) session.output.message(`the image ${made.imageId} is available`);
+    const made = waits ? await waitForImage(session, image.imageId, flags.timeout) : image;
+    if (waits) session.output.message(`the image ${made.imageId} is available`);
     await session.showOne({ ...imageDetails(made, session.nowMs()), data: () => ({ image: made, operationId }) });
     if (made.state === 'pending') session.output.hint(`see how far it is by: novactl image show ${made.imageId}`);
     else if (made.kind === 'machine') session.output.hint(`start it by: novactl instance run --image ${made.name}`);

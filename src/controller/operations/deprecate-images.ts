@@ -1,4 +1,3 @@
-import { isoTime } from '../../base/clock.ts';
 import { KEYS } from '../../domain/keys.ts';
 import type { ImageRecord } from '../../domain/records.ts';
 import { imageView } from '../images/image-view.ts';
@@ -20,14 +19,13 @@ function changed(draft: Draft, record: ImageRecord, { cloud, principal, operatio
 }
 
 export const enableImageDeprecation: ChangeHandler<'EnableImageDeprecation'> = {
-  decide(draft, { ImageId, DeprecateAtMs }, context) {
+  decide(draft, { ImageId, DeprecateAt }, context) {
     const { nowMs } = context;
-    if (DeprecateAtMs < nowMs - PAST_MS || DeprecateAtMs > nowMs + AHEAD_MS) {
-      const given = DeprecateAtMs > 8.64e15 ? String(DeprecateAtMs) : isoTime(DeprecateAtMs);
-      throw badParameter('DeprecateAt', `must be a time from now on and within ten years, not ${given}`);
-    }
+    const deprecatedAtMs = Date.parse(DeprecateAt);
+    if (deprecatedAtMs < nowMs - PAST_MS || deprecatedAtMs > nowMs + AHEAD_MS)
+      throw badParameter('DeprecateAt', `must be a time from now on and within ten years, not ${DeprecateAt}`);
     const record = ownImage(draft, context.principal, ImageId);
-    return changed(draft, { ...record, deprecatedAtMs: DeprecateAtMs }, context);
+    return changed(draft, { ...record, deprecatedAtMs }, context);
   },
 };
 

@@ -156,7 +156,10 @@ export const EnableImageDeprecation = defineOperation({
   kind: 'unary',
   changes: true,
   access: 'sysadmin',
-  input: z.strictObject({ ImageId: ImageIdOrName, DeprecateAtMs: z.int().min(0) }),
+  input: z.strictObject({
+    ImageId: ImageIdOrName,
+    DeprecateAt: z.iso.datetime({ offset: true, error: 'must be a time like 2030-01-31T12:00:00Z' }),
+  }),
   output: z.object({ image: ImageView, operationId: z.string() }),
 });
 

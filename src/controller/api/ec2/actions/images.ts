@@ -1,3 +1,4 @@
+import { isoTime } from '../../../../base/clock.ts';
 import { CloudError } from '../../../../base/errors.ts';
 import { projectInRegion } from '../../../../domain/project-region.ts';
 import type { OperationInput } from '../../../../messages/operations/index.ts';
@@ -231,19 +232,19 @@ const resetImageAttribute: Ec2Action = async (call) => {
 };
 
 /** ISO 8601, as clients send it. */
-function timeOf(params: Params, name: string): number {
+function timeOf(params: Params, name: string): string {
   const text = params.need(name);
   const ms = /^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}(:\d{2}(\.\d+)?)?(Z|[+-]\d{2}:?\d{2})?$/.test(text)
     ? Date.parse(text)
     : NaN;
-  if (Number.isFinite(ms)) return ms;
+  if (Number.isFinite(ms)) return isoTime(ms);
   throw params.bad(name, `must be a time like 2030-01-31T12:00:00Z, not ${JSON.stringify(text.slice(0, 64))}`);
 }
 
 const enableImageDeprecation: Ec2Action = async (call) => {
   const ImageId = needId(call.params, 'image', 'ImageId');
   const { params } = call;
-  await call.run('EnableImageDeprecation', { ImageId, DeprecateAtMs: timeOf(params, 'DeprecateAt') });
+  await call.run('EnableImageDeprecation', { ImageId, DeprecateAt: timeOf(params, 'DeprecateAt') });
   return { return: true };
 };
 
