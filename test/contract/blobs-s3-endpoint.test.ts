@@ -1,4 +1,5 @@
 import { createHash, randomBytes } from 'node:crypto';
+import dns from 'node:dns';
 import { get } from 'node:https';
 import { Readable } from 'node:stream';
 import { buffer } from 'node:stream/consumers';
@@ -10,7 +11,7 @@ import {
   PutObjectCommand,
   UploadPartCommand,
 } from '@aws-sdk/client-s3';
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
 import { createS3ImageObjects } from '../../src/adapters/blobs/s3-image-objects.ts';
 import type { S3BlobsParts } from '../../src/adapters/blobs/s3-blobs.ts';
 import { SystemClock } from '../../src/base/clock.ts';
@@ -23,6 +24,16 @@ const DAY_MS = 86_400_000;
 const body = (...chunks: (string | Buffer)[]): Readable => Readable.from(chunks.map((chunk) => Buffer.from(chunk)));
 const sha256 = (bytes: Buffer): string => createHash('sha256').update(bytes).digest('hex');
 
+/** In place of the DNS entries that the host names of buckets need. */
+function resolveExample(): void {
+  const real = dns.lookup;
+  type Answer = (error: null, addresses: { address: string; family: number }[]) => void;
+  vi.spyOn(dns, 'lookup').mockImplementation(((name: string, options: dns.LookupAllOptions, answer: Answer) => {
+    const at = name.endsWith('s3.example.org') ? '127.0.0.1' : name;
+    real(at, { ...options, all: true }, answer as never);
+  }) as never);
+}
+
 /** The wall clock of two days from now; time passes as it does. */
 class LaterClock extends SystemClock {
   override nowMs(): number {
@@ -33,6 +44,7 @@ class LaterClock extends SystemClock {
 let endpoint: EndpointCloud;
 beforeAll(async () => (endpoint = await EndpointCloud.start()));
 afterAll(() => endpoint.destroy());
+afterEach(() => vi.restoreAllMocks());
 
 /** What is in the bucket: keys, and keys of uploads that were not ended. */
 async function inBucket(prefix: string): Promise<{ objects: string[]; uploads: string[] }> {
@@ -84,8 +96,12 @@ describe('blobs at an S3 endpoint [real]', () => {
     expect((peak - before) / MIB).toBeLessThan(64);
   });
 
-  it('have a URL by which anybody can fetch them', async () => {
-    const blobs = endpoint.blobs();
+  it.each<[string, () => Partial<S3BlobsParts>]>([
+    ['path', () => ({})],
+    ['host name', () => ({ endpoint: `https://s3.example.org:${endpoint.port}`, addressing: 'virtual' })],
+  ])('have a URL by which anybody can fetch them, with the bucket in its %s', async (_, changed) => {
+    resolveExample();
+    const blobs = endpoint.blobs(changed());
     const bytes = randomBytes(100_000);
     await blobs.put('upload/blob-3', body(bytes));
     const url = await blobs.presign('upload/blob-3', 60);

@@ -24,6 +24,7 @@ export class EndpointCloud {
       NOVACTL_DRIVERS: 'simulated',
       NOVACTL_METADATA_LISTEN: 'none',
       NOVACTL_OBJECTSTORE_LISTEN: `127.0.0.1:${port}`,
+      NOVACTL_OBJECTSTORE_DOMAINS: 's3.example.org',
     });
   }
 
