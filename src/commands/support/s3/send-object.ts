@@ -63,20 +63,22 @@ const changed = (path: string): CloudError =>
 const explained = (error: unknown, path: string): unknown => (isCode(error, 'BadDigest') ? changed(path) : error);
 
 /** A file as an object: in one piece, or in parts from 16 MiB on. It is visible when all of it is there and was compared. */
-export async function sendFile(parts: SendParts, file: ToSend): Promise<Sent> {
-  try {
-    return file.sizeBytes <= PART_BYTES ? await sendWhole(parts, file) : await sendInParts(parts, file);
-  } catch (error) {
-    throw explained(error, file.path);
-  }
+export function sendFile(parts: SendParts, file: ToSend): Promise<Sent> {
+  return file.sizeBytes <= PART_BYTES ? sendWhole(parts, file) : sendInParts(parts, file);
 }
 
-async function sendWhole({ s3, bar, headers }: SendParts, file: ToSend): Promise<Sent> {
+/** In one piece. 'Conflict' when the file was written to meanwhile: other bytes came than were counted. */
+export async function sendWhole(
+  { s3, bar, headers }: Pick<SendParts, 's3' | 'headers'> & { readonly bar: Pick<TransferBar, 'moved'> },
+  file: ToSend,
+): Promise<Sent> {
   const { path, sizeBytes, bucket, key } = file;
   const range = { path, startBytes: 0, sizeBytes };
   const digests = await digestRange(range);
   const body = rangeStream(range, (bytes) => bar.moved(bytes));
-  const etag = await s3.put(bucket, key, body, digests, headers);
+  const etag = await s3.put(bucket, key, body, digests, headers).catch((error: unknown) => {
+    throw explained(error, path);
+  });
   if (etag !== digests.md5)
     throw new CloudError('BadDigest', `the MD5 of ${bucket}/${key} is ${etag}, and of ${path} ${digests.md5}`);
   return { bucket, key, sizeBytes, etag };
@@ -166,7 +168,10 @@ async function sendParts(parts: SendParts, file: ToSend, upload: Upload): Promis
       bar.wereThere(part.sizeBytes);
     } else {
       const body = rangeStream(range, (bytes) => bar.moved(bytes));
-      const etag = await s3.putPart({ bucket, key, uploadId: upload.uploadId, number }, body, digests, signal);
+      const at = { bucket, key, uploadId: upload.uploadId, number };
+      const etag = await s3.putPart(at, body, digests, signal).catch((error: unknown) => {
+        throw explained(error, path);
+      });
       if (etag !== digests.md5) throw changed(path);
     }
     sent[number - 1] = { number, etag: digests.md5, crc32: digests.crc32, sizeBytes: part.sizeBytes };

@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { Readable } from 'node:stream';
 import { afterAll, describe, expect, it } from 'vitest';
 import { checksumOf } from '../../../../src/base/checksums.ts';
 import { GIB, MIB } from '../../../../src/base/units.ts';
@@ -10,10 +11,11 @@ import { inParallel } from '../../../../src/commands/support/s3/in-parallel.ts';
 import { bucketAndKey, bucketName, fileNameOf, objectName } from '../../../../src/commands/support/s3/object-words.ts';
 import { isPartSize, partBytesFor, partBytesOf, planParts } from '../../../../src/commands/support/s3/part-plan.ts';
 import { digestBytes, digestRange } from '../../../../src/commands/support/s3/read-range.ts';
+import { sendWhole } from '../../../../src/commands/support/s3/send-object.ts';
 import { piecesOf } from '../../../../src/commands/support/s3/send-stream.ts';
 import { parseBytes } from '../../../../src/commands/support/s3/size-flag.ts';
 import { bytesCheck } from '../../../../src/commands/support/s3/verify-bytes.ts';
-import type { S3Head } from '../../../../src/client/s3/s3-client.ts';
+import { S3Client, type S3Head } from '../../../../src/client/s3/s3-client.ts';
 import { Output } from '../../../../src/views/output.ts';
 import { progressText } from '../../../../src/views/progress.ts';
 
@@ -187,6 +189,19 @@ describe('files to send', () => {
     await expect(keys([dir], '')).rejects.toThrow(/is a folder; --recursive/);
     await expect(keys([join(dir, 'none')], '')).rejects.toThrow(/none is not there/);
     expect(await keys([dir], 'below', true)).toEqual(['below/digits']);
+  });
+});
+
+describe('a file that is written to while it is sent', () => {
+  it('is refused by the other side, and that is told in words', async () => {
+    const body = '<Error><Code>BadDigest</Code><Message>the MD5 is another one</Message></Error>';
+    const s3 = new S3Client(() => Promise.resolve({ status: 400, headers: {}, body: Readable.from([body]) }));
+    const bar = { moved: () => undefined };
+    const file = { path: join(dir, 'digits'), sizeBytes: 10, bucket: 'box', key: 'k' };
+    await expect(sendWhole({ s3, bar, headers: {} }, file)).rejects.toMatchObject({
+      code: 'Conflict',
+      message: expect.stringMatching(/digits was changed while it was sent: the object is as it was before/) as string,
+    });
   });
 });
 
