@@ -38,3 +38,4 @@ export const EvictImageCache = z.object({
   instanceIds: z.array(z.string()),
 });
 export const EvictedImageCache = z.object({ removed: z.array(z.string()), removedBytes: z.number() });
+export type EvictedImageCache = z.output<typeof EvictedImageCache>;

@@ -37,6 +37,7 @@ import { explainInstance, explainPlacement } from './explain.ts';
 import type { ChangeHandler, DuplexHandler, ReadHandler, StreamHandler } from './handler.ts';
 import { setHostKey, setHostState } from './host-settings.ts';
 import { addHost, describeHosts } from './hosts.ts';
+import { describeImageCache, evictImageCache, warmImageCache } from './image-cache.ts';
 import { deregisterImage, registerImage } from './images.ts';
 import { describeInstanceAttribute, modifyInstanceAttribute } from './instance-attributes.ts';
 import { describeInstanceStatus } from './instance-status.ts';
@@ -132,6 +133,7 @@ export const READS: { readonly [N in ReadName]: ReadHandler<N> } = {
   DescribeCloud: describeCloud,
   DescribeDhcpOptions: describeDhcpOptions,
   DescribeHosts: describeHosts,
+  DescribeImageCache: describeImageCache,
   DescribeImages: describeImages,
   DescribeInstanceAttribute: describeInstanceAttribute,
   DescribeInstanceStatus: describeInstanceStatus,
@@ -225,6 +227,7 @@ export const CHANGES: { readonly [N in ChangeName]: ChangeHandler<N, unknown> } 
   DrainService: drainService,
   EnableImageDeprecation: enableImageDeprecation,
   EnableService: enableService,
+  EvictImageCache: evictImageCache,
   ImportKeyPair: importKeyPair,
   ModifyProject: modifyProject,
   ModifySecurityGroupRules: modifySecurityGroupRules,
@@ -261,6 +264,7 @@ export const CHANGES: { readonly [N in ChangeName]: ChangeHandler<N, unknown> } 
   UpdateAccessKey: updateAccessKey,
   UpdateSecurityGroupRuleDescriptionsEgress: updateSecurityGroupRuleDescriptionsEgress,
   UpdateSecurityGroupRuleDescriptionsIngress: updateSecurityGroupRuleDescriptionsIngress,
+  WarmImageCache: warmImageCache,
 };
 
 export const STREAMS: { readonly [N in StreamName]: StreamHandler<N> } = {

@@ -35,6 +35,7 @@ const RECORDS_ONLY: ReadonlySet<string> = new Set([
 /** Reads that are about what a host says now. Others are answered from the records. */
 const LOOKS_AT_HOSTS: ReadonlySet<string> = new Set([
   'DescribeHosts',
+  'DescribeImageCache',
   'DescribeStateDifferences',
   'ExplainInstance',
   'ExplainPlacement',

@@ -19,6 +19,7 @@ import {
   SetHostState,
 } from './hosts.ts';
 import { OpenConsole, WatchConsole } from './consoles.ts';
+import { DescribeImageCache, EvictImageCache, WarmImageCache } from './image-cache.ts';
 import {
   CopyImage,
   CreateImage,
@@ -195,6 +196,7 @@ export const OPERATIONS = {
   DescribeCloud,
   DescribeDhcpOptions,
   DescribeHosts,
+  DescribeImageCache,
   DescribeImages,
   DescribeInstanceAttribute,
   DescribeInstanceStatus,
@@ -231,6 +233,7 @@ export const OPERATIONS = {
   DrainService,
   EnableImageDeprecation,
   EnableService,
+  EvictImageCache,
   ExplainAccess,
   ExplainInstance,
   ExplainPlacement,
@@ -277,6 +280,7 @@ export const OPERATIONS = {
   UpdateAccessKey,
   UpdateSecurityGroupRuleDescriptionsEgress,
   UpdateSecurityGroupRuleDescriptionsIngress,
+  WarmImageCache,
   WatchCloud,
   WatchConsole,
   WatchInstances,
