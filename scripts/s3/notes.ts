@@ -40,6 +40,16 @@ export const PARTLY: Readonly<Record<string, string>> = {
   UploadPartCopy: 'the bytes are read and written again',
 };
 
+/** What S3 does not have: actions of this cloud alone, and how they are asked for. */
+export const OWN: Readonly<Record<string, string>> = {
+  CollectObjects: 'of this cloud: `POST /?x-novactl-collect`, for cloudadmin',
+  GetBucketQuota: 'of this cloud: `GET /BUCKET?x-novactl-quota`',
+  PresignObject: 'of this cloud: `?x-novactl-presign`, an address that the cloud signs',
+  PutBucketQuota: 'of this cloud: `PUT /BUCKET?x-novactl-quota`, for the manager of the project and cloudadmin',
+  ScrubObjects: 'of this cloud: `POST /?x-novactl-scrub`, for cloudadmin',
+  ShowObjectStore: 'of this cloud: `GET /?x-novactl-keeping`, for cloudadmin',
+};
+
 /** Older names of the same requests. */
 export const ALIASES: Readonly<Record<string, string>> = {
   GetBucketLifecycle: 'GetBucketLifecycleConfiguration',

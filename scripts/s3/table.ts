@@ -1,7 +1,7 @@
 import { REFUSED_SETTINGS } from '../../src/controller/api/s3/actions/absent-settings.ts';
 import { S3_ACTIONS } from '../../src/controller/api/s3/actions/index.ts';
 import { S3_NAMES } from './names.ts';
-import { ALIASES, PARTLY, WHY_NOT } from './notes.ts';
+import { ALIASES, OWN, PARTLY, WHY_NOT } from './notes.ts';
 
 export interface ActionRow {
   readonly action: string;
@@ -19,6 +19,8 @@ function rowOf(action: string): ActionRow {
   const why = refusals.get(action);
   if (why !== undefined) return { action, done: 'no', note: why };
   if (!known.has(action)) return { action, done: 'no', note: WHY_NOT[action] ?? '' };
+  const own = OWN[action];
+  if (own !== undefined) return { action, done: 'yes', note: own };
   const note = PARTLY[action] ?? '';
   return { action, done: note === '' ? 'yes' : 'partly', note };
 }
