@@ -196,8 +196,8 @@ describe('an S3 endpoint behind a bad network [real]', () => {
     endpoint.blobs({ endpoint: `https://127.0.0.1:${proxy.port}`, ...changed });
 
   it('that says nothing any more is not waited for longer than is configured', async () => {
-    const blobs = behind({ timeoutMs: 300 });
-    await blobs.put('a', body(randomBytes(24 * MIB)));
+    const blobs = behind({ timeoutMs: 1000, prefix: 'silent/' });
+    await endpoint.blobs({ prefix: 'silent/' }).put('a', body(randomBytes(24 * MIB)));
     const reading = await blobs.read('a');
     const first = reading[Symbol.asyncIterator]();
     await first.next();
@@ -212,12 +212,12 @@ describe('an S3 endpoint behind a bad network [real]', () => {
   });
 
   it('may be slower to be read than it may be to answer', async () => {
-    const blobs = behind({ timeoutMs: 300 });
-    const { sha256: digest } = await blobs.put('a', body(randomBytes(8 * MIB)));
+    const blobs = behind({ timeoutMs: 1000, prefix: 'slow/' });
+    const { sha256: digest } = await endpoint.blobs({ prefix: 'slow/' }).put('a', body(randomBytes(8 * MIB)));
     const hash = createHash('sha256');
     let pauses = 0;
     for await (const part of await blobs.read('a')) {
-      if (pauses < 2) await sleep(500);
+      if (pauses === 0) await sleep(1500);
       pauses += 1;
       hash.update(part as Buffer);
     }
