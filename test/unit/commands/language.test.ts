@@ -65,10 +65,11 @@ describe('the language of help', () => {
 });
 
 describe('names', () => {
-  it('of two words have another form, verb first', () => {
+  it('of two words and more have another form, verb first', () => {
     const rule = ({ id, aliases }: Cached) => {
-      const [noun = '', verb] = id.split(':');
-      if (verb === undefined) return aliases;
+      const verb = id.split(':').at(-1) ?? '';
+      const noun = id.split(':').slice(0, -1).join('-');
+      if (noun === '') return aliases;
       const wanted = noun === 'why' ? `explain-${verb}` : `${verb}-${noun}`;
       return aliases.includes(wanted) ? [] : [`no ${wanted}`];
     };
