@@ -166,8 +166,9 @@ class SqliteObjectStore implements ObjectStore {
     }
   }
 
-  drop(segments: readonly Segment[]): Promise<void> {
-    return this.#segments.drop(segments);
+  async drop(segments: readonly Segment[]): Promise<void> {
+    // When nobody knows what was written the files stay: the index may name them after all.
+    if (!this.#commits.poisoned) await this.#segments.drop(segments);
   }
 
   putObject(object: NewObject, conditions: WriteConditions = {}): Promise<ObjectRecord> {

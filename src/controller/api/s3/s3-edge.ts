@@ -20,6 +20,7 @@ import { corsHeaders, preflightAnswer } from './s3-cors.ts';
 import { s3FaultAnswer } from './s3-error.ts';
 import { verifyForm } from './s3-form-signer.ts';
 import type { S3Presigning } from './presigning.ts';
+import { ReceivedSegments } from './received-segments.ts';
 import { headerOf, headersOf, readS3Request, type S3Head, type S3Request } from './s3-request.ts';
 import { routeS3 } from './s3-router.ts';
 import { verifyS3Signature, type S3SignatureOptions, type S3Signer } from './s3-signature.ts';
@@ -215,8 +216,9 @@ export class S3Edge {
     const hasHeader = (name: string): boolean => request.signable.headers.has(name);
     const action = routeS3(actions, { method, bucketName, key, query, hasHeader });
     trace.action = action.name;
+    const received = new ReceivedSegments(store);
     const body = s3Body({
-      ...{ request, payload: signer.payload, raw: incoming.body, store, clock, budget: this.#budget },
+      ...{ request, payload: signer.payload, raw: incoming.body, store: received, clock, budget: this.#budget },
       ...{ pace: known?.pace ?? this.#options.pace },
     });
     const base = this.#callBase(request, ids, { region: signer.region, nowMs: signing.nowMs, body });
@@ -244,7 +246,7 @@ export class S3Edge {
         key === '' ? undefined : query.get('versionId'),
       );
     }
-    return action.perform(call);
+    return received.droppedUnless(() => action.perform(call));
   }
 
   async #callerOf(key: NamedKey | undefined, { remoteAddress }: S3Request, trace: Trace): Promise<S3Caller> {
