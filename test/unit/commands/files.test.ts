@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { CloudError } from '../../../src/base/errors.ts';
+import type { OperationOutput } from '../../../src/messages/operations/index.ts';
 import { cannedCloud, type CannedOptions } from '../../support/canned-cloud.ts';
 import { FakeCloud } from '../../support/fake-cloud.ts';
 import { runCli, type CliOptions } from '../../support/run-cli.ts';
@@ -84,6 +85,12 @@ describe('what comes from files and stdin', () => {
   });
 });
 
+const IMAGE: OperationOutput<'DescribeImages'>['images'][number] = {
+  ...{ imageId: 'ami-0123456789abcdef0', name: 'web', projectId: 'admin', sha256: '', state: 'pending' },
+  ...{ kind: 'machine', architecture: 'x86_64', format: 'raw' },
+  ...{ sizeBytes: 0, virtualSizeBytes: 0, public: false, createdAtMs: 1 },
+};
+
 describe('image import', () => {
   it('uploads the file, with a bar on a terminal, and registers it', async () => {
     const file = join(home, 'disk.raw');
@@ -130,6 +137,26 @@ describe('image import', () => {
     expect(code).toBe(0);
     expect(calls).toHaveLength(1);
     expect(calls[0]).toMatchObject({ dryRun: true });
+  });
+
+  it('of an object sends nothing, waits, and fails with the reason and its exit code', async () => {
+    const pending = { ...IMAGE, state: 'pending' as const };
+    const stateReason = { code: 'InvalidImage.Format', message: 'it has a backing file' };
+    const failed = { ...IMAGE, state: 'failed' as const, stateReason };
+    const answers = {
+      RegisterImage: { image: pending, operationId: 'op-0123456789abcdef0' },
+      DescribeImages: { images: [failed], rev: 1 },
+    };
+    const words = ['image', 'import', 's3://disks/web.qcow2', '--name', 'web'];
+    const { code, stderr, calls } = await run(words, { answers });
+    expect(code).toBe(2);
+    expect(stderr).toContain('it has a backing file');
+    expect(calls[0]?.input).toEqual({ Name: 'web', Kind: 'machine', Location: 'disks/web.qcow2' });
+    const unwaited = await run([...words, '--no-wait', '--json'], { answers });
+    expect([unwaited.code, unwaited.calls.length]).toEqual([0, 1]);
+    expect(JSON.parse(unwaited.stdout)).toMatchObject({ image: { state: 'pending' } });
+    const bundle = await run(['image', 'import', 'b/x.manifest.xml', '--name', 'x', '--no-wait'], { answers });
+    expect(bundle.calls[0]?.input).toMatchObject({ Location: 'b/x.manifest.xml' });
   });
 
   it('of tiny is left alone when it is there', async () => {
