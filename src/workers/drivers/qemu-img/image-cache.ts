@@ -1,3 +1,4 @@
+import type { Clock } from '../../../base/clock.ts';
 import { CloudError } from '../../../base/errors.ts';
 import { humanBytes } from '../../../base/units.ts';
 import type { HostShell } from '../../../ports/host-shell.ts';
@@ -5,6 +6,7 @@ import type { CachedImage, EvictOrder, Evicted } from '../../../ports/image-cach
 import { cachedImages, disksOnImages, type DiskBase } from './cache-parse.ts';
 import { isFolderArgv, removeFilesArgv } from './commands.ts';
 import type { HostLayout } from './host-layout.ts';
+import type { ImagePins } from './image-pins.ts';
 import { asksCommand, freeBytes, RESERVE_BYTES, runCommand } from './run-command.ts';
 
 const LOOK_TIMEOUT_MS = 120_000;
@@ -19,17 +21,31 @@ const DISKS = `for folder in "$1" "$2"; do
     -printf '\\ndisk %p\\n' -exec qemu-img info -U -f qcow2 --output=json {} \\;
 done`;
 
+export interface HostImageCacheParts {
+  readonly shell: HostShell;
+  readonly at: HostLayout;
+  readonly budgetBytes: number;
+  readonly clock: Pick<Clock, 'monotonicMs'>;
+  readonly pins: Pick<ImagePins, 'all' | 'isWanted'>;
+}
+
 /** The image files of one host: which disks stand on them, and which go when room is needed. */
 export class HostImageCache {
   readonly #shell: HostShell;
   readonly #at: HostLayout;
   readonly #budgetBytes: number;
+  readonly #clock: Pick<Clock, 'monotonicMs'>;
+  readonly #pins: Pick<ImagePins, 'all' | 'isWanted'>;
+  /** Files that are being removed. */
+  readonly #going = new Map<string, Promise<unknown>>();
 
   /** @param parts.budgetBytes what image files may take together; 0: as much as is free */
-  constructor(parts: { shell: HostShell; at: HostLayout; budgetBytes: number }) {
+  constructor(parts: HostImageCacheParts) {
     this.#shell = parts.shell;
     this.#at = parts.at;
     this.#budgetBytes = parts.budgetBytes;
+    this.#clock = parts.clock;
+    this.#pins = parts.pins;
   }
 
   /** Whole ones, the least recently used first; asked of the host, never of memory. */
@@ -54,30 +70,32 @@ export class HostImageCache {
    * Removes unused images, least recently used first, until so many bytes more fit into the budget and onto the disk. Kernels and ramdisks stay: no disk says who needs
    * them, and they are small. That it was not enough is for the caller to find out. The digests of what went.
    */
-  async makeRoom(needBytes: number, pinned: ReadonlySet<string>): Promise<string[]> {
+  async makeRoom(needBytes: number): Promise<string[]> {
     const free = (await freeBytes(this.#shell, this.#at.imagesDir)) ?? Number.POSITIVE_INFINITY;
     const lacks = (): number => needBytes + RESERVE_BYTES - free;
     if (this.#budgetBytes === 0 && lacks() <= 0) return [];
+    const lookedMs = this.#clock.monotonicMs();
     const images = await this.list();
     const taken = images.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0);
     const over = this.#budgetBytes === 0 ? 0 : taken + needBytes - this.#budgetBytes;
-    const going = leastUsed(images, Math.max(over, lacks()), pinned);
-    for (const { sha256 } of going) await this.remove(sha256);
-    return going.map(({ sha256 }) => sha256);
+    const gone = await this.#removeAll(leastUsed(images, Math.max(over, lacks()), this.#pins.all()), lookedMs);
+    return gone.map(({ sha256 }) => sha256);
   }
 
   /** What would go by the budget alone. */
-  async overBudget(pinned: ReadonlySet<string>): Promise<string[]> {
+  async overBudget(): Promise<string[]> {
     if (this.#budgetBytes === 0) return [];
     const images = await this.list();
     const taken = images.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0);
-    return leastUsed(images, taken - this.#budgetBytes, pinned).map(({ sha256 }) => sha256);
+    return leastUsed(images, taken - this.#budgetBytes, this.#pins.all()).map(({ sha256 }) => sha256);
   }
 
-  /** Errors: 'ResourceInUse' when one that was named is in use. */
-  async evict(order: EvictOrder, pinned: ReadonlySet<string>): Promise<Evicted> {
+  /** Errors: 'Conflict' when one that was named is in use. */
+  async evict(order: EvictOrder): Promise<Evicted> {
+    const lookedMs = this.#clock.monotonicMs();
     const images = await this.list();
     const named = order.sha256 === undefined ? images : images.filter(({ sha256 }) => sha256 === order.sha256);
+    const pinned = this.#pins.all();
     const users = named.map((image) => ({ image, by: whoUses(image, order, pinned) }));
     const [first] = users.filter(({ by }) => by.length > 0);
     if (first !== undefined && order.sha256 !== undefined) {
@@ -87,15 +105,37 @@ export class HostImageCache {
         { details: { sha256: first.image.sha256, usedBy: first.by } },
       );
     }
-    const going = users.filter(({ by }) => by.length === 0).map(({ image }) => image);
-    for (const { sha256 } of going) await this.remove(sha256);
-    const sizes = going.map(({ sizeBytes }) => sizeBytes);
-    return { removed: going.map(({ sha256 }) => sha256), removedBytes: sizes.reduce((sum, size) => sum + size, 0) };
+    const free = users.filter(({ by }) => by.length === 0).map(({ image }) => image);
+    const gone = await this.#removeAll(free, lookedMs);
+    const removedBytes = gone.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0);
+    return { removed: gone.map(({ sha256 }) => sha256), removedBytes };
   }
 
-  /** The marker goes first: a file without one is not trusted, should this be cut short. */
-  async remove(sha256: string): Promise<void> {
-    await runCommand(this.#shell, removeFilesArgv([this.#at.markerPath(sha256), this.#at.imagePath(sha256)]));
+  /**
+   * False: somebody has asked for it since the disks were looked at, and it stays. Who asks for it from now on waits by `settled`, and so finds it gone. The
+   * marker goes first: a file without one is not trusted, should this be cut short.
+   */
+  async remove(sha256: string, lookedMs: number): Promise<boolean> {
+    if (this.#pins.isWanted(sha256, lookedMs)) return false;
+    const going = runCommand(this.#shell, removeFilesArgv([this.#at.markerPath(sha256), this.#at.imagePath(sha256)]));
+    this.#going.set(sha256, going);
+    try {
+      await going;
+    } finally {
+      this.#going.delete(sha256);
+    }
+    return true;
+  }
+
+  /** Until the file is not on its way out. */
+  async settled(sha256: string): Promise<void> {
+    await this.#going.get(sha256)?.catch(() => undefined);
+  }
+
+  async #removeAll(images: readonly CachedImage[], lookedMs: number): Promise<CachedImage[]> {
+    const gone: CachedImage[] = [];
+    for (const image of images) if (await this.remove(image.sha256, lookedMs)) gone.push(image);
+    return gone;
   }
 
   async #sh(script: string, words: readonly string[]): Promise<{ stdout: string }> {

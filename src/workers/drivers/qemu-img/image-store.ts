@@ -70,20 +70,23 @@ class HostImages implements ImageStore {
     this.#clock = parts.clock;
     this.#logger = parts.logger ?? silentLogger;
     this.#at = hostLayout(parts.baseDir);
-    this.#cache = new HostImageCache({ shell: parts.shell, at: this.#at, budgetBytes: parts.cacheBytes ?? 0 });
     this.#pins = new ImagePins(parts.clock);
+    this.#cache = new HostImageCache({
+      ...{ shell: parts.shell, at: this.#at, budgetBytes: parts.cacheBytes ?? 0 },
+      ...{ clock: parts.clock, pins: this.#pins },
+    });
   }
 
   async ensureImage(image: ImageFile, { start = true } = {}): Promise<string> {
     const { sha256 } = image;
-    const path = await shared(this.#imageRuns, sha256, async () => {
+    const run = async (): Promise<string> => {
       const to = this.#at.imagePath(sha256);
+      await this.#cache.settled(sha256);
       if (!(await this.#trusted(image))) await this.#upload(image, to);
       else await this.#noteUse(sha256);
       return to;
-    });
-    if (start) this.#pins.add(sha256);
-    return path;
+    };
+    return this.#pins.during(sha256, start, () => shared(this.#imageRuns, sha256, run));
   }
 
   listImages(): Promise<CachedImage[]> {
@@ -95,7 +98,7 @@ class HostImages implements ImageStore {
   }
 
   evictImages(order: EvictOrder): Promise<Evicted> {
-    return this.#cache.evict(order, this.#pinned());
+    return this.#cache.evict(order);
   }
 
   ensureOverlay(spec: OverlaySpec): Promise<string> {
@@ -138,22 +141,20 @@ class HostImages implements ImageStore {
     const linesOf = async (argv: readonly string[]): Promise<string[]> =>
       (await this.#run(argv)).stdout.split('\n').filter((line) => line !== '');
     const keep = new Set(order.keepSha256);
+    const lookedMs = this.#clock.monotonicMs();
     const old = await linesOf(commands.listOldImagesArgv(imagesDir, Math.ceil(order.minAgeMs / 60_000)));
-    const pinned = this.#pinned();
+    const pinned = this.#pins.all();
     const orphans = old.filter((digest) => !keep.has(digest) && !pinned.has(digest));
     const bases = orphans.length === 0 ? [] : await this.#cache.disks();
     const free = orphans.filter((digest) =>
       bases.every(({ base }) => base !== undefined && base !== this.#at.imagePath(digest)),
     );
-    const surplus = [...new Set([...free, ...(await this.#cache.overBudget(pinned))])];
+    const surplus = [...new Set([...free, ...(await this.#cache.overBudget())])];
     const stale = await linesOf(commands.listStaleTmpArgv(imagesDir, STALE_TMP_MIN));
     if (order.remove && stale.length > 0) await this.#run(commands.removeFilesArgv(stale));
-    for (const digest of order.remove ? surplus : []) await this.#cache.remove(digest);
-    return [...surplus.map((digest) => this.#at.imagePath(digest)), ...stale];
-  }
-
-  #pinned(): Set<string> {
-    return new Set([...this.#imageRuns.keys(), ...this.#pins.all()]);
+    const gone: string[] = [];
+    for (const digest of surplus) if (!order.remove || (await this.#cache.remove(digest, lookedMs))) gone.push(digest);
+    return [...gone.map((digest) => this.#at.imagePath(digest)), ...stale];
   }
 
   /** For whoever decides which image goes first; so often is enough. */
@@ -226,7 +227,7 @@ class HostImages implements ImageStore {
     const { baseDir, imagesDir } = this.#at;
     await this.#run(commands.makeFoldersArgv(FOLDER_MODE, [baseDir, imagesDir]));
     await this.#run(commands.removeStaleTmpArgv(imagesDir, STALE_TMP_MIN));
-    const gone = await this.#cache.makeRoom(image.sizeBytes, this.#pinned());
+    const gone = await this.#cache.makeRoom(image.sizeBytes);
     if (gone.length > 0) this.#logger.info('images went to make room', { host: this.#shell.name, sha256: gone });
     await requireSpace(this.#shell, imagesDir, { bytes: image.sizeBytes, what: 'the image' });
     if (!(await this.#fetch(image, path))) {

@@ -39,9 +39,9 @@ afterEach(async () => {
   rmSync(baseDir, { recursive: true, force: true });
 });
 
-const store = (cacheBytes = 0): ImageStore =>
+const store = (cacheBytes = 0, on: HostShell = shell): ImageStore =>
   createImageStore({
-    ...{ shell, baseDir, cacheBytes, clock: new SystemClock() },
+    ...{ shell: on, baseDir, cacheBytes, clock: new SystemClock() },
     source: (key) => Promise.resolve(Readable.from([bytesOf(key)])),
   });
 const warm = { start: false } as const;
@@ -57,6 +57,23 @@ const startOn = async (images: ImageStore, letter: string): Promise<void> => {
   await images.ensureOverlay({
     ...{ instanceId: ID, basePath, baseFormat: 'raw', virtualSizeBytes: MIB, uid: 64_055, gid: 102 },
   });
+};
+/** A host on which this happens before, or after, a command whose words are such. */
+const meeting = (moment: 'before' | 'after', words: RegExp, work: () => Promise<unknown>): HostShell => {
+  let isOver = false;
+  const exec: HostShell['exec'] = async (argv, options) => {
+    const isNow = !isOver && words.test(argv.join(' '));
+    isOver ||= isNow;
+    if (isNow && moment === 'before') await Promise.resolve().then(work);
+    const result = await shell.exec(argv, options);
+    if (isNow && moment === 'after') await work();
+    return result;
+  };
+  return new Proxy(shell, { get: (target, name) => (name === 'exec' ? exec : bound(target, name)) });
+};
+const bound = (target: HostShell, name: string | symbol): unknown => {
+  const value: unknown = Reflect.get(target, name, target);
+  return typeof value === 'function' ? (value.bind(target) as unknown) : value;
 };
 const all = { inUse: [], unknownGuests: false };
 
@@ -130,5 +147,37 @@ describe('the images that a host keeps', () => {
     expect((await images.evictImages(all)).removed).toEqual([]);
     expect(await images.collect({ keepSha256: [], minAgeMs: -120_000, remove: true })).toEqual([]);
     expect(there()).toBe('ab');
+  });
+
+  it('[real] stay when a disk is made of them after the disks were looked at', async () => {
+    await store().ensureImage(image('a'), warm);
+    const images: ImageStore = store(
+      0,
+      meeting('after', /qemu-img info/, () => startOn(images, 'a')),
+    );
+    expect(await images.evictImages(all)).toEqual({ removed: [], removedBytes: 0 });
+    expect(there()).toBe('a');
+    const begun: ImageStore = store(
+      0,
+      meeting('after', /qemu-img info/, () => begun.ensureImage(image('b'))),
+    );
+    await store().ensureImage(image('b'), warm);
+    expect(await begun.collect({ keepSha256: [], minAgeMs: -120_000, remove: true })).toEqual([]);
+    expect(there()).toBe('ab');
+  });
+
+  it('[real] that are asked for while they go come anew', async () => {
+    await store().ensureImage(image('a'), warm);
+    let coming: Promise<string> | undefined;
+    const images: ImageStore = store(
+      0,
+      meeting('before', new RegExp(`^rm -f .*${digest('a')}`), () => {
+        coming = images.ensureImage(image('a'));
+        return new Promise((resolve) => setTimeout(resolve, 100));
+      }),
+    );
+    expect((await images.evictImages(all)).removed).toEqual([digest('a')]);
+    await coming;
+    expect(there()).toBe('a');
   });
 });
