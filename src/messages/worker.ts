@@ -349,6 +349,8 @@ export const TOPIC = {
   controllerOf: (id: string): string => `controller.${id}`,
   /** Calls that any process with the api role may take: metadata for guests. */
   api: 'api',
+  /** Calls for the process that has the objects: what images are made of. */
+  objects: (id: string): string => `objectstore.${id}`,
   worker: (id: string): string => `worker.${id}`,
   /** Fanout to every controller and api: host reports, progress, hellos. Facts that are repeated, so that one may be lost. */
   reports: 'reports',

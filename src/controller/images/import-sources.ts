@@ -33,7 +33,12 @@ type Import<K extends ImageSource['kind']> = (
 const IMPORTS: { readonly [K in ImageSource['kind']]: Import<K> } = {
   async object(work, source) {
     const object = await openObject(work.cloud, work.record.asker, source);
-    return { built: await build(work, await object.read(), object.sizeBytes) };
+    const { signal, onProgress } = work;
+    const bytes = await object.read(undefined, {
+      signal,
+      onProgress: (doneBytes, totalBytes) => onProgress('fetching', doneBytes, totalBytes),
+    });
+    return { built: await build(work, bytes, object.sizeBytes) };
   },
 
   async bundle(work, source) {

@@ -28,9 +28,9 @@ async function versionOf(store: ObjectStore, { bucket, key, versionId }: Named):
 }
 
 function imageObject(store: ObjectStore, object: ObjectRecord): ImageObject {
-  const { sizeBytes, etag } = object;
+  const { sizeBytes, etag, versionId } = object;
   return {
-    ...{ sizeBytes, etag },
+    ...{ sizeBytes, etag, versionId },
     // The segments are those of this version, whatever the key becomes; what is on disk is compared with what was stored.
     read: ({ start = 0, end = sizeBytes } = {}) => store.read(object, { start, end, verify: true }),
   };

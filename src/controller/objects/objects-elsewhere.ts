@@ -1,8 +1,17 @@
 import { CloudError } from '../../base/errors.ts';
+import type { ServiceHello } from '../../messages/worker.ts';
 import type { ControllerContext } from '../controller-context.ts';
 
 /** The role of the process that has the objects. */
 export const OBJECTS_ROLE = 'objectstore';
+
+/** The processes that live and have the role; by name. */
+export function objectHolders({ services }: Pick<ControllerContext, 'services'>): ServiceHello[] {
+  return services
+    .list()
+    .filter(({ hello, lost }) => !lost && hello.roles.includes(OBJECTS_ROLE))
+    .map(({ hello }) => hello);
+}
 
 /** Why this process, which has no objects, can't be asked for them: it names the one that can, or the endpoint. */
 export function objectsElsewhere(
@@ -15,10 +24,7 @@ export function objectsElsewhere(
       `the objects of this cloud are at ${endpoint} (objectstore.endpoint); ask there, with an S3 client and its keys`,
     );
   }
-  const holders = services
-    .list()
-    .filter(({ hello, lost }) => !lost && hello.roles.includes(OBJECTS_ROLE))
-    .map(({ hello }) => `${hello.serviceId} (on ${hello.machine})`);
+  const holders = objectHolders({ services }).map(({ serviceId, machine }) => `${serviceId} (on ${machine})`);
   const where =
     holders.length === 0
       ? `no process of this cloud has the role ${OBJECTS_ROLE} now; add it to the roles of one`

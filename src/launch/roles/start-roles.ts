@@ -7,13 +7,14 @@ import { randomHex } from '../../base/random.ts';
 import { Gateway } from '../../controller/api/gateway.ts';
 import { Controller } from '../../controller/controller.ts';
 import type { ControllerContext } from '../../controller/controller-context.ts';
+import { ObjectStages } from '../../controller/objects/object-stages.ts';
 import { problemOfObjects } from '../../controller/objects/problem-of-objects.ts';
 import { ReportIntake } from '../../controller/hosts/report-intake.ts';
 import { HeldWatch } from '../../controller/state/held-watch.ts';
 import { waitForReports } from '../../controller/hosts/wait-for-report.ts';
 import { PREFIX } from '../../domain/keys.ts';
 import type { HostRecord } from '../../domain/records.ts';
-import type { ServiceHello } from '../../messages/worker.ts';
+import { type ServiceHello, TOPIC } from '../../messages/worker.ts';
 import type { Blobs } from '../../ports/blobs.ts';
 import type { Bus } from '../../ports/bus.ts';
 import type { OpenHostDrivers } from '../../ports/host-drivers.ts';
@@ -102,6 +103,7 @@ export async function startRoles(options: RolesOptions): Promise<RunningRoles> {
       started.push(() => part.close());
       await part.start();
     }
+    await serveObjects(options, made, started);
     await firstReports(options, made);
   } catch (error) {
     await end().catch(() => undefined);
@@ -150,6 +152,16 @@ async function makeRoles(options: RolesOptions): Promise<MadeRoles> {
 function objectsOf({ objects, plan, ...parts }: RolesOptions): ObjectsHere | undefined {
   if (!plan.roles.includes('objectstore') || hasEndpoint(parts.config)) return undefined;
   return objects ?? new ObjectsHere(parts);
+}
+
+/** Other controllers make images of the objects of this process. */
+async function serveObjects({ plan, ...parts }: RolesOptions, made: MadeRoles, started: Closer[]): Promise<void> {
+  const { objects, blobs, context } = made;
+  if (!plan.shared || objects === undefined || context?.imageObjects === undefined) return;
+  const stages = new ObjectStages({ ...parts, objects: context.imageObjects, blobs });
+  started.push(() => stages.close());
+  const subscription = await parts.bus.serve(TOPIC.objects(plan.name), stages.handlers());
+  started.push(() => subscription.close());
 }
 
 async function blobsOf({ blobs, plan, ...options }: RolesOptions, cloudId: string | undefined): Promise<Blobs> {
