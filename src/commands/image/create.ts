@@ -1,17 +1,17 @@
 import { Args, Flags } from '@oclif/core';
 import { imageDetails } from '../../views/images.ts';
 import { BaseCommand } from '../support/base-command.ts';
-import { changeFlags, columnsFlag, waitFlags } from '../support/flags.ts';
-import { waitForImage } from '../support/wait-for-image.ts';
+import { changeFlags, columnsFlag, noWaitFlags } from '../support/flags.ts';
+import { untilMade } from '../support/wait-for-image.ts';
 
 export class ImageCreate extends BaseCommand {
   static override summary = "make an image of an instance's disk";
   static override description =
-    'A stopped instance is read as it is. A running one is paused while its disk is copied and is not rebooted: what its programs had not written yet is as after a power cut, so stop it first where that matters.';
+    'A stopped instance is read as it is. A running one is paused while its disk is copied and is not rebooted: what its programs had not written yet is as after a power cut, so stop it first where that matters. Waits until the image is made; --no-wait answers as soon as it is recorded.';
   static override aliases = ['create-image'];
   static override examples = [
-    '<%= config.bin %> image create i-0123456789abcdef0 --name golden --wait',
-    '<%= config.bin %> image create i-0123456789abcdef0 --name before-upgrade --description "web 12.3"',
+    '<%= config.bin %> image create i-0123456789abcdef0 --name golden',
+    '<%= config.bin %> image create i-0123456789abcdef0 --name before-upgrade --description "web 12.3" --no-wait',
   ];
   static override args = {
     instance: Args.string({ description: 'instance to make it of', required: true, ignoreStdin: true }),
@@ -19,7 +19,7 @@ export class ImageCreate extends BaseCommand {
   static override flags = {
     name: Flags.string({ char: 'n', description: 'name of the image', helpValue: 'NAME', required: true }),
     description: Flags.string({ description: 'what is told of it', helpValue: 'TEXT' }),
-    ...waitFlags('it is made', 3_600_000, '1h'),
+    ...noWaitFlags('it is made', 3_600_000, '1h'),
     ...changeFlags,
     ...columnsFlag,
   };
@@ -33,9 +33,7 @@ export class ImageCreate extends BaseCommand {
       Name: flags.name,
       ...(flags.description === undefined ? {} : { Description: flags.description }),
     });
-    session.output.message(`making the image ${image.name} as ${image.imageId} (${operationId})`);
-    const waits = flags.wait && !flags['dry-run'] && image.state === 'pending';
-    const made = waits ? await waitForImage(session, image.imageId, flags.timeout) : image;
+    const made = await untilMade(session, { image, operationId }, flags);
     await session.showOne({ ...imageDetails(made, session.nowMs()), data: () => ({ image: made, operationId }) });
   }
 }

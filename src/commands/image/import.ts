@@ -1,10 +1,10 @@
 import { Args, Flags } from '@oclif/core';
 import { imageDetails } from '../../views/images.ts';
 import { BaseCommand } from '../support/base-command.ts';
-import { changeFlags, columnsFlag, duration } from '../support/flags.ts';
+import { changeFlags, columnsFlag, noWaitFlags } from '../support/flags.ts';
 import type { Session } from '../support/session.ts';
 import { uploadFile } from '../support/upload.ts';
-import { waitForImage } from '../support/wait-for-image.ts';
+import { untilMade } from '../support/wait-for-image.ts';
 
 const KINDS = ['machine', 'kernel', 'ramdisk'] as const;
 const NO_BLOB = { blobKey: 'upload/blob-00000000000000000' };
@@ -13,7 +13,7 @@ const ARCHITECTURES = ['x86_64', 'arm64'] as const;
 export class ImageImport extends BaseCommand {
   static override summary = 'register an image of a file, an object or a bundle';
   static override description =
-    'The cloud looks at the content itself: raw, qcow2 and vmdk disks for machine images, kernels and ramdisks as they come. FILE is sent; of s3://BUCKET/KEY and of an EC2 bundle, BUCKET/NAME.manifest.xml, the cloud reads the object itself, as whoever asks may read it.';
+    'The cloud looks at the content itself: raw, qcow2 and vmdk disks for machine images, kernels and ramdisks as they come. FILE is sent; of s3://BUCKET/KEY and of an EC2 bundle, BUCKET/NAME.manifest.xml, the cloud reads the object itself, as whoever asks may read it. What has to be read or converted is waited for; --no-wait answers as soon as it is recorded.';
   static override aliases = ['import-image'];
   static override examples = [
     '<%= config.bin %> image import debian.qcow2 --name debian',
@@ -40,8 +40,7 @@ export class ImageImport extends BaseCommand {
     id: Flags.string({ description: 'id that it is to have, in place of a new one', helpValue: 'ami-ID' }),
     description: Flags.string({ description: 'what is told of it', helpValue: 'TEXT' }),
     'root-device': Flags.string({ description: 'name of its root device, as EC2 clients see it', helpValue: 'DEVICE' }),
-    'no-wait': Flags.boolean({ description: 'do not wait until it is available' }),
-    timeout: duration('timeout', { description: 'longest wait', default: 86_400_000, defaultText: '24h' }),
+    ...noWaitFlags('it is available', 86_400_000, '24h'),
     ...changeFlags,
     ...columnsFlag,
   };
@@ -68,16 +67,10 @@ export class ImageImport extends BaseCommand {
       ...(await this.#source(session, args.file, flags)),
       ...said(flags),
     });
-    const isPending = image.state === 'pending';
-    const waits = isPending && !flags['no-wait'];
-    session.output.message(
-      `${isPending ? 'making' : 'registered'} the image ${image.name} as ${image.imageId} (${operationId})`,
-    );
-    const made = waits ? await waitForImage(session, image.imageId, flags.timeout) : image;
-    if (waits) session.output.message(`the image ${made.imageId} is available`);
+    const made = await untilMade(session, { image, operationId }, flags);
     await session.showOne({ ...imageDetails(made, session.nowMs()), data: () => ({ image: made, operationId }) });
-    if (made.state === 'pending') session.output.hint(`see how far it is by: novactl image show ${made.imageId}`);
-    else if (made.kind === 'machine') session.output.hint(`start it by: novactl instance run --image ${made.name}`);
+    if (made.state !== 'pending' && made.kind === 'machine')
+      session.output.hint(`start it by: novactl instance run --image ${made.name}`);
   }
 
   /** A dry run sends no bytes: the key only has to look like one. */

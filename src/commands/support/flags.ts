@@ -125,6 +125,12 @@ export const waitFlags = (until: string, defaultMs = 600_000, defaultText = '10m
   timeout: duration('timeout', { description: 'longest wait', default: defaultMs, defaultText }),
 });
 
+/** For commands whose result is of no use before its end. */
+export const noWaitFlags = (until: string, defaultMs: number, defaultText: string) => ({
+  'no-wait': Flags.boolean({ description: `do not wait until ${until}` }),
+  timeout: duration('timeout', { description: 'longest wait', default: defaultMs, defaultText }),
+});
+
 // Without ignoreStdin oclif takes a missing word from stdin.
 export const idArg = (description: string) => ({
   id: Args.string({ description, required: true, ignoreStdin: true }),

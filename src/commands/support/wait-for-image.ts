@@ -1,43 +1,49 @@
 import { CloudError } from '../../base/errors.ts';
 import type { ErrorCode } from '../../base/error-codes.ts';
 import type { ImageView } from '../../views/images.ts';
-import { progressText } from '../../views/progress.ts';
-import { deadline } from './deadline.ts';
 import type { Session } from './session.ts';
+import { waitWithProgress, type WorkSeen } from './wait-with-progress.ts';
 
-const LOOK_MS = 500;
+interface Begun {
+  readonly image: ImageView;
+  readonly operationId: string;
+}
+
+interface WaitWords {
+  readonly 'no-wait': boolean;
+  readonly 'dry-run': boolean;
+  readonly timeout: number;
+}
 
 /**
- * Until the image is made, with a bar on a terminal. Errors: what its making failed with; 'Timeout' after timeoutMs (it goes on being made);
- * 'InvalidAMIID.NotFound' when somebody removed it.
+ * Says that the image is being made and waits for its end, unless --no-wait says not to: the image as it is then. Errors: what its making failed with; 'Timeout'
+ * (it goes on being made); 'InvalidAMIID.NotFound' when somebody removed it.
  */
-export async function waitForImage(session: Session, imageId: string, timeoutMs: number): Promise<ImageView> {
-  const { io, output } = session;
-  const end = deadline(io, timeoutMs, `for the image ${imageId} to be made`);
-  let startMs = io.clock.monotonicMs();
-  let told = '';
-  try {
-    for (;;) {
-      const { images } = await session.read('DescribeImages', { ImageIds: [imageId] }, { signal: end.signal });
-      const [image] = images;
-      if (image?.state === 'available') return image;
-      if (image?.state === 'failed') throw failure(image);
-      if (image === undefined) throw new CloudError('InvalidAMIID.NotFound', `the image ${imageId} is gone`);
-      const { step = 'waiting', doneBytes = 0, totalBytes } = image.progress ?? {};
-      if (step !== told) {
-        output.detail(`${imageId}: ${step}`);
-        // How fast a step is has nothing to do with how fast the one before it was.
-        [told, startMs] = [step, io.clock.monotonicMs()];
-      }
-      const tookMs = io.clock.monotonicMs() - startMs;
-      const width = io.stderr.columns ?? 80;
-      output.progress(progressText({ label: step, sentBytes: doneBytes, sizeBytes: totalBytes, tookMs, width }));
-      await io.clock.sleep(LOOK_MS, end.signal);
-    }
-  } finally {
-    output.progress('');
-    end.clear();
+export async function untilMade(session: Session, { image, operationId }: Begun, words: WaitWords): Promise<ImageView> {
+  const { output } = session;
+  const isPending = image.state === 'pending';
+  output.message(`${isPending ? 'making' : 'registered'} the image ${image.name} as ${image.imageId} (${operationId})`);
+  if (!isPending || words['dry-run']) return image;
+  if (words['no-wait']) {
+    output.hint(`see how far it is by: novactl image show ${image.imageId}`);
+    return image;
   }
+  const made = await waitForImage(session, image.imageId, words.timeout);
+  output.message(`the image ${made.imageId} is available`);
+  return made;
+}
+
+function waitForImage(session: Session, imageId: string, timeoutMs: number): Promise<ImageView> {
+  const look = async (signal: AbortSignal): Promise<{ done: ImageView } | WorkSeen> => {
+    const { images } = await session.read('DescribeImages', { ImageIds: [imageId] }, { signal });
+    const [image] = images;
+    if (image?.state === 'available') return { done: image };
+    if (image?.state === 'failed') throw failure(image);
+    if (image === undefined) throw new CloudError('InvalidAMIID.NotFound', `the image ${imageId} is gone`);
+    const { step = 'waiting', doneBytes = 0, totalBytes } = image.progress ?? {};
+    return { step, doneBytes, totalBytes };
+  };
+  return waitWithProgress(session, { timeoutMs, what: `for the image ${imageId} to be made`, name: imageId, look });
 }
 
 function failure({ imageId, stateReason }: ImageView): CloudError {

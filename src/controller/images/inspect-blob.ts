@@ -9,7 +9,13 @@ export async function inspectBlob(blobs: Pick<Blobs, 'read'>, blob: BlobInfo): P
   return inspectImage(head, blob.sizeBytes, tail);
 }
 
-async function readRange(blobs: Pick<Blobs, 'read'>, blob: BlobInfo, start: number, end: number): Promise<Buffer> {
+/** Bytes of a blob from `start` to `end` exclusive, or to its end where that comes first. */
+export async function readRange(
+  blobs: Pick<Blobs, 'read'>,
+  blob: BlobInfo,
+  start: number,
+  end: number,
+): Promise<Buffer> {
   const parts: Buffer[] = [];
   for await (const part of await blobs.read(blob.key, { start, end: Math.min(end, blob.sizeBytes) }))
     parts.push(part as Buffer);

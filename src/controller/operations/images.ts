@@ -1,13 +1,13 @@
 import { CloudError } from '../../base/errors.ts';
 import { ID_PREFIX, newId } from '../../base/ids.ts';
 import type { ImageFacts } from '../../domain/image-format.ts';
-import { IMAGE_HEAD_BYTES, IMAGE_TAIL_BYTES, inspectImage, requireImageKind } from '../../domain/image-format.ts';
+import { IMAGE_HEAD_BYTES, requireImageKind } from '../../domain/image-format.ts';
 import type { ImageImportRecord, ImageSource } from '../../domain/image-import.ts';
 import { KEYS } from '../../domain/keys.ts';
 import type { ImageRecord } from '../../domain/records.ts';
 import { isVmdk, parseVmdk, VMDK_TAIL_BYTES } from '../../domain/vmdk-header.ts';
 import type { OperationParsed } from '../../messages/operations/index.ts';
-import type { BlobInfo, Blobs } from '../../ports/blobs.ts';
+import type { BlobInfo } from '../../ports/blobs.ts';
 import { addImage } from '../images/add-image.ts';
 import { addPendingImage, askerOf, type ComingImage } from '../images/add-pending-image.ts';
 import { dropBytes, dropImage } from '../images/drop-image.ts';
@@ -16,6 +16,7 @@ import { bytesOf } from '../images/image-bytes.ts';
 import { needWorkshop, openBundleAt, openObject, sourceAt } from '../images/image-source.ts';
 import { imageOn, instanceOn } from '../images/image-uses.ts';
 import { imageView } from '../images/image-view.ts';
+import { inspectBlob, readRange } from '../images/inspect-blob.ts';
 import { Draft } from '../state/draft.ts';
 import { dropTags } from '../tags/resource-tags.ts';
 import { quotaOwner, releaseQuota } from '../users/quota.ts';
@@ -87,15 +88,16 @@ async function prepareObject({ cloud, principal }: ReadContext, location: string
 
 async function prepareUpload({ cloud }: ReadContext, kind: ImageRecord['kind'], blobKey: string): Promise<Prepared> {
   const blob = await cloud.blobs.head(blobKey);
-  const head = await readRange(cloud.blobs, blob, 0, IMAGE_HEAD_BYTES);
-  const end = (bytes: number) => readRange(cloud.blobs, blob, Math.max(0, blob.sizeBytes - bytes), blob.sizeBytes);
   // What else has to be converted is refused with the way to do it.
-  if (kind === 'machine' && cloud.workshop !== undefined && isVmdk(head)) {
-    parseVmdk(head, blob.sizeBytes, await end(VMDK_TAIL_BYTES));
-    return { kind: 'coming', source: { kind: 'upload', blobKey } };
+  if (kind === 'machine' && cloud.workshop !== undefined) {
+    const head = await readRange(cloud.blobs, blob, 0, IMAGE_HEAD_BYTES);
+    if (isVmdk(head)) {
+      const tailAt = Math.max(0, blob.sizeBytes - VMDK_TAIL_BYTES);
+      parseVmdk(head, blob.sizeBytes, await readRange(cloud.blobs, blob, tailAt, blob.sizeBytes));
+      return { kind: 'coming', source: { kind: 'upload', blobKey } };
+    }
   }
-  const tail = await end(IMAGE_TAIL_BYTES);
-  const facts = inspectImage(head, blob.sizeBytes, tail);
+  const facts = await inspectBlob(cloud.blobs, blob);
   requireImageKind(facts, kind);
   return { kind: 'ready', blob, facts };
 }
@@ -119,13 +121,6 @@ function refuseGivenId(draft: Draft, principal: Principal, input: OperationParse
       },
     );
   }
-}
-
-async function readRange(blobs: Blobs, blob: BlobInfo, start: number, end: number): Promise<Buffer> {
-  const parts: Buffer[] = [];
-  for await (const part of await blobs.read(blob.key, { start, end: Math.min(end, blob.sizeBytes) }))
-    parts.push(part as Buffer);
-  return Buffer.concat(parts);
 }
 
 /** All of the record but what its bytes say. */

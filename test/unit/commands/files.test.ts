@@ -159,6 +159,27 @@ describe('image import', () => {
     expect(bundle.calls[0]?.input).toMatchObject({ Location: 'b/x.manifest.xml' });
   });
 
+  it('of an instance waits until it is made, unless it is told not to', async () => {
+    const made = { ...IMAGE, state: 'available' as const };
+    const answers = {
+      CreateImage: { image: IMAGE, operationId: 'op-0123456789abcdef0' },
+      DescribeImages: { images: [made], rev: 1 },
+    };
+    const words = ['image', 'create', 'i-0123456789abcdef0', '--name', 'golden'];
+    const waited = await run(words, { answers });
+    expect(waited.calls.map(({ name }) => name)).toEqual(['CreateImage', 'DescribeImages']);
+    expect([waited.code, waited.stderr]).toEqual([0, expect.stringContaining(`${IMAGE.imageId} is available`)]);
+    const left = await run([...words, '--no-wait'], { answers });
+    expect(left.calls.map(({ name }) => name)).toEqual(['CreateImage']);
+    expect(left.stderr).toContain(`see how far it is by: novactl image show ${IMAGE.imageId}`);
+  });
+
+  it('that is removed while it is waited for is said to be gone', async () => {
+    const answers = { CreateImage: { image: IMAGE, operationId: 'op-1' }, DescribeImages: { images: [], rev: 1 } };
+    const { code, stderr } = await run(['image', 'create', 'i-1', '--name', 'golden'], { answers });
+    expect([code, stderr]).toEqual([3, expect.stringContaining('is gone')]);
+  });
+
   it('of tiny is left alone when it is there', async () => {
     const { code, stderr, calls } = await run(['image', 'build-tiny', '--output', 'name']);
     expect(code).toBe(0);
