@@ -70,6 +70,8 @@ export class ImportingControllers {
   readonly objects = new Map<string, Buffer | CloudError>([['b/disk', bootSector()]]);
   readonly alive = new Set<string>();
   builds = 0;
+  /** How often what earlier work left was removed. */
+  cleans = 0;
   /** A build goes on although it was told to stop: it was too late. */
   heedless = false;
   /** Before a build stores its result. */
@@ -124,7 +126,7 @@ export class ImportingControllers {
   #context(name: string, life: Life): ControllerContext {
     const { store, blobs } = this;
     const parts: Partial<ControllerContext> = {
-      ...{ clock: this.clock, random: this.random, logger: silentLogger },
+      ...{ clock: this.clock, random: this.random, logger: silentLogger, cloudId: 'cloud-1' },
       store: mortal(store, life, ['txn', 'barrier']),
       blobs: mortal(blobs, life, ['put', 'delete']),
       imageObjects: this.#imageObjects(),
@@ -151,7 +153,10 @@ export class ImportingControllers {
 
   #workshop(blobs: Blobs): ImageWorkshop {
     return {
-      clean: () => Promise.resolve(),
+      clean: () => {
+        this.cleans += 1;
+        return Promise.resolve();
+      },
       build: async (source, { sizeBytes, onProgress, signal }) => {
         this.builds += 1;
         const chunks: Buffer[] = [];

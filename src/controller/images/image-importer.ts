@@ -13,8 +13,10 @@ import { makeAvailable, makeFailed } from './end-import.ts';
 import { ImportProgress } from './import-progress.ts';
 import { importImage, type Imported } from './import-sources.ts';
 
-/** Each takes a disk's worth of room, and much of a processor while it converts. */
+/** In each lane. Each takes a disk's worth of room and much of a processor: here while it converts, or on the host whose disk it is of. */
 const CONCURRENCY = 2;
+/** Of what is read and converted here. Each host has one of its own: one that says nothing for long holds up its own images alone. */
+const HERE = 'here';
 /** So often an import is begun: by processes that did not live to end it, or while what it reads from can't be asked. */
 export const IMPORT_ATTEMPTS = 3;
 const AGAIN_MS = 5000;
@@ -37,7 +39,7 @@ type Written = 'written' | 'lost' | { readonly refused: unknown };
  */
 export class ImageImporter {
   readonly #context: ControllerContext;
-  readonly #queue: KeyedQueue;
+  readonly #lanes = new Map<string, KeyedQueue>();
   readonly #running = new Map<string, AbortController>();
   /** When an import that could not be made for now is tried again, by the monotonic clock. */
   readonly #notBefore = new Map<string, number>();
@@ -47,22 +49,13 @@ export class ImageImporter {
 
   constructor(context: ControllerContext) {
     this.#context = context;
-    this.#queue = new KeyedQueue({
-      clock: context.clock,
-      concurrency: CONCURRENCY,
-      run: (key) => this.#import(key),
-      onError: (key, error) => {
-        if (!isCode(error, 'Unavailable', 'Timeout', 'Conflict', 'StateHeld', 'StoragePoisoned'))
-          context.logger.error('an image was not made', { key, error: errorText(error) });
-        this.#notBefore.set(key, context.clock.monotonicMs() + AGAIN_MS);
-        this.#queue.addAfter(key, AGAIN_MS);
-      },
-    });
   }
 
   start(): void {
     const { store } = this.#context;
     const from = store.rev + 1;
+    // Also a process that has nothing to make has what an earlier one left.
+    this.#cleaned ??= this.#clean();
     this.#watches = [
       store.watch(PREFIX.imageImport, from, ({ ops }) => {
         for (const { key } of ops) this.#changed(key);
@@ -75,7 +68,7 @@ export class ImageImporter {
 
   /** Looks at all imports. */
   sweep(): void {
-    for (const { key } of this.#context.store.range(PREFIX.imageImport)) this.#queue.add(key);
+    for (const { key } of this.#context.store.range(PREFIX.imageImport)) this.#lane(key)?.add(key);
   }
 
   /** Stops what is being made, and leaves it to whoever comes next. */
@@ -84,15 +77,40 @@ export class ImageImporter {
     const reason = new CloudError('Unavailable', 'this process ends');
     this.#closed.abort(reason);
     for (const running of this.#running.values()) running.abort(reason);
-    await this.#queue.close();
+    await Promise.all([...this.#lanes.values()].map((lane) => lane.close()));
   }
 
   #changed(key: string): void {
     const running = this.#running.get(key);
     const record = this.#context.store.get<ImageImportRecord>(key)?.value;
-    if (running === undefined) this.#queue.add(key);
+    if (running === undefined) this.#lane(key)?.add(key);
     else if (record?.session !== this.#session)
       running.abort(new CloudError('Conflict', 'the image was deregistered, or another controller makes it'));
+  }
+
+  /** Where it waits for its turn; undefined: it is gone. */
+  #lane(key: string): KeyedQueue | undefined {
+    const source = this.#context.store.get<ImageImportRecord>(key)?.value.source;
+    if (source === undefined || this.#closed.signal.aborted) {
+      this.#notBefore.delete(key);
+      return undefined;
+    }
+    const name = source.kind === 'instance' ? source.hostId : HERE;
+    const known = this.#lanes.get(name);
+    if (known !== undefined) return known;
+    const { clock } = this.#context;
+    const onError = (of: string, error: unknown): void => this.#again(of, error);
+    const lane = new KeyedQueue({ clock, concurrency: CONCURRENCY, run: (of) => this.#import(of), onError });
+    this.#lanes.set(name, lane);
+    return lane;
+  }
+
+  #again(key: string, error: unknown): void {
+    const { clock, logger } = this.#context;
+    if (!isCode(error, 'Unavailable', 'Timeout', 'Conflict', 'StateHeld', 'StoragePoisoned'))
+      logger.error('an image was not made', { key, error: errorText(error) });
+    this.#notBefore.set(key, clock.monotonicMs() + AGAIN_MS);
+    this.#lane(key)?.addAfter(key, AGAIN_MS);
   }
 
   get #session(): string {
@@ -109,7 +127,7 @@ export class ImageImporter {
     if (seen === undefined || isHeld(store) || this.#livesElsewhere(seen)) return;
     const waitMs = (this.#notBefore.get(key) ?? 0) - clock.monotonicMs();
     if (waitMs > 0) {
-      this.#queue.addAfter(key, waitMs);
+      this.#lane(key)?.addAfter(key, waitMs);
       return;
     }
     this.#notBefore.delete(key);

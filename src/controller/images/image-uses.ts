@@ -1,3 +1,4 @@
+import type { ImageImportRecord } from '../../domain/image-import.ts';
 import type { InstanceRecord } from '../../domain/instance.ts';
 import { PREFIX } from '../../domain/keys.ts';
 import type { ImageRecord, ReservationRecord } from '../../domain/records.ts';
@@ -36,7 +37,11 @@ export function imageOn(
     .find(({ value }) => (value.kernelId === imageId || value.ramdiskId === imageId) && counts(value))?.value;
 }
 
-/** Some record has the bytes: those of a copy are the same. */
+/** Some record has the bytes: those of a copy are the same, and what was sent once may be on its way to two images. */
 export function isBlobNamed(replica: Ranges, blobKey: string): boolean {
-  return replica.range<ImageRecord>(PREFIX.image).some(({ value }) => value.blobKey === blobKey);
+  const isSent = ({ source }: ImageImportRecord): boolean => source.kind === 'upload' && source.blobKey === blobKey;
+  return (
+    replica.range<ImageRecord>(PREFIX.image).some(({ value }) => value.blobKey === blobKey) ||
+    replica.range<ImageImportRecord>(PREFIX.imageImport).some(({ value }) => isSent(value))
+  );
 }

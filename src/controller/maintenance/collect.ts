@@ -2,7 +2,6 @@ import { errorText } from '../../base/errors.ts';
 import { toJson } from '../../base/json.ts';
 import { humanBytes, humanDuration } from '../../base/units.ts';
 import type { InstanceRecord } from '../../domain/instance.ts';
-import type { ImageImportRecord } from '../../domain/image-import.ts';
 import { KEYS, PREFIX } from '../../domain/keys.ts';
 import type { AssignRecord, HostRecord, ImageRecord, NetworkRecord } from '../../domain/records.ts';
 import type { CollectHost } from '../../messages/worker.ts';
@@ -11,6 +10,7 @@ import type { ControllerContext } from '../controller-context.ts';
 import { refuseHeld } from '../hosts/held.ts';
 import { hostProblem } from '../hosts/host-problem.ts';
 import { orphansOf } from '../hosts/host-view.ts';
+import { isBlobNamed } from '../images/image-uses.ts';
 import { countExpired, expireRecords } from './expire.ts';
 import type { Job, JobTools } from './job.ts';
 import type { JobReport } from './report.ts';
@@ -36,15 +36,10 @@ export const collectJob: Job = async (tools) => {
 /** Bytes that were sent and never became an image. */
 async function collectUploads({ cloud, plan }: JobTools, report: JobReport): Promise<void> {
   const { blobs, store, policy, clock } = cloud;
-  const isNamed = (key: string): boolean =>
-    store.range<ImageRecord>(PREFIX.image).some(({ value }) => value.blobKey === key) ||
-    store
-      .range<ImageImportRecord>(PREFIX.imageImport)
-      .some(({ value: { source } }) => source.kind === 'upload' && source.blobKey === key);
   for (const { key, sizeBytes, storedAtMs } of await blobs.list('upload/')) {
     // One of the future is as old as the clock was set back: it may be on its way to its image.
     const ageMs = clock.nowMs() - (storedAtMs ?? clock.nowMs());
-    if (ageMs < policy.uploadKeepMs || isNamed(key)) continue;
+    if (ageMs < policy.uploadKeepMs || isBlobNamed(store, key)) continue;
     // Records that would name it may be missing from a store that was restored under this very run.
     if (!plan) refuseHeld(store);
     const what = `${key} (${humanBytes(sizeBytes)}, ${humanDuration(ageMs)} old), which became no image`;

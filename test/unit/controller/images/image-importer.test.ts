@@ -179,6 +179,49 @@ it('what was sent to be converted goes when the image is made, and when it fails
   await importer.close();
 });
 
+it('what was sent once and is made two images of stays until both are made', async () => {
+  const world = new ImportingControllers();
+  const blobKey = 'upload/blob-00000000000000001';
+  await world.blobs.put(blobKey, Readable.from([bootSector()]));
+  const gates: (() => void)[] = [];
+  world.hold = () => new Promise<void>((resolve) => gates.push(resolve));
+  const { importer } = world.start('a');
+  await world.register();
+  await until(() => gates.length === 1, { what: 'one turn is taken', everyMs: 2 });
+  const ids = [await world.register({ kind: 'upload', blobKey }), await world.register({ kind: 'upload', blobKey })];
+  for (const at of [1, 2]) {
+    await until(() => gates.length === at + 1, { what: 'one of them is being made', everyMs: 2 });
+    gates[at]?.();
+  }
+  for (const id of ids) expect((await ended(world, id)).stateReason).toBeUndefined();
+  await until(async () => !(await world.blobKeys()).includes(blobKey), { what: 'it is gone', everyMs: 2 });
+  gates[0]?.();
+  await importer.close();
+});
+
+it('hosts that say nothing hold up the images of their own instances alone', async () => {
+  const world = new ImportingControllers();
+  const { importer } = world.start('a');
+  const ofHost = (hostId: string) => world.register({ kind: 'instance', instanceId: 'i-1', hostId });
+  const silent = [await ofHost('h-1'), await ofHost('h-1'), await ofHost('h-1')];
+  const begun = (): number => silent.filter((id) => world.import(id)?.attempts === 1).length;
+  await until(() => begun() === 2, { what: 'two are begun', everyMs: 2 });
+  const elsewhere = await ofHost('h-2');
+  await until(() => world.import(elsewhere)?.attempts === 1, { what: 'another host has its turn', everyMs: 2 });
+  expect((await ended(world, await world.register())).state).toBeUndefined();
+  expect(begun()).toBe(2);
+  await importer.close();
+});
+
+it('a process that has nothing to make removes what an earlier one left', async () => {
+  const world = new ImportingControllers();
+  const { importer } = world.start('a');
+  expect(world.cleans).toBe(1);
+  await ended(world, await world.register());
+  expect(world.cleans).toBe(1);
+  await importer.close();
+});
+
 it('three processes that die with it are enough', async () => {
   const world = new ImportingControllers();
   world.hold = () => new Promise(() => undefined);
