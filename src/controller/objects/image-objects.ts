@@ -3,6 +3,7 @@ import { CloudError } from '../../base/errors.ts';
 import type { ObjectRecord } from '../../domain/s3/records.ts';
 import type { ImageObject, ImageObjects } from '../../ports/image-objects.ts';
 import type { ObjectStore } from '../../ports/object-store.ts';
+import type { S3Caller } from '../api/s3/s3-action.ts';
 import { ParsedPolicies, requireAccess, type AccessParts } from '../api/s3/s3-access.ts';
 import type { Accounts } from '../users/directory-memo.ts';
 
@@ -36,6 +37,13 @@ function imageObject(store: ObjectStore, object: ObjectRecord): ImageObject {
   };
 }
 
+/** As S3 takes who asks over the admin channel: the administrator of the machine, who has no user, could read the files anyway and is refused nothing. */
+function callerOf({ name, userName, projectId, roles }: ImageAsker): S3Caller {
+  const principal = { name, projectId, roles, from: 'image' };
+  if (userName === undefined) return { kind: 'key', principal, mayAll: true };
+  return { kind: 'key', principal: { ...principal, userName } };
+}
+
 /** Objects of this cloud's own store, by the rights that the asker has over S3: role in the owning project, policy, grants. */
 export function createLocalImageObjects({ store: opened, accounts }: LocalImageObjectsParts): ImageObjects {
   const policies = new ParsedPolicies();
@@ -44,11 +52,10 @@ export function createLocalImageObjects({ store: opened, accounts }: LocalImageO
       const store = await opened();
       const bucket = await store.bucket(named.bucket);
       const known = await accounts();
-      const { name, projectId, roles } = asker;
       await requireAccess(
         {
           ...{ store, policies, context: CONTEXT },
-          caller: { kind: 'key', principal: { name, userName: name, projectId, roles, from: 'image' } },
+          caller: callerOf(asker),
           accountIdOf: (id) => known.accountOf(id),
         },
         { permission: 's3:GetObject', bucket, key: named.key, versionId: named.versionId },

@@ -35,8 +35,10 @@ afterEach(async () => {
   rmSync(dir, { recursive: true, force: true });
 });
 
-const owner: ImageAsker = { name: 'ann/K1', projectId: 'p-1', roles: ['member'] };
-const stranger: ImageAsker = { name: 'bob/K2', projectId: 'p-2', roles: ['cloudadmin', 'member'] };
+const owner: ImageAsker = { name: 'ann/K1', userName: 'ann', projectId: 'p-1', roles: ['member'] };
+const stranger: ImageAsker = { name: 'bob/K2', userName: 'bob', projectId: 'p-2', roles: ['cloudadmin', 'member'] };
+/** As the socket has it. */
+const machine: ImageAsker = { name: 'root@socket', projectId: 'admin', roles: ['cloudadmin'] };
 const disk = { bucket: 'disks', key: 'a.raw' };
 
 describe('objects that images are made of', () => {
@@ -65,6 +67,17 @@ describe('objects that images are made of', () => {
     const policy = JSON.stringify({ Version: '2012-10-17', Statement });
     await store.updateBucket('disks', (bucket) => ({ ...bucket, policy }));
     expect(await text(await (await images.open(stranger, disk)).read())).toBe('bytes');
+  });
+
+  it('are all readable for the administrator of the machine, who is no user; a cloudadmin with a key is one', async () => {
+    await put(store, 'disks', 'a.raw', 'bytes');
+    expect(await text(await (await images.open(machine, disk)).read())).toBe('bytes');
+    const Statement = [{ Effect: 'Deny', Principal: '*', Action: 's3:*', Resource: 'arn:aws:s3:::disks/*' }];
+    const policy = JSON.stringify({ Version: '2012-10-17', Statement });
+    await store.updateBucket('disks', (bucket) => ({ ...bucket, policy }));
+    expect(await text(await (await images.open(machine, disk)).read())).toBe('bytes');
+    const withKey = { ...machine, userName: 'admin' };
+    await expect(images.open(withKey, disk)).rejects.toMatchObject({ code: 'AccessDenied' });
   });
 
   it('are not there where they are not, or were deleted', async () => {
