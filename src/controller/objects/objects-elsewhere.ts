@@ -27,7 +27,7 @@ export function objectsElsewhere(
   const holders = objectHolders({ services }).map(({ serviceId, machine }) => `${serviceId} (on ${machine})`);
   const where =
     holders.length === 0
-      ? `no process of this cloud has the role ${OBJECTS_ROLE} now; add it to the roles of one`
+      ? `no process with the role ${OBJECTS_ROLE} was heard of (one that begins is, within seconds); add it to the roles of one`
       : `${holders.join(' and ')} ${holders.length === 1 ? 'has' : 'have'} them: ask there, by S3 where its objectstore.listen says`;
   return new CloudError('Unavailable', `${process.name} has not the role ${OBJECTS_ROLE}, and so no objects; ${where}`);
 }

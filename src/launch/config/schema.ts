@@ -122,6 +122,9 @@ const instances = z.strictObject({
 export const ROLES = ['api', 'controller', 'objectstore', 'worker'] as const;
 export type Role = (typeof ROLES)[number];
 
+/** This very array says that nobody has named roles. */
+export const UNNAMED_ROLES: Role[] = [...ROLES];
+
 const optionalFile = path.or(z.literal('', 'must be an absolute path, or empty')).default('');
 
 const etcd = z.strictObject({
@@ -259,8 +262,10 @@ const Keys = z.strictObject({
   roles: z
     .array(oneOf(...ROLES))
     .min(1, 'must name at least one role')
-    .default([...ROLES])
-    .describe('what novactl serve does in this process'),
+    .default(() => UNNAMED_ROLES)
+    .describe(
+      'what novactl serve does in this process. With store.engine etcd, objectstore has to be named, or objectstore.listen set: one process of the cloud has the objects',
+    ),
   node: z
     .strictObject({
       name: name

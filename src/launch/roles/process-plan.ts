@@ -1,6 +1,6 @@
 import { CloudError } from '../../base/errors.ts';
 import type { Config, Role } from '../config/schema.ts';
-import { ROLES } from '../config/schema.ts';
+import { ROLES, UNNAMED_ROLES } from '../config/schema.ts';
 
 /** What one process of the cloud is to be. */
 export interface ProcessPlan {
@@ -29,13 +29,20 @@ const NODE_NAME = /^[a-z0-9][a-z0-9-]{0,62}$/;
  * 'InvalidParameterValue' where the machine's host name is no name; both say what to change.
  */
 export function processPlan(config: Config, hostname: string): ProcessPlan {
-  const roles = ROLES.filter((role) => config.roles.includes(role));
+  const roles = ROLES.filter((role) => config.roles.includes(role) && !isUnasked(role, config));
   const isWhole = WHOLE.every((role) => roles.includes(role));
   refuse(roles, config);
   const sharedStore = config.store.engine === 'etcd';
   const shared = sharedStore || config.bus.engine === 'rabbitmq';
   const name = isWhole && !shared && config.node.name === '' ? WORKER_ID : nodeName(config, hostname);
   return { roles, name, shared, sharedStore };
+}
+
+/** Objects are in a folder of one machine: processes that share a store must not each get objects of their own because nobody has named roles. */
+function isUnasked(role: Role, { roles, store, objectstore }: Config): boolean {
+  return (
+    role === 'objectstore' && roles === UNNAMED_ROLES && store.engine === 'etcd' && objectstore.listen.length === 0
+  );
 }
 
 function nodeName({ node }: Config, hostname: string): string {

@@ -39,6 +39,15 @@ describe('what the configuration makes of a process', () => {
     expect(plan({ bus: RABBIT, roles: ['api', 'controller'] })).toMatchObject({ shared: true, sharedStore: false });
   });
 
+  it('has objects among others only where somebody asked for them: by the role, or by where S3 listens', () => {
+    const shared = { store: ETCD, bus: RABBIT };
+    const named = ['api', 'controller', 'objectstore', 'worker'];
+    expect(plan(shared).roles).toEqual(['api', 'controller', 'worker']);
+    expect(plan({ ...shared, roles: named }).roles).toEqual(named);
+    expect(plan({ ...shared, objectstore: { listen: ['127.0.0.1'] } }).roles).toEqual(named);
+    expect(plan({ bus: RABBIT }).roles).toEqual(named);
+  });
+
   it('is refused where the machine’s name can’t be one', () => {
     const { code, message } = refusal({ store: ETCD, bus: RABBIT }, '_gateway');
     expect(code).toBe('InvalidParameterValue');
