@@ -8,9 +8,13 @@ export type CachedImageView = OperationOutput<'DescribeImageCache'>['images'][nu
 /** As much of a digest as tells files apart. */
 const DIGEST_SHOWN = 12;
 
+/** Nobody finds it by that name any more. */
+const shownName = ({ name, deregistered }: CachedImageView['images'][number]): string =>
+  deregistered === true ? `${name} (removed)` : name;
+
 const COLUMNS: readonly Column<CachedImageView>[] = [
   { name: 'host', text: (row) => row.hostName },
-  { name: 'image', text: (row) => row.images.map(({ name }) => name).join(', ') || '-' },
+  { name: 'image', text: (row) => row.images.map(shownName).join(', ') || '-' },
   {
     name: 'digest',
     text: (row) => row.sha256.slice(0, DIGEST_SHOWN),

@@ -30,6 +30,12 @@ function progressWords({
   return words.join(', ');
 }
 
+/** Of one that is being made, or was not, nobody knows what its bytes are. */
+const ofBytes =
+  (text: (row: ImageView) => string) =>
+  (row: ImageView): string =>
+    row.sha256 === '' ? '-' : text(row);
+
 const COLUMNS: readonly Column<ImageView>[] = [
   { name: 'id', fixed: true, text: (row) => row.imageId },
   { name: 'name', text: (row) => row.name },
@@ -40,11 +46,11 @@ const COLUMNS: readonly Column<ImageView>[] = [
     paint: (row) => statePaint(row.state),
     raw: { name: 'state', text: (row) => row.state },
   },
-  { name: 'format', text: (row) => row.format },
+  { name: 'format', text: ofBytes((row) => row.format) },
   {
     name: 'size',
     right: true,
-    text: (row) => humanBytes(row.sizeBytes),
+    text: ofBytes((row) => humanBytes(row.sizeBytes)),
     raw: { name: 'sizeBytes', text: (row) => String(row.sizeBytes) },
   },
   {
@@ -58,13 +64,13 @@ const COLUMNS: readonly Column<ImageView>[] = [
     name: 'virtual',
     wide: true,
     right: true,
-    text: (row) => humanBytes(row.virtualSizeBytes),
+    text: ofBytes((row) => humanBytes(row.virtualSizeBytes)),
     raw: { name: 'virtualSizeBytes', text: (row) => String(row.virtualSizeBytes) },
   },
   { name: 'kernel', wide: true, text: (row) => row.kernelId ?? '-' },
   { name: 'ramdisk', wide: true, text: (row) => row.ramdiskId ?? '-' },
   { name: 'public', wide: true, text: (row) => (row.public ? 'yes' : 'no') },
-  { name: 'sha256', wide: true, fixed: true, text: (row) => row.sha256 },
+  { name: 'sha256', wide: true, fixed: true, text: ofBytes((row) => row.sha256) },
 ];
 
 const base = { columns: COLUMNS, id: (row: ImageView) => row.imageId };
@@ -78,6 +84,16 @@ export function imageListing(rows: readonly ImageView[], extra: Record<string, u
   };
 }
 
+function bytesFields({ format, sizeBytes, virtualSizeBytes, sha256 }: ImageView): Details<ImageView>['fields'] {
+  if (sha256 === '') return [];
+  return [
+    ['format', { text: format }],
+    ['size', { text: `${humanBytes(sizeBytes)} (${sizeBytes} bytes)` }],
+    ['virtual size', { text: humanBytes(virtualSizeBytes) }],
+    ['sha256', { text: sha256 }],
+  ];
+}
+
 export function imageDetails(row: ImageView, nowMs: number): Details<ImageView> {
   return {
     ...base,
@@ -87,23 +103,22 @@ export function imageDetails(row: ImageView, nowMs: number): Details<ImageView> 
     fields: [
       ['id', { text: row.imageId }],
       ['name', { text: row.name }],
+      ...(row.description === undefined ? [] : [['description', { text: row.description }] as const]),
       ['kind', { text: row.kind }],
       ['state', { text: stateText(row), paint: statePaint(row.state) }],
       ...(row.stateReason === undefined ? [] : [['reason', { text: row.stateReason.message }] as const]),
       ...(row.progress === undefined ? [] : [['progress', { text: progressWords(row.progress) }] as const]),
       ['architecture', { text: row.architecture }],
-      ['format', { text: row.format }],
-      ['size', { text: `${humanBytes(row.sizeBytes)} (${row.sizeBytes} bytes)` }],
-      ['virtual size', { text: humanBytes(row.virtualSizeBytes) }],
+      ...bytesFields(row),
       ...(row.kernelId === undefined ? [] : [['kernel', { text: row.kernelId }] as const]),
       ...(row.ramdiskId === undefined ? [] : [['ramdisk', { text: row.ramdiskId }] as const]),
-      ['sha256', { text: row.sha256 }],
       ['project', { text: row.projectId }],
       ['public', { text: row.public ? 'yes' : 'no' }],
       ...(row.launchProjects === undefined || row.launchProjects.length === 0
         ? []
         : [['shared with', { text: row.launchProjects.join(', ') }] as const]),
       ...(row.location === undefined ? [] : [['from', { text: row.location }] as const]),
+      ...(row.sourceId === undefined ? [] : [['made of', { text: row.sourceId }] as const]),
       ...(row.notes ?? []).map((note) => ['note', { text: note }] as const),
       ...(row.deprecatedAtMs === undefined ? [] : [['deprecated', { text: iso(row.deprecatedAtMs) }] as const]),
       ['created', { text: `${iso(row.createdAtMs)} (${age(row.createdAtMs, nowMs)} ago)` }],

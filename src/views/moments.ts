@@ -16,6 +16,7 @@ export const MOMENTS: ReadonlySet<string> = new Set([
   'lastHelloMs',
   'lastReportMs',
   'lastUsedAtMs',
+  'lastUsedMs',
   'launchTimeMs',
   'modifiedAtMs',
   'notBeforeMs',

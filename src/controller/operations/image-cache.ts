@@ -91,7 +91,10 @@ export const describeImageCache: ReadHandler<'DescribeImageCache'> = async ({ cl
       return {
         ...named(host),
         ...{ sha256, kind, lastUsedMs, sizeBytes: sizeBytes || (same[0]?.sizeBytes ?? 0) },
-        images: same.map(({ id, name }) => ({ imageId: id, name })),
+        images: same.map(({ id, name, deregisteredAtMs }) => ({
+          ...{ imageId: id, name },
+          ...(deregisteredAtMs === undefined ? {} : { deregistered: true }),
+        })),
         usedBy: [...new Set([...usedBy, ...by])].sort(),
       };
     });

@@ -11,7 +11,14 @@ const CachedImageView = z.object({
   sizeBytes: z.number(),
   kind: z.enum(['machine', 'kernel', 'ramdisk']),
   /** Images of those bytes; empty: no image has them any more. */
-  images: z.array(z.object({ imageId: z.string(), name: z.string() })),
+  images: z.array(
+    z.object({
+      imageId: z.string(),
+      name: z.string(),
+      /** It goes with the last instance that stands on it. */
+      deregistered: z.boolean().optional(),
+    }),
+  ),
   /** By the host's clock. */
   lastUsedMs: z.number(),
   /** Disks on the host that stand on it, and instances that the records know of. */

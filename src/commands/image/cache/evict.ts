@@ -32,8 +32,9 @@ export class ImageCacheEvict extends BaseCommand {
       ...(flags.host === undefined ? {} : { Hosts: flags.host }),
     });
     for (const { hostName, sha256, removedBytes } of removed) {
-      const files = `${sha256.length} file${sha256.length === 1 ? '' : 's'}`;
-      session.output.message(`${hostName}: removed ${files}, ${humanBytes(removedBytes)}`);
+      const files = `removed ${sha256.length} file${sha256.length === 1 ? '' : 's'}, ${humanBytes(removedBytes)}`;
+      const none = flags.all ? 'no file that is not in use' : 'does not have it';
+      session.output.message(`${hostName}: ${sha256.length === 0 ? none : files}`);
     }
     await session.showValue({ removed, problems, operationId }, '');
     throwHostProblems(session, problems, removed.length);
