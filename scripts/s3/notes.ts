@@ -29,7 +29,8 @@ export const PARTLY: Readonly<Record<string, string>> = {
   PutBucketAcl:
     'grants beside the owner’s own, who can not be locked out; grantees are projects and the groups AllUsers and AuthenticatedUsers',
   PutBucketLifecycleConfiguration: 'expiry of objects, old versions, markers and uploads; no transitions',
-  PutBucketOwnershipControls: 'BucketOwnerPreferred and BucketOwnerEnforced',
+  PutBucketOwnershipControls:
+    'BucketOwnerPreferred and BucketOwnerEnforced; a request that asks for the ACL private, and so for nothing, is taken in both',
   PutBucketPolicy:
     'a subset, all else is refused: Effect, Principal (*, accounts, projects), Action, Resource, and Condition with StringEquals, StringNotEquals, StringLike, StringNotLike, Bool, IpAddress, NotIpAddress of aws:SourceIp, aws:SecureTransport, s3:prefix, s3:delimiter, s3:x-amz-acl',
   PutBucketRequestPayment: 'BucketOwner alone',

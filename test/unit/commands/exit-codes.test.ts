@@ -19,8 +19,11 @@ async function failing(error: CloudError, line = 'instance list'): Promise<Await
   return runCli(line.split(' '), { runDir: cloud.runDir });
 }
 
+/** Below 400 it is no error of the cloud: S3 says so by a status without a body, and no command asks for it. */
+const ERRORS = (Object.keys(ERROR_TABLE) as ErrorCode[]).filter((code) => ERROR_TABLE[code].status >= 400);
+
 describe('the exit code of an error', () => {
-  it.each(Object.keys(ERROR_TABLE) as ErrorCode[])('%s is the one of the table', async (code) => {
+  it.each(ERRORS)('%s is the one of the table', async (code) => {
     const { code: exit, stdout, stderr } = await failing(new CloudError(code, 'it is so'));
     expect(exit).toBe(ERROR_TABLE[code].exit);
     expect(stdout).toBe('');
