@@ -20,7 +20,8 @@ const BY_THEMSELVES = ['test/real/tiny-image/*.test.ts', 'test/real/libvirt/life
 /** Guests and daemons that share this machine's libvirt or its network: one file at a time, after everything else. */
 const ONE_AT_A_TIME = 'test/real/**/*.test.ts';
 
-const common = { testTimeout: 20_000, hookTimeout: 60_000 };
+/** What a test may take on a machine that is busy with others; one that waits in vain says so itself, and sooner (`until`). */
+const common = { testTimeout: 60_000, hookTimeout: 120_000 };
 
 export default defineConfig({
   test: {

@@ -9,7 +9,7 @@ export const DAYS = join(ROOT, 'test', 'clients', 'ec2');
 /** The clients of Debian; what stands first in somebody's PATH may be another. */
 export const PYTHON = '/usr/bin/python3';
 const DIST = '/usr/lib/python3/dist-packages';
-const AWS = '/usr/bin/aws';
+export const AWS = '/usr/bin/aws';
 const PLAYBOOK = '/usr/bin/ansible-playbook';
 
 /** A client of others, and its program of a day in the life of a cloud. */
@@ -74,7 +74,7 @@ export interface Ended {
   readonly output: string;
 }
 
-const CLIENT_MS = 170_000;
+const CLIENT_MS = 400_000;
 
 /** A client's program to its end, or to that of its time. */
 export function runClient(

@@ -65,7 +65,7 @@ export class EndpointCloud {
     const random = new SystemRandom();
     const { url: endpoint, bucket, accessKeyId, secretAccessKey, ca } = this;
     return {
-      ...{ endpoint, bucket, accessKeyId, secretAccessKey, ca, region: 'nova', addressing: 'path', timeoutMs: 10_000 },
+      ...{ endpoint, bucket, accessKeyId, secretAccessKey, ca, region: 'nova', addressing: 'path', timeoutMs: 60_000 },
       ...{ clock: new SystemClock(), random, logger: silentLogger, prefix: `${randomHex(random, 8)}/` },
       ...changed,
     };

@@ -11,6 +11,7 @@ export const SLOW_FILES: Readonly<Record<string, number>> = {
   'test/clients/ec2/days-aws.test.ts': 60,
   'test/real/tiny-image/guest.test.ts': 53,
   'test/contract/etcd-cut.test.ts': 50,
+  'test/clients/s3/days.test.ts': 50,
   'test/clients/ec2/days.test.ts': 40,
   'test/clients/bad-input-elsewhere.test.ts': 30,
   'test/real/libvirt/life.test.ts': 29,
@@ -18,9 +19,13 @@ export const SLOW_FILES: Readonly<Record<string, number>> = {
   'test/clients/bad-input.test.ts': 20,
   'test/simulation/seeds.test.ts': 20,
   'test/unit/adapters/store/etcd-members.test.ts': 19,
+  'test/clients/s3/kills.test.ts': 19,
+  'test/contract/blobs-s3-endpoint.test.ts': 16,
   'test/unit/base/openssh-key.test.ts': 16,
   'test/unit/commands/daemon.test.ts': 16,
+  'test/contract/cloud-on-endpoint.test.ts': 15,
   'test/contract/directory-store.test.ts': 15,
+  'test/clients/s3/object-commands.test.ts': 15,
 };
 
 /** The files that are known to be slow, slowest first; what is not listed has its place from vitest, behind them. */

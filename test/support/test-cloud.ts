@@ -71,7 +71,7 @@ export class TestCloud {
           throw new Error(`the daemon ended with ${daemon.exitCode}:\n${this.log.slice(-2000)}`);
         return (await this.cli('status', '--quiet')).code === 0;
       },
-      { what: 'the daemon answers', timeoutMs: 30_000, everyMs: 50 },
+      { what: 'the daemon answers', timeoutMs: 60_000, everyMs: 50 },
     );
   }
 

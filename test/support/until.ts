@@ -5,7 +5,7 @@ export async function until<T>(
   condition: () => T | Promise<T>,
   options: { what: string | (() => string); timeoutMs?: number; everyMs?: number },
 ): Promise<Exclude<T, undefined | null | false>> {
-  const { what, timeoutMs = 10_000, everyMs = 25 } = options;
+  const { what, timeoutMs = 30_000, everyMs = 25 } = options;
   const deadline = performance.now() + timeoutMs;
   for (;;) {
     const value = await condition();

@@ -20,7 +20,7 @@ export interface SandboxFacts {
   readonly runDir: string;
 }
 
-const READY_MS = 20_000;
+const READY_MS = 60_000;
 
 /** A sandbox of the built command line, in a process of its own, for clients of others to be driven against. */
 export class SandboxProcess {
