@@ -22,7 +22,8 @@ export class ImageDelete extends BaseCommand {
     const session = this.open(flags);
     const { imageId, operationId, usedBy } = await session.change('DeregisterImage', { ImageId: args.image });
     session.output.message(`removed the image ${imageId} (${operationId})`);
-    if (usedBy !== undefined) session.output.message(`its bytes stay while something stands on them, such as ${usedBy}`);
+    if (usedBy !== undefined)
+      session.output.message(`its bytes stay while something stands on them, such as ${usedBy}`);
     await session.showValue({ imageId, operationId, ...(usedBy === undefined ? {} : { usedBy }) }, '');
   }
 }

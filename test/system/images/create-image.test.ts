@@ -40,7 +40,7 @@ describe.skipIf(missing !== undefined)(title, () => {
     return made;
   };
   const create = async (name: string): Promise<Image> =>
-    (await system.json<{ image: Image }>('image', 'create', guest.instanceId, '--name', name, '--wait')).image;
+    (await system.json<{ image: Image }>('image', 'create', guest.instanceId, '--name', name)).image;
   const captures = async (): Promise<string> => (await host().exec('ls', '/var/lib/novactl-host/captures')).stdout;
 
   beforeAll(async () => {
