@@ -18,6 +18,7 @@ import type { Observations } from './hosts/observations.ts';
 import type { Ownership } from './hosts/ownership.ts';
 import type { WorkerDirectory } from './hosts/worker-directory.ts';
 import type { JobInput, JobReport, Reconcilers } from './maintenance/report.ts';
+import type { ObjectKeeper } from './objects/object-keeper.ts';
 import type { ServiceDirectory } from './services/service-directory.ts';
 
 /** Settings that the controller's parts need, all defaults filled (compiled from the configuration). */
@@ -107,6 +108,8 @@ export interface ControllerContext {
   readonly volumes?: VolumeBackend;
   /** Absent: there are no objects that images could be made of. */
   readonly imageObjects?: ImageObjects;
+  /** Of this process, opened when they are first asked for; answers undefined while there never were any. Absent: the process has not the role. */
+  readonly objects?: () => Promise<ObjectKeeper | undefined>;
   /** Absent: images are only what was sent ready for use. */
   readonly workshop?: ImageWorkshop;
   /** False: this process does not look at the host, so that its silence means nothing. Absent: it looks at all. */

@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs';
 import { openObjectStore } from '../adapters/objects/object-store.ts';
 import { acquireStateLock, type LockHolder } from '../adapters/store/state-lock.ts';
 import { isoTime, type Clock } from '../base/clock.ts';
@@ -61,6 +62,13 @@ export class ObjectsHere {
     const { store, keeper } = await this.#open;
     this.#keeper = keeper;
     return store;
+  }
+
+  /** Who looks after them, opened now unless there never were any. Errors: as `store`. */
+  async ifAny(): Promise<ObjectKeeper | undefined> {
+    if (!this.isOpen && !existsSync(this.dir)) return undefined;
+    await this.store();
+    return this.#keeper;
   }
 
   /** Who looks after them; undefined while they are not open. */

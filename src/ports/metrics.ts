@@ -28,6 +28,9 @@ export const METRICS = {
   ]),
   hostExec: timer('host_command_seconds', 'time a program took on a host, with the way there (SSH)', ['host']),
   hypervisorCall: timer('hypervisor_call_seconds', 'time a call to libvirt took, with the way there', ['host']),
+  objectBytes: reading('objects_bytes', 'bytes of all versions of objects and of parts under way', []),
+  objectsDamaged: reading('objects_damaged', 'objects that the last scrub found damaged', []),
+  objectsFree: reading('objects_free_bytes', 'bytes that the disk of the objects still takes', []),
   s3Request: timer(
     's3_request_seconds',
     'time from a request to the last byte of its answer: code is ok or an error code',

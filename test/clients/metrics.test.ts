@@ -44,6 +44,7 @@ describe('metrics, liveness and readiness of an all-in-one', () => {
     for (const words of [
       ['host', 'add', 'sim1', '--simulated'],
       ['image', 'import', image, '--name', 'still'],
+      ['objectstore', 'scrub'],
       ['run-instance', '--image', 'still', '--count', '3', '--type', 'm1.nano', '--wait'],
     ]) {
       expect(await cloud.cli(...words)).toMatchObject({ code: 0 });

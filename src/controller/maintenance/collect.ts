@@ -13,6 +13,7 @@ import { orphansOf } from '../hosts/host-view.ts';
 import { isBlobNamed } from '../images/image-uses.ts';
 import { countExpired, expireRecords } from './expire.ts';
 import type { Job, JobTools } from './job.ts';
+import { collectObjects } from './objects.ts';
 import type { JobReport } from './report.ts';
 import { emptyReport } from './report.ts';
 
@@ -25,6 +26,7 @@ export const collectJob: Job = async (tools) => {
   const expired = plan ? countExpired(cloud) : await expireRecords(cloud);
   if (expired > 0) report.changes.push(`${expired} old records ${plan ? 'would be ' : ''}removed`);
   await collectUploads(tools, report);
+  await collectObjects(tools, report);
   const hosts = cloud.store.range<HostRecord>(PREFIX.host).map((entry) => entry.value);
   for (const host of hosts) {
     tools.signal.throwIfAborted();

@@ -8,6 +8,7 @@ import type { HostRecord, ImageRecord } from '../../domain/records.ts';
 import type { ControllerContext } from '../controller-context.ts';
 import { hostProblem } from '../hosts/host-problem.ts';
 import { orphansOf } from '../hosts/host-view.ts';
+import { checkObjects } from './objects.ts';
 import type { Job, JobTools } from './job.ts';
 import type { JobReport } from './report.ts';
 import { emptyReport } from './report.ts';
@@ -22,6 +23,7 @@ export const verifyJob: Job = async (tools) => {
   report.findings.push(...checkRecords(records));
   report.notes.push(`${records.length} records at revision ${rev} were checked`);
   await checkImageBytes(tools, report);
+  await checkObjects(tools, report);
   if (!tools.plan) await Promise.allSettled(hostsOf(cloud).map((host) => cloud.workers.open(host.id)));
   for (const host of hostsOf(cloud)) checkHost(cloud, host, report);
   return report;

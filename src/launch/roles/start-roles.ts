@@ -175,7 +175,11 @@ async function contextOf(
 ): Promise<ControllerContext> {
   const directory = await openDirectory(options.config, { ...options, store: parts.store });
   const context = controllerContext({ ...options, session }, { ...parts, directory });
-  return { ...context, imageObjects: await openImageObjects({ context, objects }, options) };
+  return {
+    ...context,
+    imageObjects: await openImageObjects({ context, objects }, options),
+    ...(objects === undefined ? {} : { objects: () => objects.ifAny() }),
+  };
 }
 
 /** Controllers that can't hear each other's workers would each wait for answers that go elsewhere. */

@@ -6,8 +6,8 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { CONFIG_KEYS } from '../../../src/launch/config/keys.ts';
 
 const UNITS = join(import.meta.dirname, '../../../packaging/systemd');
-const SERVERS = ['novactl-api.service', 'novactl-controller.service', 'novactl-worker.service', 'novactl.service'];
-const ROLE_UNITS = SERVERS.slice(0, 3);
+const ROLE_UNITS = ['api', 'controller', 'objectstore', 'worker'].map((role) => `novactl-${role}.service`);
+const SERVERS = [...ROLE_UNITS, 'novactl.service'];
 
 const text = (name: string): string => readFileSync(join(UNITS, name), 'utf8');
 

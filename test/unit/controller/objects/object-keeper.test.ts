@@ -16,6 +16,7 @@ import { ManualClock } from '../../../support/manual-clock.ts';
 import { bucketSample, put } from '../../../support/object-samples.ts';
 import { startSimCloud, type SimCloud } from '../../../support/sim-cloud.ts';
 import { simS3Door } from '../../../support/sim-s3-door.ts';
+import { until } from '../../../support/until.ts';
 import { segmentFiles } from '../../adapters/objects/open-objects.ts';
 
 let dir: string;
@@ -45,6 +46,17 @@ async function ask(request: S3Exchange, more: Partial<Principal> = {}): Promise<
   const said = await text(body);
   if (status !== 200) return { status, lines: [said] };
   return { status, lines: said.split('\n').flatMap((line) => (line === '' ? [] : [JSON.parse(line) as unknown])) };
+}
+
+async function maintained(job: 'collect' | 'verify') {
+  const { operationId } = await sim.call('StartMaintenance', { Job: job });
+  return until(
+    async () => {
+      const last = (await sim.call('DescribeMaintenance', { Jobs: [job] })).jobs[0]?.last;
+      return last?.operationId === operationId ? last : undefined;
+    },
+    { what: `${job} ended`, everyMs: 5 },
+  );
 }
 
 const SCRUB: S3Exchange = { method: 'POST', path: '/?x-novactl-scrub' };
@@ -92,6 +104,21 @@ describe('the objects are looked after [sim]', () => {
     expect(await segmentFiles(join(dir, 'objects'))).toEqual([file]);
   });
 
+  it('they are verified and collected with the rest of the cloud', async () => {
+    const [file = ''] = await segmentFiles(join(dir, 'objects'));
+    expect(await maintained('verify')).toMatchObject({ outcome: 'clean' });
+    await damage();
+    const { report } = await sim.call('PlanMaintenance', { Job: 'verify' });
+    expect([report.findings, report.notes.join()]).toEqual([[], expect.stringContaining('2 objects (97.7 KiB')]);
+    expect(await maintained('verify')).toMatchObject({
+      outcome: 'degraded',
+      findings: [expect.stringContaining('object b/large')],
+    });
+    writeFileSync(file.replace(/[0-9a-f]{8}$/, '00000000'), 'stray');
+    expect(await maintained('collect')).toMatchObject({ changes: ['removed 1 piece of bytes that no object named'] });
+    expect(await segmentFiles(join(dir, 'objects'))).toEqual([file]);
+  });
+
   it('is for cloudadmin alone', async () => {
     for (const request of [SCRUB, SHOW, { method: 'POST', path: '/?x-novactl-collect' } as const]) {
       expect(await ask(request, { userName: 'ann', roles: ['manager', 'itsec', 'member'] })).toMatchObject({
@@ -127,4 +154,17 @@ describe('the daily round [sim]', () => {
     expect(done()[1]).toBe(first[1]);
     await job.close();
   });
+});
+
+it('a project that has buckets is not deleted: they would be those of the next one of that name', async () => {
+  await sim.call('CreateProject', { ProjectId: 'lab' });
+  await store.createBucket(bucketSample('notes', { projectId: 'lab' }));
+  for (const Purge of [false, true]) {
+    await expect(sim.call('DeleteProject', { ProjectId: 'lab', Purge })).rejects.toMatchObject({
+      code: 'InvalidProject.InUse',
+      message: expect.stringContaining('buckets notes') as string,
+    });
+  }
+  await store.deleteBucket('notes');
+  await sim.call('DeleteProject', { ProjectId: 'lab' });
 });

@@ -28,7 +28,7 @@ describe('what is said of objects', () => {
     expect(code).toBe('Unavailable');
     expect(message).toContain('os1 (on os1-box) has them');
     expect(objectsElsewhere({ process, services: services({ api1: ['api'] }) }).message).toContain(
-      'no process of this cloud has the role objectstore',
+      'no process with the role objectstore was heard of',
     );
     const elsewhere = objectsElsewhere({ process, services: services({}) }, 'https://s3.example.org');
     expect(elsewhere).toMatchObject({
