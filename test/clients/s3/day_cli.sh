@@ -1,5 +1,5 @@
 #!/bin/sh
-# The AWS CLI beyond its first day: 500 files there and back, moves, presigned addresses; by s3api pages, versions, ranges and conditions.
+# The AWS CLI: 500 files there and back, standard input, moves, presigned addresses; by s3api pages, versions, ranges and conditions.
 set -eu
 
 s3() {
@@ -21,7 +21,8 @@ while [ "$i" -lt 500 ]; do
   echo "the file $i of five hundred" > "files/$dir/f $i.txt"
   i=$((i + 1))
 done
-head -c 9000000 /dev/urandom > files/large
+head -c 20000000 /dev/urandom > files/large
+echo umlauts > 'files/c/2 ä'
 printf '' > files/empty
 
 s3 mb s3://cli-day
@@ -34,7 +35,7 @@ test "$(s3 sync --dryrun files s3://cli-day/files/)" = ''
 echo changed-by-us > 'back/c/f 2.txt'
 rm 'back/c/f 5.txt'
 s3 sync --delete --only-show-errors back s3://cli-day/files/
-test "$(s3 ls --recursive s3://cli-day/files/ | wc -l)" = 501
+test "$(s3 ls --recursive s3://cli-day/files/ | wc -l)" = 502
 test "$(s3 cp 's3://cli-day/files/c/f 2.txt' -)" = changed-by-us
 
 s3 mv --only-show-errors s3://cli-day/files/large s3://cli-day/moved/large
@@ -42,9 +43,11 @@ s3 mv --only-show-errors s3://cli-day/moved/large large-again
 cmp files/large large-again
 test "$(s3 ls s3://cli-day/moved/ | wc -l)" = 0
 s3 cp --only-show-errors 's3://cli-day/files/c/f 8.txt' 's3://cli-day/a copy'
+echo piped | s3 cp - s3://cli-day/piped
+test "$(s3 cp s3://cli-day/piped -)" = piped
 test "$(curl -sf "$(s3 presign 's3://cli-day/a copy' --expires-in 60)")" = 'the file 8 of five hundred'
 
-test "$(api list-objects-v2 --prefix files/ --page-size 7 --query 'length(Contents)')" = 500
+test "$(api list-objects-v2 --prefix files/ --page-size 7 --query 'length(Contents)')" = 501
 test "$(api list-objects --prefix files/ --delimiter / --page-size 2 --query 'CommonPrefixes[].Prefix' | tr -d ' \n')" = '["files/a/","files/c/"]'
 
 api put-bucket-versioning --versioning-configuration Status=Enabled
@@ -65,4 +68,9 @@ test "$(api list-object-versions --prefix versions --page-size 1 --query '[lengt
 
 s3 rm --recursive --only-show-errors s3://cli-day
 test "$(s3 ls --recursive s3://cli-day | wc -l)" = 0
+s3 mb s3://cli-day-2
+echo last | s3 cp - s3://cli-day-2/last
+s3 rb --force s3://cli-day-2 | grep -q '^delete: '
+if (export AWS_SECRET_ACCESS_KEY=wrong && s3 ls) 2> refusal; then exit 1; fi
+grep -q SignatureDoesNotMatch refusal
 echo 'the day is over'

@@ -30,6 +30,6 @@ describe('a day with S3 [real]', () => {
       const { code, output } = await sandbox.run(command, args, { HOME: home, TMPDIR: home });
       expect([code, output]).toEqual([0, expect.stringContaining('the day is over\n')]);
     },
-    170_000,
+    420_000,
   );
 });
