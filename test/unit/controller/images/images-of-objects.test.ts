@@ -13,12 +13,14 @@ import { until } from '../../../support/until.ts';
 let cloud: Ec2Cloud;
 let bob: AccessKey;
 let eve: AccessKey;
+let mia: AccessKey;
 beforeAll(async () => {
   cloud = await Ec2Cloud.start();
   const store = await cloud.sim.cloud.objects?.store();
   if (store === undefined) throw new Error('there are no objects');
   bob = await member('bob', 'lab');
   eve = await member('eve', 'shop');
+  mia = await member('mia', 'third');
   await store.createBucket(bucketSample('disks', { projectId: 'lab' }));
   await put(store, 'disks', 'a/boot.raw', bootSector());
   await put(store, 'disks', 'cut.raw', 'x'.repeat(700));
@@ -36,6 +38,12 @@ async function member(user: string, project: string): Promise<AccessKey> {
     accessKeyId: made.accessKey.accessKeyId,
     secretAccessKey: watchFor('secret access key', made.secretAccessKey),
   };
+}
+
+/** The number by which EC2's clients know a project. */
+async function accountOf(projectId: string): Promise<string> {
+  const { projects } = await cloud.sim.call('DescribeProjects', { ProjectIds: [projectId] });
+  return projects[0]?.accountId ?? `no project ${projectId}`;
 }
 
 const refusal = ({ status, code }: Ec2Reply): string => `${status} ${code}`;
@@ -108,15 +116,21 @@ describe('images of objects [sim]', () => {
     const id = idIn(await cloud.ask('RegisterImage', { Name: 'shared', ImageLocation: 'disks/a/boot.raw' }, bob));
     await settled(id, bob);
     expect(refusal(await run(id, eve))).toBe('400 InvalidAMIID.NotFound');
-    await cloud.sim.call('ModifyImageAttribute', { ImageId: id, AddProjects: ['shop'] });
-    const started = await run(id, eve);
-    expect(refusal(started)).toBe('200 ');
+    const permit = (how: 'Add' | 'Remove', key = bob): Promise<Ec2Reply> =>
+      cloud.ask('ModifyImageAttribute', { ImageId: id, [`LaunchPermission.${how}.1.UserId`]: shop }, key);
+    const shop = await accountOf('shop');
+    expect(refusal(await permit('Add', eve))).toBe('400 InvalidAMIID.NotFound');
+    expect(refusal(await permit('Add'))).toBe('200 ');
+    const { text } = await cloud.ask('DescribeImageAttribute', { ImageId: id, Attribute: 'launchPermission' }, bob);
+    expect(text).toContain(`<userId>${shop}</userId>`);
+    expect(refusal(await run(id, eve))).toBe('200 ');
+    const asked = { 'ExecutableBy.1': 'self' };
+    expect((await cloud.ask('DescribeImages', asked, eve)).text).toContain(id);
+    expect((await cloud.ask('DescribeImages', asked, mia)).text).not.toContain(id);
+    expect(refusal(await run(id, mia))).toBe('400 InvalidAMIID.NotFound');
+    expect((await shown(id, mia))('imageState')).toBe('InvalidAMIID.NotFound');
     expect(refusal(await cloud.ask('DeregisterImage', { ImageId: id }, eve))).toBe('403 UnauthorizedOperation');
-    const third = { principal: { name: 'x', projectId: 'third', roles: ['sysadmin', 'member'], from: 'test' } };
-    await expect(cloud.sim.call('DescribeImages', { ImageIds: [id] }, third)).rejects.toMatchObject({
-      code: 'InvalidAMIID.NotFound',
-    });
-    await cloud.sim.call('ModifyImageAttribute', { ImageId: id, RemoveProjects: ['shop'] });
+    expect(refusal(await permit('Remove'))).toBe('200 ');
     expect(refusal(await run(id, eve))).toBe('400 InvalidAMIID.NotFound');
   });
 
