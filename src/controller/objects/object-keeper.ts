@@ -1,6 +1,7 @@
 import type { Clock } from '../../base/clock.ts';
 import { CloudError } from '../../base/errors.ts';
 import type { Logger } from '../../base/logger.ts';
+import { projectWithoutRegion } from '../../domain/project-region.ts';
 import type { ObjectStore, ScrubProgress } from '../../ports/object-store.ts';
 
 /** How a scrub ended. */
@@ -115,6 +116,12 @@ export class ObjectKeeper {
     const note = { atMs: this.#parts.clock.nowMs(), removed };
     await this.#note({ lastCollect: note });
     return note;
+  }
+
+  /** Names of the buckets of a project, in any region. */
+  async bucketsOf(projectId: string): Promise<string[]> {
+    const buckets = await this.#parts.store.buckets();
+    return buckets.filter((one) => projectWithoutRegion(one.projectId) === projectId).map(({ name }) => name);
   }
 
   async overview(): Promise<ObjectsOverview> {

@@ -4,6 +4,7 @@ import type { DirectoryChange } from '../../domain/directory.ts';
 import { FIRST_NAME } from '../../domain/directory-records.ts';
 import { KEYS } from '../../domain/keys.ts';
 import type { OperationParsed } from '../../messages/operations/index.ts';
+import { bucketsOfProject } from '../objects/buckets-of-project.ts';
 import { changesDirectory } from '../users/change-directory.ts';
 import type { DirectoryView } from '../users/directory-view.ts';
 import { noProject, noUser, projectView } from '../users/directory-views.ts';
@@ -68,12 +69,14 @@ export const modifyProject = changesDirectory<'ModifyProject'>({
   output: (view, input, { operationId }) => ({ project: shown(view, input.ProjectId), operationId }),
 });
 
-export const deleteProject = changesDirectory<'DeleteProject'>({
-  plan(view, input, { principal }) {
+export const deleteProject = changesDirectory<'DeleteProject', readonly string[]>({
+  look: ({ cloud }, { ProjectId }) => bucketsOfProject(cloud, ProjectId),
+
+  plan(view, input, { principal }, buckets = []) {
     const { ProjectId: id, Purge } = input;
     requireProject(view, principal, id);
     if (id === FIRST_NAME) throw new CloudError('OperationNotPermitted', `the project ${id} can't be deleted`);
-    const left = leftOfProject(view.replica, id);
+    const left = [...leftOfProject(view.replica, id), ...leftBuckets(buckets)];
     refuseLeft(id, left, Purge === true);
     return {
       changes: [{ kind: 'delete-project', id }],
@@ -91,6 +94,10 @@ export const deleteProject = changesDirectory<'DeleteProject'>({
   }),
   after: ({ cloud }, { ProjectId }) => dropRestOfProject(cloud, ProjectId),
 });
+
+/** They would be those of the next project of that name. */
+const leftBuckets = (names: readonly string[]): LeftOfKind[] =>
+  names.length === 0 ? [] : [{ what: 'buckets', ids: names, keys: [], goesAlong: false }];
 
 const SHOWN = 5;
 

@@ -18,9 +18,11 @@ export interface DirectoryPlan {
 }
 
 /** An operation on users, projects or roles: the same for a directory in the store and for one elsewhere. */
-export interface DirectoryOperation<N extends UnaryName> {
+export interface DirectoryOperation<N extends UnaryName, S = undefined> {
+  /** What is neither in the directory nor in the records, and takes time: `plan` is told. Who asks may not be entitled to it, which `plan` finds out. */
+  look?(context: ReadContext, input: OperationParsed<N>): Promise<S>;
   /** From what is there; throws the refusal. May be asked several times. */
-  plan(view: DirectoryView, input: OperationParsed<N>, context: ReadContext): DirectoryPlan;
+  plan(view: DirectoryView, input: OperationParsed<N>, context: ReadContext, seen: S | undefined): DirectoryPlan;
   /** From what is there after it. */
   output(
     view: DirectoryView,
@@ -30,7 +32,8 @@ export interface DirectoryOperation<N extends UnaryName> {
   after?(context: ChangeContext, input: OperationParsed<N>): Promise<void>;
 }
 
-interface Prepared {
+interface Prepared<S> {
+  readonly seen?: S | undefined;
   /** Of a directory in the store. */
   readonly password?: NewPassword;
   /** Of one elsewhere: what was done to it, and who there is since. */
@@ -41,19 +44,22 @@ interface Prepared {
  * With the store's directory the change and its record are one transaction. One elsewhere has no part in transactions: it is changed first, and what was
  * done is recorded then; when that fails the same call again finds it done (`create` by applyElsewhere).
  */
-export function changesDirectory<N extends UnaryName>(operation: DirectoryOperation<N>): ChangeHandler<N, Prepared> {
+export function changesDirectory<N extends UnaryName, S = undefined>(
+  operation: DirectoryOperation<N, S>,
+): ChangeHandler<N, Prepared<S>> {
   return {
     settled: true,
     async prepare(context, input) {
       const { directory, store } = context.cloud;
-      if (directory.kind === 'store') return { password: await hashOf(context, input) };
-      const plan = operation.plan(await viewElsewhere(directory, store), input, context);
+      const seen = await operation.look?.(context, input);
+      if (directory.kind === 'store') return { seen, password: await hashOf(context, input) };
+      const plan = operation.plan(await viewElsewhere(directory, store), input, context, seen);
       for (const change of plan.changes) await applyElsewhere(context, change);
       return { done: { plan, view: await viewElsewhere(directory, store) } };
     },
-    decide(draft, input, context, { password, done }) {
+    decide(draft, input, context, { password, done, seen }) {
       const view = done?.view ?? draftView(draft);
-      const plan = done?.plan ?? operation.plan(view, input, context);
+      const plan = done?.plan ?? operation.plan(view, input, context, seen);
       if (done === undefined) for (const change of plan.changes) applyDirectoryChange(draft, change, password);
       plan.records?.(draft);
       draft.put(KEYS.directoryChange, { v: 1, operationId: context.operationId });
