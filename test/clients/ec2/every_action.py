@@ -226,6 +226,16 @@ def as_it_is(instance, volume):
     client.delete_volume(VolumeId=volume)
 
 
+def failing_image():
+    """Of an object that is no disk: pending for a moment, then failed with the reason."""
+    objects = boto3.client("s3", endpoint_url=os.environ["AWS_ENDPOINT_URL_S3"])
+    objects.create_bucket(Bucket="every-action")
+    objects.put_object(Bucket="every-action", Key="no-disk", Body=b"x" * 700)
+    made = client.register_image(Name="fails", ImageLocation="every-action/no-disk")["ImageId"]
+    until("the image fails", lambda: client.describe_images(ImageIds=[made])["Images"][0]["State"] == "failed")
+    client.deregister_image(ImageId=made)
+
+
 def images(instance):
     client.describe_images(Owners=["self"])
     registered = client.register_image(
@@ -339,6 +349,7 @@ def main():
     address, tie = addresses(one)
     as_it_is(one, volume)
     images(one)
+    failing_image()
     networks()
     not_there()
     ends(one, two, address, tie)

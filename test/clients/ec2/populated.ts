@@ -73,7 +73,7 @@ export const POPULATED: Readonly<Record<string, string>> = {
   DescribeImages: `
     imagesSet{imageId imageLocation imageState imageOwnerId isPublic architecture imageType platformDetails
     usageOperation name rootDeviceType rootDeviceName virtualizationType enaSupport creationDate description
-    sourceInstanceId deprecationTime tagSet{key value} sourceImageId}`,
+    sourceInstanceId deprecationTime tagSet{key value} sourceImageId stateReason{code message}}`,
   DescribeInstanceAttribute: `
     instanceId groupSet{groupId groupName} userData{value} blockDeviceMapping{deviceName ebs{volumeId status
     attachTime deleteOnTermination}} instanceType{value}`,
