@@ -2,6 +2,7 @@ import { createPrivateKey, X509Certificate, type KeyObject } from 'node:crypto';
 import { chmod, mkdir, readFile } from 'node:fs/promises';
 import { isIP } from 'node:net';
 import { join } from 'node:path';
+import { KeyedLock } from '../../base/keyed-lock.ts';
 import { writeDurably } from '../../base/durable-file.ts';
 import { CloudError, errorText } from '../../base/errors.ts';
 import type { Random } from '../../base/random.ts';
@@ -43,12 +44,18 @@ function keep(path: string, text: string, random: Random): Promise<void> {
   return writeDurably(path, [Buffer.from(text, 'utf8')], { mode: 0o600, tmpPath: `${path}.${randomHex(random, 8)}` });
 }
 
+/** Whoever asks for the same folder at once must not make two keys. */
+const opening = new KeyedLock();
+
 /** The cloud's certificate authority, `tls/ca.pem` and `tls/ca.key` (0600), made when there is none. A certificate without its key is 'CorruptState'. */
 export async function openAuthority(options: AuthorityOptions): Promise<Authority> {
-  const { stateDir, cloudId, random, nowMs } = options;
-  const dir = tlsDir(stateDir);
+  const dir = tlsDir(options.stateDir);
   await mkdir(dir, { recursive: true, mode: 0o700 });
   await chmod(dir, 0o700);
+  return opening.run(dir, () => readOrMake(dir, options));
+}
+
+async function readOrMake(dir: string, { cloudId, random, nowMs }: AuthorityOptions): Promise<Authority> {
   const [pemPath, keyPath] = [join(dir, 'ca.pem'), join(dir, 'ca.key')];
   const [certificate, privateKey] = await Promise.all([readIfThere(pemPath), readIfThere(keyPath)]);
   if (certificate !== undefined && privateKey !== undefined) {

@@ -105,9 +105,11 @@ const WANTED: Readonly<Record<string, object>> = {
   ModifyUser: { UserName: 'anna' },
   PlanInstances: { ImageId: 'still' },
   DeleteAccessKey: { AccessKeyId: 'AKIAAAAAAAAAAAAAAAAA' },
+  EvictImageCache: { All: true },
   EnableService: { Service: 'node1' },
   DisableService: { Service: 'node1' },
   DrainService: { Service: 'node1' },
+  WarmImageCache: { ImageId: 'still' },
   StartMaintenance: { Job: 'verify' },
   PlanMaintenance: { Job: 'verify' },
 };

@@ -2,7 +2,7 @@ import { afterEach, describe, expect, it } from 'vitest';
 import { isCode } from '../../../src/base/errors.ts';
 import { contains, parseCidr } from '../../../src/domain/addressing.ts';
 import { KEYS, PREFIX } from '../../../src/domain/keys.ts';
-import type { HostRecord, NetworkRecord } from '../../../src/domain/records.ts';
+import type { HostRecord, ImageRecord, NetworkRecord } from '../../../src/domain/records.ts';
 import { expectClaimsAddUp } from '../../support/claims.ts';
 import type { SimCloud } from '../../support/sim-cloud.ts';
 import { bootSector, startSimCloud } from '../../support/sim-cloud.ts';
@@ -129,16 +129,21 @@ describe('RemoveHost', () => {
 });
 
 describe('an image', () => {
-  it('[sim] can not be removed from under an instance that is being made', async () => {
+  it('[sim] that is removed while an instance of it is being made goes with that instance, or before it', async () => {
     sim = await startSimCloud();
     for (let round = 0; round < 20; round += 1) {
       const name = `image-${round}`;
       await sim.addImage(name, Buffer.concat([bootSector(), Buffer.alloc(512 * (round + 1))]));
+      const { images } = await sim.call('DescribeImages', { ImageIds: [name] });
+      const key = KEYS.image(images[0]?.imageId ?? '');
       const [made, removed] = await Promise.allSettled([
         sim.run({ ImageId: name }),
         sim.call('DeregisterImage', { ImageId: name }),
       ]);
-      expect([made.status, removed.status].sort(), 'one of the two wins').toEqual(['fulfilled', 'rejected']);
+      expect(removed.status).toBe('fulfilled');
+      const record = sim.store.get<ImageRecord>(key)?.value;
+      if (made.status === 'rejected') expect(record, 'removed first').toBeUndefined();
+      else expect(record?.deregisteredAtMs, 'hidden, and there for its instance').toBeTypeOf('number');
     }
     await sim.settled('running');
   });

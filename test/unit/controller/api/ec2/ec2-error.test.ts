@@ -29,7 +29,7 @@ describe('what a client of EC2 is told of an error', () => {
       for (const text of ['', '  ', 'because']) {
         const fault = ec2Fault(new CloudError(code, text), 'req-1');
         expect(fault.message.trim(), code).not.toBe('');
-        expect([400, 401, 403, 412, 413, 500, 503], code).toContain(fault.status);
+        expect([400, 401, 403, 412, 413, 500, 501, 503], code).toContain(fault.status);
       }
     }
   });
