@@ -49,5 +49,5 @@ describe('bad words for buckets and objects: one line that names what is wrong, 
     expect(await cloud.ok('object', 'list', 'box', '--output', 'name')).toBe('by-daemon\nthere\n');
     await cloud.ok('bucket', 'delete', 'box', '--force', '--yes');
     expect(await cloud.json('bucket', 'list')).toEqual({ buckets: [] });
-  }, 30_000);
+  }, 120_000);
 });

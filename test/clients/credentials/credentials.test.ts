@@ -63,7 +63,7 @@ const after = (shell: string, words: readonly string[], cwd?: string, from = fol
   client(shell, ['-euc', '. "$1/novarc"; shift; "$@"', shell, from, ...words], {}, cwd);
 
 describe('the files of project credentials, by clients over TLS', () => {
-  it('novarc serves the AWS CLI from any folder [real]', { timeout: 40_000 }, async ({ skip }) => {
+  it('novarc serves the AWS CLI from any folder [real]', { timeout: 120_000 }, async ({ skip }) => {
     if (!existsSync(AWS)) skip('needs awscli, which is not installed');
     const { code, stderr } = await client('sh', [script('by_novarc.sh'), join(folder, 'novarc'), account], { AWS });
     expect(code, stderr).toBe(0);

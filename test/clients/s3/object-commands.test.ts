@@ -37,7 +37,7 @@ describe('the bucket and object commands over the socket of a sandbox [real]', (
     sandbox = await SandboxProcess.start();
     client = new SocketClient({ socketPath: join(sandbox.facts.runDir, 'novactl.sock'), clock: new SystemClock() });
     await ok('bucket', 'create', 'box', '--versioning', '--quota-bytes', '1GiB');
-  }, 30_000);
+  }, 120_000);
   afterAll(async () => {
     await client.close();
     await sandbox.stop();
@@ -70,7 +70,7 @@ describe('the bucket and object commands over the socket of a sandbox [real]', (
     const refused = await cli('bucket', 'delete', 'box');
     expect([refused.code, refused.stderr]).toEqual([5, expect.stringMatching(/box is not empty; --force/)]);
     expect(await ok('bucket', 'show', 'box')).toMatch(/versioning +enabled\nbytes +8 B of 1\.0 GiB/);
-  }, 30_000);
+  }, 120_000);
 
   it('shares an object by an address that curl can get, and one by which curl can put', async () => {
     writeFileSync(file('shared'), 'for all\n');
@@ -84,7 +84,7 @@ describe('the bucket and object commands over the socket of a sandbox [real]', (
     expect(await ok('object', 'get', 'box/drop', '-')).toBe('for all\n');
     const absent = await cli('object', 'share', 'box/nothing');
     expect([absent.code, absent.stderr]).toEqual([3, expect.stringMatching(/nothing/)]);
-  }, 30_000);
+  }, 120_000);
 
   it('goes on with an upload that kill -9 cut off, and sends a part anew that is another one by now', async () => {
     const bytes = randomBytes(64 * MIB);
@@ -95,7 +95,7 @@ describe('the bucket and object commands over the socket of a sandbox [real]', (
       const [upload] = await s3.uploads('box', 'big');
       return upload !== undefined && (await s3.parts('box', 'big', upload.uploadId)).length >= 2;
     };
-    await until(sent, { what: 'two parts are there', timeoutMs: 20_000, everyMs: 2 });
+    await until(sent, { what: 'two parts are there', timeoutMs: 60_000, everyMs: 2 });
     cut.child.kill('SIGKILL');
     expect((await cut.ended).code).toBe(137);
     expect((await cli('object', 'show', 'box/big')).code).toBe(3);
@@ -110,7 +110,7 @@ describe('the bucket and object commands over the socket of a sandbox [real]', (
     await ok('object', 'get', 'box/big', file('back'));
     const sha = (data: Uint8Array): string => createHash('sha256').update(data).digest('hex');
     expect(sha(readFileSync(file('back')))).toBe(sha(bytes));
-  }, 60_000);
+  }, 120_000);
 
   it('goes on with a download, and throws away what is not the object', async () => {
     const { etag } = await s3Head('box', 'big');
@@ -126,7 +126,7 @@ describe('the bucket and object commands over the socket of a sandbox [real]', (
     const wrong = await cli('object', 'get', 'box/big', file('again'));
     expect([wrong.code, wrong.stderr]).toEqual([2, expect.stringMatching(/are not those of box\/big: their CRC32/)]);
     expect([existsSync(file('again')), existsSync(partial)]).toEqual([false, false]);
-  }, 60_000);
+  }, 120_000);
 
   it('takes stdin, limits a bucket, and deletes it with all that is in it', async () => {
     await ok('bucket', 'create', 'small');
@@ -140,7 +140,7 @@ describe('the bucket and object commands over the socket of a sandbox [real]', (
     await ok('bucket', 'delete', 'small', '--force', '--yes');
     const gone = await cli('object', 'list', 'small');
     expect([gone.code, gone.stderr]).toEqual([3, expect.stringMatching(/small/)]);
-  }, 30_000);
+  }, 120_000);
 
   function s3Head(bucket: string, key: string): Promise<{ readonly etag: string }> {
     return new S3Client((request) => client.s3(request)).head(bucket, { key });

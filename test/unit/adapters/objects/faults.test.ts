@@ -223,7 +223,7 @@ describe('object store: the folder', () => {
     await put(store, 'b', 'k', 'inline');
     await put(store, 'b', 'k', 'other');
     expect(await buffer(open)).toHaveLength(50_000);
-    await vi.waitFor(async () => expect(await segmentFiles(dir)).toEqual([]), 10_000);
+    await vi.waitFor(async () => expect(await segmentFiles(dir)).toEqual([]), 30_000);
     expect(await store.scrub()).toMatchObject({ segments: 1, ...CLEAN });
     await store.close();
   });
