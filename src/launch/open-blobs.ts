@@ -36,9 +36,10 @@ export async function openBlobs(
   if (!hasEndpoint(config)) return files;
   const settings = await endpointSettings(config, { clock });
   const { createS3Blobs } = await import('../adapters/blobs/s3-blobs.ts');
-  const { prefix } = config.objectstore;
-  const blobs = createS3Blobs({ ...settings, prefix, random, logger, readOnly, cloudId });
-  return existsSync(join(dir, 'names')) ? withLocalBlobs(blobs, files) : blobs;
+  const { prefix, caFile } = config.objectstore;
+  const there = createS3Blobs({ ...settings, prefix, random, logger, readOnly, cloudId });
+  const blobs = existsSync(join(dir, 'names')) ? withLocalBlobs(there, files) : there;
+  return caFile === '' || settings.ca === undefined ? blobs : { ...blobs, presignCa: settings.ca.toString('utf8') };
 }
 
 /** Blobs that are opened by the first question for them. They give out no URLs. */

@@ -138,6 +138,7 @@ class RealHost implements HostDrivers {
       ...{ shell, clock, logger, baseDir: hostDir, cacheBytes: parts.imageCacheBytes ?? 0 },
       source: (key) => blobs.read(key),
       presign: blobs.presign?.bind(blobs),
+      presignCa: blobs.presignCa,
     });
     this.captures = createDiskCaptures({ shell, blobs, clock, baseDir: hostDir });
   }

@@ -28,4 +28,6 @@ export interface Blobs {
    * CloudError 'NotFound' when the blob is absent, where that is known.
    */
   presign?(key: string, expiresS: number): Promise<string>;
+  /** PEM of the authorities that the endpoint of such URLs is trusted by, in place of those that a machine has of its own; absent: those. */
+  readonly presignCa?: string;
 }

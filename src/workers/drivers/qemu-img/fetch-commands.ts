@@ -28,7 +28,7 @@ export function fetchArgv(at: { folder: string; tmp: string; path: string; sha25
 const quoted = (text: string): string => `"${text.replaceAll('\\', '\\\\').replaceAll('"', '\\"')}"`;
 
 /** What `curl --config -` reads. Nothing but that one URL is followed, and no file of the user's is read. */
-export function curlConfig(url: string, output: string): string {
+export function curlConfig(url: string, output: string, caPath?: string): string {
   return [
     `url = ${quoted(url)}`,
     `output = ${quoted(output)}`,
@@ -38,6 +38,7 @@ export function curlConfig(url: string, output: string): string {
     'globoff',
     'proto = "=http,https"',
     'noproxy = "*"',
+    ...(caPath === undefined ? [] : [`cacert = ${quoted(caPath)}`]),
     `connect-timeout = ${CONNECT_S}`,
     `speed-limit = ${STALL.bytesPerSecond}`,
     `speed-time = ${STALL.seconds}`,

@@ -27,6 +27,7 @@ interface Marker {
 
 /** A running upload touches its file all the time; what was not touched for this long belongs to nobody. */
 const STALE_TMP_MIN = 15;
+const CA_MODE = 0o600;
 
 /** The use of an image is noted on the host once in this time. */
 const USE_NOTED_MS = 60_000;
@@ -52,6 +53,7 @@ class HostImages implements ImageStore {
   readonly #shell: HostShell;
   readonly #source: (blobKey: string) => Promise<Readable>;
   readonly #presign: ((blobKey: string, expiresS: number) => Promise<string>) | undefined;
+  readonly #presignCa: string | undefined;
   readonly #clock: Clock;
   readonly #logger: Logger;
   readonly #at: HostLayout;
@@ -67,6 +69,7 @@ class HostImages implements ImageStore {
     this.#shell = parts.shell;
     this.#source = parts.source;
     this.#presign = parts.presign;
+    this.#presignCa = parts.presignCa;
     this.#clock = parts.clock;
     this.#logger = parts.logger ?? silentLogger;
     this.#at = hostLayout(parts.baseDir);
@@ -247,10 +250,12 @@ class HostImages implements ImageStore {
     const { imagesDir } = this.#at;
     const tmp = `${imagesDir}/${SHELL_TMP.prefix}${image.sha256}${SHELL_TMP.suffix}`;
     const url = await presign(image.blobKey, FETCH_URL_S);
-    const result = await this.#shell.exec(fetchArgv({ folder: imagesDir, tmp, path, sha256: image.sha256 }), {
-      stdin: curlConfig(url, tmp),
-      timeoutMs: FETCH_TIMEOUT_MS,
-    });
+    const run = (caPath?: string): Promise<ExecResult> =>
+      this.#shell.exec(fetchArgv({ folder: imagesDir, tmp, path, sha256: image.sha256 }), {
+        stdin: curlConfig(url, tmp, caPath),
+        timeoutMs: FETCH_TIMEOUT_MS,
+      });
+    const result = await this.#withCa(`${imagesDir}/${SHELL_TMP.prefix}${image.sha256}-ca${SHELL_TMP.suffix}`, run);
     if (result.exitCode === 0) return true;
     const why = explainFetch(result.exitCode, result.stderr.replaceAll(url, 'the URL'));
     this.#logger.warn('a host did not fetch an image, it is sent', {
@@ -259,6 +264,17 @@ class HostImages implements ImageStore {
       why,
     });
     return false;
+  }
+
+  /** curl reads authorities from a file alone. One that a crash leaves goes with what transfers leave. */
+  async #withCa(path: string, run: (caPath?: string) => Promise<ExecResult>): Promise<ExecResult> {
+    if (this.#presignCa === undefined) return run();
+    await this.#shell.writeFile(path, this.#presignCa, { mode: CA_MODE });
+    try {
+      return await run(path);
+    } finally {
+      await this.#run(commands.removeFilesArgv([path]));
+    }
   }
 
   async #createOverlay(spec: OverlaySpec, disk: string): Promise<void> {
@@ -273,6 +289,7 @@ class HostImages implements ImageStore {
 /**
  * @param parts.source gives the bytes of a blob; asked only when the host lacks them
  * @param parts.presign a URL from which a host may fetch the blob; absent: bytes are always sent
+ * @param parts.presignCa PEM of the authorities that such a URL's endpoint is trusted by; absent: those of the host
  * @param parts.cacheBytes what image files may take on the host; 0: as much as is free
  * @param parts.baseDir on the host, `/var/lib/novactl-host`: a place that QEMU's user can walk to
  */
@@ -280,6 +297,7 @@ export function createImageStore(parts: {
   shell: HostShell;
   source: (blobKey: string) => Promise<Readable>;
   presign?: ((blobKey: string, expiresS: number) => Promise<string>) | undefined;
+  presignCa?: string | undefined;
   clock: Clock;
   logger?: Logger;
   cacheBytes?: number;

@@ -3,6 +3,7 @@ import { createHash, randomBytes } from 'node:crypto';
 import { once } from 'node:events';
 import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import { createServer as createTlsServer } from 'node:https';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -17,6 +18,7 @@ import type { ImageFile, ImageStore } from '../../../../../src/ports/image-store
 import { createImageStore } from '../../../../../src/workers/drivers/qemu-img/image-store.ts';
 import { sshSubject } from '../../../../support/ssh-subject.ts';
 import { startSsh2Server } from '../../../../support/ssh2-server.ts';
+import { TestAuthority } from '../../../../support/test-authority.ts';
 
 const haveCurl = spawnSync('curl', ['--version']).status === 0;
 const SECRET = `signature=${randomBytes(12).toString('hex')}`;
@@ -53,7 +55,8 @@ afterEach(() => {
 });
 
 const localShell = (): HostShell => createLocalShell({ clock: new SystemClock(), random: new SystemRandom() });
-function storeOn(shell: HostShell, presigned = true): ImageStore {
+type Parts = Parameters<typeof createImageStore>[0];
+function storeOn(shell: HostShell, presigned = true, more: Partial<Parts> = {}): ImageStore {
   const logger: Logger = { ...silentLogger, warn: (_text, fields) => void warnings.push(JSON.stringify(fields)) };
   const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}/blob?a="b\\c&${SECRET}`;
   return createImageStore({
@@ -63,6 +66,7 @@ function storeOn(shell: HostShell, presigned = true): ImageStore {
       return Promise.resolve(Readable.from([bytes]));
     },
     presign: presigned ? () => Promise.resolve(url) : undefined,
+    ...more,
   });
 }
 const files = (): string[] => readdirSync(join(root, 'host/images')).sort();
@@ -127,6 +131,32 @@ describe('an image that is at an endpoint', () => {
     expect(warnings[0]).toMatch(why);
     expect(warnings[0]).not.toContain(SECRET);
     expect(files()).toEqual([image.sha256, `${image.sha256}.json`]);
+    await shell.close();
+  });
+
+  it.each([
+    ['[real] is fetched from an endpoint whose authority only the cloud knows', 'own', [1, 0]],
+    ['[real] is sent where another authority is trusted', 'other', [0, 1]],
+    ['[real] is sent where the host is left to its own authorities', undefined, [0, 1]],
+  ] as const)('%s', async (_, authority, counts) => {
+    const own = new TestAuthority(join(root, 'own'));
+    const other = new TestAuthority(join(root, 'other'), 'another');
+    const { cert, key } = own.issue('endpoint');
+    const endpoint = createTlsServer({ cert, key }, (_request, response) => {
+      gets += 1;
+      response.end(bytes);
+    }).listen(0, '127.0.0.1');
+    await once(endpoint, 'listening');
+    const shell = localShell();
+    const url = `https://localhost:${(endpoint.address() as AddressInfo).port}/blob?${SECRET}`;
+    const ca = authority && { own, other }[authority].ca.toString();
+    const store = storeOn(shell, true, { presign: () => Promise.resolve(url), presignCa: ca });
+    const path = await store.ensureImage(image);
+    expect(readFileSync(path).equals(bytes)).toBe(true);
+    expect([gets, sent], warnings.join()).toEqual(counts);
+    expect(files()).toEqual([image.sha256, `${image.sha256}.json`]);
+    if (sent > 0) expect(warnings[0]).toMatch(/certificate/);
+    endpoint.close();
     await shell.close();
   });
 
