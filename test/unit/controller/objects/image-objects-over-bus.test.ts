@@ -13,7 +13,7 @@ import { SystemRandom } from '../../../../src/base/random.ts';
 import { imageObjectsOverBus } from '../../../../src/controller/objects/image-objects-over-bus.ts';
 import { ObjectStages } from '../../../../src/controller/objects/object-stages.ts';
 import { ServiceDirectory } from '../../../../src/controller/services/service-directory.ts';
-import { TOPIC } from '../../../../src/messages/worker.ts';
+import { type ServiceHello, TOPIC } from '../../../../src/messages/worker.ts';
 import type { Blobs } from '../../../../src/ports/blobs.ts';
 import type { Bus } from '../../../../src/ports/bus.ts';
 import type { ImageObjects } from '../../../../src/ports/image-objects.ts';
@@ -33,11 +33,12 @@ let images: ImageObjects;
 /** What the process with the objects has under that key now. */
 let there: { etag: string; body: () => Readable };
 
-const hello = (serviceId: string, roles: string[]) =>
-  ({
-    ...{ v: 1, serviceId, session: serviceId, roles, version: '1', machine: 'm', pid: 1, startedAtMs: 1, atMs: 1 },
-    ...{ state: 'ready', bus: { engine: 'memory', waiting: 0, handling: 0 } },
-  }) as const;
+function hello(serviceId: string, roles: string[]): ServiceHello {
+  const times = { startedAtMs: 1, atMs: 1 };
+  const bus = { engine: 'memory', waiting: 0, handling: 0 };
+  const process = { v: 1, session: serviceId, version: '1', machine: 'm', pid: 1, state: 'ready' } as const;
+  return { ...process, ...times, serviceId, roles, bus };
+}
 
 let services: ServiceDirectory;
 beforeEach(async () => {
@@ -52,7 +53,8 @@ beforeEach(async () => {
       return Promise.resolve({ sizeBytes: 15, etag, versionId: 'null', read: () => Promise.resolve(body()) });
     },
   };
-  stages = new ObjectStages({ clock, logger, objects, blobs });
+  const parts = { clock, logger, objects, blobs, keeper: () => Promise.resolve(undefined) };
+  stages = new ObjectStages(parts);
   await bus.serve(TOPIC.objects('shelf'), stages.handlers());
   services = new ServiceDirectory(() => clock.monotonicMs());
   services.hello(hello('shelf', ['objectstore']));
