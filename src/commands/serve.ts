@@ -14,7 +14,7 @@ export class Serve extends BaseCommand {
 
   static override flags = {
     roles: Flags.string({
-      description: 'what this process does, of api, controller and worker; as --set roles=ROLE,... does',
+      description: 'what this process does, of api, controller, objectstore and worker; as --set roles=ROLE,... does',
       helpValue: 'ROLE,...',
     }),
     name: Flags.string({
