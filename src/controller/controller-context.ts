@@ -110,6 +110,8 @@ export interface ControllerContext {
   readonly imageObjects?: ImageObjects;
   /** Of this process, opened when they are first asked for; answers undefined while there never were any. Absent: the process has not the role. */
   readonly objects?: () => Promise<ObjectKeeper | undefined>;
+  /** Names of a project's buckets, where another process has the objects. Errors: 'Unavailable'. */
+  readonly bucketsElsewhere?: (projectId: string) => Promise<readonly string[]>;
   /** Absent: images are only what was sent ready for use. */
   readonly workshop?: ImageWorkshop;
   /** False: this process does not look at the host, so that its silence means nothing. Absent: it looks at all. */

@@ -40,3 +40,7 @@ export const ImageObjectStaged = z.discriminatedUnion('state', [
   z.object({ state: z.literal('failed'), code: z.string(), message: z.string() }),
 ]);
 export type ImageObjectStaged = z.output<typeof ImageObjectStaged>;
+
+/** Which buckets a project has, for who deletes it. */
+export const ProjectBuckets = z.object({ v: z.literal(1), projectId: z.string() });
+export const ProjectBucketsFound = z.object({ names: z.array(z.string()) });

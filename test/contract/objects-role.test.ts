@@ -2,7 +2,13 @@ import { randomBytes } from 'node:crypto';
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { CreateBucketCommand, GetObjectCommand, PutObjectCommand, S3Client } from '@aws-sdk/client-s3';
+import {
+  CreateBucketCommand,
+  DeleteBucketCommand,
+  GetObjectCommand,
+  PutObjectCommand,
+  S3Client,
+} from '@aws-sdk/client-s3';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { createFileBlobs } from '../../src/adapters/blobs/file-blobs.ts';
 import { SystemRandom } from '../../src/base/random.ts';
@@ -167,6 +173,17 @@ describe('a process that has the objects and nothing else, over etcd and RabbitM
     const { Body } = await s3.send(new GetObjectCommand({ Bucket: 'disks', Key: 'a.raw' }));
     expect(Buffer.from((await Body?.transformToByteArray()) ?? []).equals(bytes)).toBe(true);
     const { code, stderr } = await cloud().cli('image', 'import', 's3://disks/a.raw', '--name', 'once-more');
+    expect([code, stderr]).toEqual([0, expect.any(String)]);
+  });
+
+  it('is asked for the buckets of a project that is to be deleted', async () => {
+    await cloud().cli('project', 'create', 'lab');
+    const inLab = cloud().s3({ ...key, accessKeyId: `${key.accessKeyId}:lab` });
+    await inLab.send(new CreateBucketCommand({ Bucket: 'of-lab' }));
+    const refused = await cloud().cli('project', 'delete', 'lab', '--yes', '--purge');
+    expect([refused.code, refused.stderr]).toEqual([5, expect.stringContaining('buckets of-lab')]);
+    await inLab.send(new DeleteBucketCommand({ Bucket: 'of-lab' }));
+    const { code, stderr } = await cloud().cli('project', 'delete', 'lab', '--yes');
     expect([code, stderr]).toEqual([0, expect.any(String)]);
   });
 

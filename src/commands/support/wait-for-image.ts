@@ -49,5 +49,6 @@ function waitForImage(session: Session, imageId: string, timeoutMs: number): Pro
 function failure({ imageId, stateReason }: ImageView): CloudError {
   const { code = 'InternalError', message = 'nothing is known of why' } = stateReason ?? {};
   const known = CloudError.unflatten({ code: code as ErrorCode, message });
-  return new CloudError(known.code, `the image ${imageId} was not made: ${message}`, { details: { imageId } });
+  const text = `the image ${imageId} was not made: ${message}; it keeps its name until it is removed: novactl image delete ${imageId}`;
+  return new CloudError(known.code, text, { details: { imageId } });
 }

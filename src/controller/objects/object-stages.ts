@@ -8,10 +8,12 @@ import {
   ImageObjectHead,
   ImageObjectStage,
   type ImageObjectStaged,
+  ProjectBuckets,
 } from '../../messages/image-objects.ts';
 import type { Blobs } from '../../ports/blobs.ts';
 import type { HandlerTable } from '../../ports/bus.ts';
 import type { ImageObject, ImageObjects } from '../../ports/image-objects.ts';
+import type { ObjectKeeper } from './object-keeper.ts';
 
 /** Nobody asked for so long: nobody wants it. An answer is kept as long, for whoever asks once more. */
 const ASKED_MS = 60_000;
@@ -32,6 +34,8 @@ export interface ObjectStagesParts {
   readonly logger: Logger;
   /** Those of this process. */
   readonly objects: ImageObjects;
+  /** Of this process, whose answer is undefined while there never were objects. Absent: there are no buckets to tell of. */
+  readonly keeper?: () => Promise<Pick<ObjectKeeper, 'bucketsOf'> | undefined>;
   /** Where controllers read them. */
   readonly blobs: Pick<Blobs, 'put' | 'delete'>;
 }
@@ -50,6 +54,10 @@ export class ObjectStages {
       'image-object-head': async (body) => {
         const { asker, object } = ImageObjectHead.parse(body);
         return toJson(foundOf(await this.#parts.objects.open(asker, object)));
+      },
+      'project-buckets': async (body) => {
+        const { projectId } = ProjectBuckets.parse(body);
+        return { names: (await (await this.#parts.keeper?.())?.bucketsOf(projectId)) ?? [] };
       },
       'image-object-stage': async (body) => toJson(await this.#ask(ImageObjectStage.parse(body))),
     };

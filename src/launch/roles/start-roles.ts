@@ -7,6 +7,7 @@ import { randomHex } from '../../base/random.ts';
 import { Gateway } from '../../controller/api/gateway.ts';
 import { Controller } from '../../controller/controller.ts';
 import type { ControllerContext } from '../../controller/controller-context.ts';
+import { bucketsOverBus } from '../../controller/objects/buckets-of-project.ts';
 import { ObjectStages } from '../../controller/objects/object-stages.ts';
 import { problemOfObjects } from '../../controller/objects/problem-of-objects.ts';
 import { ReportIntake } from '../../controller/hosts/report-intake.ts';
@@ -158,7 +159,8 @@ function objectsOf({ objects, plan, ...parts }: RolesOptions): ObjectsHere | und
 async function serveObjects({ plan, ...parts }: RolesOptions, made: MadeRoles, started: Closer[]): Promise<void> {
   const { objects, blobs, context } = made;
   if (!plan.shared || objects === undefined || context?.imageObjects === undefined) return;
-  const stages = new ObjectStages({ ...parts, objects: context.imageObjects, blobs });
+  const keeper = () => objects.ifAny();
+  const stages = new ObjectStages({ ...parts, objects: context.imageObjects, keeper, blobs });
   started.push(() => stages.close());
   const subscription = await parts.bus.serve(TOPIC.objects(plan.name), stages.handlers());
   started.push(() => subscription.close());
@@ -179,6 +181,9 @@ async function contextOf(
     ...context,
     imageObjects: await openImageObjects({ context, objects }, options),
     ...(objects === undefined ? {} : { objects: () => objects.ifAny() }),
+    ...(objects !== undefined || !options.plan.shared || hasEndpoint(options.config)
+      ? {}
+      : { bucketsElsewhere: (projectId) => bucketsOverBus(context, projectId) }),
   };
 }
 
