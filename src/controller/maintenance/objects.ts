@@ -57,6 +57,7 @@ export async function collectObjects(tools: JobTools, report: JobReport): Promis
   if (tools.plan) return;
   await withKeeper(tools, report, async (keeper) => {
     const { removed } = await keeper.collect();
-    if (removed > 0) report.changes.push(`removed ${removed} ${removed === 1 ? 'piece' : 'pieces'} of bytes that no object named`);
+    if (removed > 0)
+      report.changes.push(`removed ${removed} ${removed === 1 ? 'piece' : 'pieces'} of bytes that no object named`);
   });
 }
