@@ -24,6 +24,8 @@ export interface ReceiveOptions {
   readonly checksums?: readonly ChecksumAlgorithm[];
   /** One byte more is 'EntityTooLarge'. */
   readonly maxBytes: number;
+  /** How much is likely to come, for who takes it to prepare for; nothing is promised by it. */
+  readonly expectedBytes?: number | undefined;
   /** Called when the last byte is there and before anything is kept; what it throws is the answer, and nothing stays. */
   readonly accept?: (digests: Digests, sizeBytes: number) => void;
 }

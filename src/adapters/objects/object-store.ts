@@ -31,6 +31,7 @@ import { BucketTable } from './bucket-table.ts';
 import { CommitQueue } from './commit-queue.ts';
 import { diskProblem, IndexDb } from './index-db.ts';
 import { hasVersions, listObjects, listUploads, listVersions } from './lists.ts';
+import { Md5Thread } from './md5-thread.ts';
 import { readSegments } from './read-segments.ts';
 import { receive } from './receive.ts';
 import { collect, scrub } from './scrub.ts';
@@ -66,6 +67,7 @@ class SqliteObjectStore implements ObjectStore {
   readonly #buckets: BucketTable;
   readonly #versions: VersionTable;
   readonly #uploads: UploadTable;
+  readonly #md5: Md5Thread;
   readonly #clock: Clock;
   #closed = false;
 
@@ -77,6 +79,7 @@ class SqliteObjectStore implements ObjectStore {
     this.#files = files;
     this.#commits = new CommitQueue({ index, clock, logger, dir });
     this.#segments = new Segments({ index, files, commits: this.#commits, clock, random, logger, lingerMs });
+    this.#md5 = new Md5Thread(logger);
     this.#buckets = new BucketTable(index);
     this.#versions = new VersionTable({ index, buckets: this.#buckets, segments: this.#segments, clock, random });
     this.#uploads = new UploadTable({
@@ -158,7 +161,7 @@ class SqliteObjectStore implements ObjectStore {
 
   async receive(body: Readable, options: ReceiveOptions): Promise<Received> {
     this.#check();
-    const parts = { segments: this.#segments, files: this.#files, check: () => this.#check() };
+    const parts = { segments: this.#segments, files: this.#files, md5: this.#md5, check: () => this.#check() };
     try {
       return await receive(body, options, parts);
     } catch (error) {
@@ -278,6 +281,7 @@ class SqliteObjectStore implements ObjectStore {
   async close(): Promise<void> {
     if (this.#closed) return;
     this.#closed = true;
+    await this.#md5.close();
     await this.#segments.close();
     this.#commits.close();
     this.#index.close();

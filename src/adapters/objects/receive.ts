@@ -1,9 +1,11 @@
 import { createHash, type Hash } from 'node:crypto';
 import type { Readable } from 'node:stream';
+import { assert } from '../../base/assert.ts';
 import { runningChecksum, type ChecksumAlgorithm, type RunningChecksum } from '../../base/checksums.ts';
 import { CloudError } from '../../base/errors.ts';
 import { KIB, MIB } from '../../base/units.ts';
 import type { Digests, Received, ReceiveOptions } from '../../ports/object-store.ts';
+import { BLOCK_BYTES, type Md5Lane, type Md5Thread } from './md5-thread.ts';
 import type { NewFile, SegmentFiles } from './segment-files.ts';
 import type { Segments } from './segments.ts';
 
@@ -14,9 +16,11 @@ const WRITE_BYTES = 512 * KIB;
 /** The disk is put to work while more comes, so that the sync at the end has little left to do. */
 const SYNC_EACH_BYTES = 32 * MIB;
 
-/** MD5, SHA-256 and what else was asked for, as the bytes pass. */
+/** From there on the MD5 of a body is counted in a thread of its own. */
+const THREAD_MIN_BYTES = MIB;
+
+/** SHA-256 and what else was asked for but MD5, as the bytes pass. */
 class Counter {
-  readonly #md5: Hash = createHash('md5');
   readonly #sha256: Hash = createHash('sha256');
   readonly #others: ReadonlyMap<ChecksumAlgorithm, RunningChecksum>;
   sizeBytes = 0;
@@ -28,17 +32,16 @@ class Counter {
 
   update(chunk: Uint8Array): void {
     this.sizeBytes += chunk.length;
-    this.#md5.update(chunk);
     this.#sha256.update(chunk);
     for (const sum of this.#others.values()) sum.update(chunk);
   }
 
-  digests(asked: readonly ChecksumAlgorithm[]): Digests {
+  digests(asked: readonly ChecksumAlgorithm[]): Omit<Digests, 'md5'> {
     const sha256 = this.#sha256.digest();
     const checksums: Partial<Record<ChecksumAlgorithm, string>> = {};
     for (const [algorithm, sum] of this.#others) checksums[algorithm] = sum.digest().toString('base64');
     if (asked.includes('SHA256')) checksums.SHA256 = sha256.toString('base64');
-    return { md5: this.#md5.digest('hex'), sha256: sha256.toString('hex'), checksums };
+    return { sha256: sha256.toString('hex'), checksums };
   }
 }
 
@@ -100,6 +103,7 @@ function tooLarge(maxBytes: number): CloudError {
 export interface ReceiveParts {
   readonly segments: Segments;
   readonly files: SegmentFiles;
+  readonly md5: Pick<Md5Thread, 'lane'>;
   /** Throws when nothing may be written any more. */
   readonly check: () => void;
 }
@@ -145,24 +149,102 @@ class Receiving {
   }
 }
 
-/** See ObjectStore.receive. Memory: a few chunks and two gathered writes. */
+/** The way of the bytes to `receiving`, and their MD5. */
+interface Intake {
+  add(chunk: Uint8Array): Promise<void>;
+  /** Takes no more; the MD5 in hex. */
+  end(): Promise<string>;
+}
+
+/** As they come. */
+class PlainIntake implements Intake {
+  readonly #md5: Hash = createHash('md5');
+  readonly #receiving: Receiving;
+
+  constructor(receiving: Receiving) {
+    this.#receiving = receiving;
+  }
+
+  add(chunk: Uint8Array): Promise<void> {
+    this.#md5.update(chunk);
+    return this.#receiving.add(chunk);
+  }
+
+  end(): Promise<string> {
+    return Promise.resolve(this.#md5.digest('hex'));
+  }
+}
+
+/** Gathered in blocks that the thread sees too: each is counted there while it is written and the next one is filled. */
+class SharedIntake implements Intake {
+  readonly #receiving: Receiving;
+  readonly #lane: Md5Lane;
+  /** Which block is filled, and how far. */
+  #turn = 0;
+  #filledBytes = 0;
+  /** By block: the thread is through with it. */
+  readonly #counted: Promise<unknown>[] = [];
+
+  constructor(receiving: Receiving, lane: Md5Lane) {
+    this.#receiving = receiving;
+    this.#lane = lane;
+  }
+
+  #block(): Uint8Array {
+    const block = this.#lane.blocks[this.#turn];
+    assert(block !== undefined, 'blocks are used in turn');
+    return block;
+  }
+
+  async add(chunk: Uint8Array): Promise<void> {
+    for (let at = 0; at < chunk.length;) {
+      const piece = chunk.subarray(at, at + BLOCK_BYTES - this.#filledBytes);
+      this.#block().set(piece, this.#filledBytes);
+      at += piece.length;
+      this.#filledBytes += piece.length;
+      if (this.#filledBytes === BLOCK_BYTES) await this.#pass();
+    }
+  }
+
+  async #pass(): Promise<void> {
+    const bytes = this.#block().subarray(0, this.#filledBytes);
+    this.#counted[this.#turn] = this.#lane.update(this.#turn, bytes.length);
+    // When this is taken the one before is written: a block that comes round again needs to be waited for on behalf of the thread alone.
+    await this.#receiving.add(bytes);
+    this.#turn = (this.#turn + 1) % this.#lane.blocks.length;
+    this.#filledBytes = 0;
+    await this.#counted[this.#turn];
+  }
+
+  async end(): Promise<string> {
+    if (this.#filledBytes > 0) await this.#pass();
+    return this.#lane.digest();
+  }
+}
+
+/** See ObjectStore.receive. Memory: a few chunks and two gathered writes, or the blocks of a lane. */
 export async function receive(body: Readable, options: ReceiveOptions, parts: ReceiveParts): Promise<Received> {
-  const { checksums = [], maxBytes, accept } = options;
+  const { checksums = [], maxBytes, accept, expectedBytes = 0 } = options;
   const counter = new Counter(checksums);
   const receiving = new Receiving(parts);
+  const lane = expectedBytes >= THREAD_MIN_BYTES ? parts.md5.lane() : undefined;
+  const intake = lane === undefined ? new PlainIntake(receiving) : new SharedIntake(receiving, lane);
   try {
     for await (const chunk of body.iterator({ destroyOnReturn: false }) as AsyncIterable<Uint8Array | string>) {
       const bytes = typeof chunk === 'string' ? Buffer.from(chunk) : chunk;
       if (counter.sizeBytes + bytes.length > maxBytes) throw tooLarge(maxBytes);
       counter.update(bytes);
-      await receiving.add(bytes);
+      await intake.add(bytes);
     }
     const { sizeBytes } = counter;
-    const digests = counter.digests(checksums);
+    const digests = { ...counter.digests(checksums), md5: await intake.end() };
     accept?.(digests, sizeBytes);
     return { segment: { id: await receiving.keep(), sizeBytes, sha256: digests.sha256 }, digests };
   } catch (error) {
     await receiving.abandon();
     throw error;
+  } finally {
+    // Nothing is written out of its blocks any more.
+    lane?.release();
   }
 }

@@ -183,7 +183,7 @@ class RequestBody implements S3Body {
     const source = this.stream();
     const accept = (digests: Digests): void => this.#accept(digests, brought, md5);
     const received = await store
-      .receive(source, { maxBytes, checksums: counted, accept })
+      .receive(source, { maxBytes, expectedBytes: this.length, checksums: counted, accept })
       .finally(() => source.destroy());
     const value = received.digests.checksums[algorithm];
     if (value === undefined) return received;

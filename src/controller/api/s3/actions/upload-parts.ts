@@ -89,7 +89,11 @@ async function uploadPartCopy(call: BucketCall): Promise<S3Answer> {
   // A part's ETag is the MD5 of its bytes, so they are read: nobody has counted those of a range.
   const bytes = await call.store.read(source.object, range);
   const { segment, digests } = await call.store
-    .receive(bytes, { maxBytes: S3_LIMITS.putMaxBytes, checksums: [algorithm] })
+    .receive(bytes, {
+      maxBytes: S3_LIMITS.putMaxBytes,
+      expectedBytes: range.end - range.start,
+      checksums: [algorithm],
+    })
     .finally(() => bytes.destroy());
   const value = digests.checksums[algorithm];
   const counted = value === undefined ? {} : { checksum: whole(algorithm, value) };
