@@ -66,7 +66,7 @@ export interface Md5Lane {
 export class Md5Thread {
   readonly #logger: Logger;
   readonly #code: string;
-  /** By lane. Told to the thread once: to V8 each telling is so much memory more. */
+  /** By lane. Told to the thread once. */
   readonly #memories: SharedArrayBuffer[] = [];
   readonly #freeLanes: number[] = [];
   #worker: Worker | undefined;
