@@ -11,7 +11,7 @@ export const SLOW_FILES: Readonly<Record<string, number>> = {
   'test/clients/ec2/days-aws.test.ts': 60,
   'test/real/tiny-image/guest.test.ts': 53,
   'test/contract/etcd-cut.test.ts': 50,
-  'test/clients/s3/days.test.ts': 50,
+  'test/clients/s3/days.test.ts': 60,
   'test/clients/ec2/days.test.ts': 40,
   'test/clients/bad-input-elsewhere.test.ts': 30,
   'test/real/libvirt/life.test.ts': 29,
