@@ -1,4 +1,5 @@
 import type { OperationOutput } from '../messages/operations/index.ts';
+import { ageColumn } from './age-column.ts';
 import type { Column, Listing } from './listing.ts';
 import { age, iso } from './moments.ts';
 import type { Paint } from './paint.ts';
@@ -14,12 +15,7 @@ const COLUMNS: readonly Column<AccessKeyView>[] = [
   { name: 'user', text: (row) => row.userName },
   { name: 'project', text: (row) => row.projectId },
   { name: 'status', text: statusOf, paint: paintStatus },
-  {
-    name: 'age',
-    right: true,
-    text: (row, nowMs) => age(row.createdAtMs, nowMs),
-    raw: { name: 'created', text: (row) => iso(row.createdAtMs) },
-  },
+  ageColumn('created', (row) => row.createdAtMs),
   {
     name: 'used',
     right: true,

@@ -1,6 +1,7 @@
 import { ROLE_NAMES } from '../domain/access-rules.ts';
 import type { OperationOutput } from '../messages/operations/index.ts';
 import type { Column, Details, Listing } from './listing.ts';
+import { oneRow } from './one-row.ts';
 import { plainLine } from './text.ts';
 
 /** The roles that there are. */
@@ -35,10 +36,8 @@ export function identityDetails(row: Identity): Details<Identity> {
       { name: 'standings', text: ({ standings }) => standings.join(',') },
       { name: 'from', text: ({ from }) => from },
     ],
-    rows: [row],
+    ...oneRow(row),
     id: ({ name }) => name,
-    data: ([only]) => only,
-    empty: '',
     fields: [
       ['name', { text: row.name }],
       ['user', { text: row.userName ?? 'none: the administrator of the machine' }],
@@ -64,10 +63,8 @@ export function accessDetails(row: Explanation): Details<Explanation> {
       { name: 'passes', text: ({ passes }) => passes.join(',') },
       { name: 'standings', text: ({ standings }) => standings.join(',') },
     ],
-    rows: [row],
+    ...oneRow(row),
     id: ({ operation }) => operation,
-    data: ([only]) => only,
-    empty: '',
     fields: [
       ['operation', { text: `${row.operation} (${row.summary})` }],
       ['who', { text: `${row.name} in project ${row.projectId}` }],

@@ -1,6 +1,7 @@
 import { humanBytes } from '../base/units.ts';
 import type { Details } from './listing.ts';
 import { iso } from './moments.ts';
+import { oneRow } from './one-row.ts';
 
 /** What is in an archive of the state, as its reader says. */
 export interface ArchiveRow {
@@ -28,10 +29,8 @@ export function archiveDetails(row: ArchiveRow): Details<ArchiveRow> {
       { name: 'size', right: true, text: () => humanBytes(row.sizeBytes) },
       { name: 'created', text: () => iso(header.createdAtMs) },
     ],
-    rows: [row],
+    ...oneRow(row),
     id: () => row.path,
-    data: ([only]) => only,
-    empty: '',
     fields: [
       ['file', { text: `${row.path}, ${humanBytes(row.sizeBytes)}` }],
       ['cloud', { text: header.cloudId }],

@@ -1,6 +1,8 @@
 import { humanBytes } from '../base/units.ts';
+import { ageColumn } from './age-column.ts';
 import type { Column, Details, Listing } from './listing.ts';
 import { age, iso } from './moments.ts';
+import { oneRow } from './one-row.ts';
 
 export interface BucketRow {
   readonly name: string;
@@ -32,12 +34,7 @@ type Shown = Omit<BucketRow, 'createdAtMs'> & { readonly createdAtMs?: number };
 const COLUMNS: readonly Column<Shown>[] = [
   { name: 'name', fixed: true, text: (row) => row.name },
   { name: 'region', text: (row) => row.region },
-  {
-    name: 'age',
-    right: true,
-    text: (row, nowMs) => age(row.createdAtMs, nowMs),
-    raw: { name: 'created', text: (row) => iso(row.createdAtMs) },
-  },
+  ageColumn('created', (row) => row.createdAtMs),
 ];
 
 const base = { columns: COLUMNS, id: (row: Shown) => row.name };
@@ -88,9 +85,7 @@ export function bucketDetails(row: BucketView & Partial<BucketUsage>, nowMs: num
     usedBytes === undefined || usedObjects === undefined ? [] : usageFields({ ...row, usedBytes, usedObjects });
   return {
     ...base,
-    rows: [row],
-    data: ([only]) => only,
-    empty: '',
+    ...oneRow(row),
     fields: [
       ['name', { text: row.name }],
       ['project', { text: row.projectId }],

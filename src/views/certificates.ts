@@ -1,6 +1,7 @@
 import type { OperationOutput } from '../messages/operations/index.ts';
+import { ageColumn } from './age-column.ts';
 import type { Column, Listing } from './listing.ts';
-import { age, iso } from './moments.ts';
+import { iso } from './moments.ts';
 
 export type CertificateView = OperationOutput<'DescribeUserCertificates'>['userCertificates'][number];
 
@@ -13,12 +14,7 @@ const COLUMNS: readonly Column<CertificateView>[] = [
   { name: 'project', text: (row) => row.projectId },
   { name: 'key', text: (row) => row.keyType },
   { name: 'status', text: statusOf, paint: (row) => (row.revokedAtMs === undefined ? undefined : 'dim') },
-  {
-    name: 'age',
-    right: true,
-    text: (row, nowMs) => age(row.createdAtMs, nowMs),
-    raw: { name: 'created', text: (row) => iso(row.createdAtMs) },
-  },
+  ageColumn('created', (row) => row.createdAtMs),
   { name: 'expires', text: (row) => iso(row.expiresAtMs) },
   { name: 'revoked', wide: true, text: (row) => (row.revokedAtMs === undefined ? '-' : iso(row.revokedAtMs)) },
   { name: 'fingerprint', wide: true, text: (row) => row.fingerprint },

@@ -2,6 +2,7 @@ import { humanBytes, MIB } from '../base/units.ts';
 import type { OperationOutput } from '../messages/operations/index.ts';
 import type { Details } from './listing.ts';
 import { age } from './moments.ts';
+import { oneRow } from './one-row.ts';
 import { plainLine } from './text.ts';
 
 type Cloud = OperationOutput<'DescribeCloud'>;
@@ -29,10 +30,8 @@ export function cloudDetails(row: Cloud): Details<Cloud> {
       { name: 'instances', text: () => counts(row.instances) },
       { name: 'problems', right: true, text: () => String(row.problems.length) },
     ],
-    rows: [row],
+    ...oneRow(row),
     id: () => row.cloudId,
-    data: ([only]) => only,
-    empty: '',
     fields: [
       [
         'cloud',

@@ -2,6 +2,7 @@ import { humanDuration } from '../base/units.ts';
 import type { OperationOutput } from '../messages/operations/index.ts';
 import type { Details } from './listing.ts';
 import { age } from './moments.ts';
+import { oneRow } from './one-row.ts';
 import { statePaint } from './paint.ts';
 import { plainLine } from './text.ts';
 
@@ -31,10 +32,8 @@ export function explainDetails(row: Explanation, nowMs: number): Details<Explana
       { name: 'because', text: () => row.because.join(' ') },
       { name: 'next', text: () => row.next.join('; ') },
     ],
-    rows: [row],
+    ...oneRow(row),
     id: () => instance.instanceId,
-    data: ([only]) => only,
-    empty: '',
     fields: [
       [
         'instance',

@@ -2,6 +2,7 @@ import { humanBytes, GIB, MIB } from '../base/units.ts';
 import type { OperationOutput } from '../messages/operations/index.ts';
 import type { Column, Details, Listing } from './listing.ts';
 import { age, iso } from './moments.ts';
+import { oneRow } from './one-row.ts';
 import { statePaint } from './paint.ts';
 
 export type HostView = OperationOutput<'DescribeHosts'>['hosts'][number];
@@ -82,9 +83,7 @@ export function hostDetails(row: HostView, nowMs: number): Details<HostView> {
   const kvm = facts.virtReason === '' ? facts.virtType : `${facts.virtType} (${facts.virtReason})`;
   return {
     ...base,
-    rows: [row],
-    data: ([only]) => only,
-    empty: '',
+    ...oneRow(row),
     fields: [
       ['id', { text: row.hostId }],
       ['name', { text: row.name }],

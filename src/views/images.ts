@@ -1,7 +1,9 @@
 import { humanBytes } from '../base/units.ts';
 import type { OperationOutput } from '../messages/operations/index.ts';
+import { ageColumn } from './age-column.ts';
 import type { Column, Details, Listing } from './listing.ts';
 import { age, iso } from './moments.ts';
+import { oneRow } from './one-row.ts';
 import { statePaint } from './paint.ts';
 
 export type ImageView = OperationOutput<'DescribeImages'>['images'][number];
@@ -53,12 +55,7 @@ const COLUMNS: readonly Column<ImageView>[] = [
     text: ofBytes((row) => humanBytes(row.sizeBytes)),
     raw: { name: 'sizeBytes', text: (row) => String(row.sizeBytes) },
   },
-  {
-    name: 'age',
-    right: true,
-    text: (row, nowMs) => age(row.createdAtMs, nowMs),
-    raw: { name: 'created', text: (row) => iso(row.createdAtMs) },
-  },
+  ageColumn('created', (row) => row.createdAtMs),
   { name: 'arch', wide: true, text: (row) => row.architecture },
   {
     name: 'virtual',
@@ -97,9 +94,7 @@ function bytesFields({ format, sizeBytes, virtualSizeBytes, sha256 }: ImageView)
 export function imageDetails(row: ImageView, nowMs: number): Details<ImageView> {
   return {
     ...base,
-    rows: [row],
-    data: ([only]) => only,
-    empty: '',
+    ...oneRow(row),
     fields: [
       ['id', { text: row.imageId }],
       ['name', { text: row.name }],

@@ -1,7 +1,9 @@
 import { humanBytes, MIB } from '../base/units.ts';
 import type { OperationOutput } from '../messages/operations/index.ts';
+import { ageColumn } from './age-column.ts';
 import type { Column, Details, Listing } from './listing.ts';
 import { age, iso } from './moments.ts';
+import { oneRow } from './one-row.ts';
 import { statePaint } from './paint.ts';
 
 export type InstanceView = OperationOutput<'DescribeInstances'>['instances'][number];
@@ -14,12 +16,7 @@ export const INSTANCE_COLUMNS: readonly Column<InstanceView>[] = [
   { name: 'type', text: (row) => row.instanceType },
   { name: 'ip', fixed: true, text: (row) => row.privateIpAddress },
   { name: 'host', text: (row) => row.hostName },
-  {
-    name: 'age',
-    right: true,
-    text: (row, nowMs) => age(row.launchTimeMs, nowMs),
-    raw: { name: 'launched', text: (row) => iso(row.launchTimeMs) },
-  },
+  ageColumn('launched', (row) => row.launchTimeMs),
   { name: 'image', wide: true, text: (row) => row.imageId },
   { name: 'key', wide: true, text: (row) => row.keyName ?? '-' },
   { name: 'zone', wide: true, text: (row) => row.availabilityZone },
@@ -58,9 +55,7 @@ export function instanceDetails(row: InstanceView, nowMs: number): Details<Insta
     text === undefined ? [] : [[label, { text }]];
   return {
     ...base,
-    rows: [row],
-    data: ([only]) => only,
-    empty: '',
+    ...oneRow(row),
     fields: [
       ['id', { text: row.instanceId }],
       ...optional('name', row.name),

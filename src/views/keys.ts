@@ -1,6 +1,6 @@
 import type { OperationOutput } from '../messages/operations/index.ts';
+import { ageColumn } from './age-column.ts';
 import type { Column, Listing } from './listing.ts';
-import { age, iso } from './moments.ts';
 
 export type KeyPairView = OperationOutput<'DescribeKeyPairs'>['keyPairs'][number];
 
@@ -8,12 +8,7 @@ const COLUMNS: readonly Column<KeyPairView>[] = [
   { name: 'name', fixed: true, text: (row) => row.keyName },
   { name: 'type', text: (row) => row.keyType },
   { name: 'fingerprint', fixed: true, text: (row) => row.keyFingerprint },
-  {
-    name: 'age',
-    right: true,
-    text: (row, nowMs) => age(row.createdAtMs, nowMs),
-    raw: { name: 'created', text: (row) => iso(row.createdAtMs) },
-  },
+  ageColumn('created', (row) => row.createdAtMs),
   { name: 'id', wide: true, fixed: true, text: (row) => row.keyPairId },
 ];
 

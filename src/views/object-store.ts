@@ -1,6 +1,7 @@
 import { humanBytes, humanDuration } from '../base/units.ts';
 import type { Details } from './listing.ts';
 import { iso } from './moments.ts';
+import { oneRow } from './one-row.ts';
 import { plainLine } from './text.ts';
 
 export interface ScrubView {
@@ -33,7 +34,7 @@ export interface ObjectStoreView {
 function one<T>(columns: Details<T>['columns'], row: T, id: string, damaged: readonly string[]): Details<T> {
   const lines = damaged.map((line) => `  ${plainLine(line)}\n`).join('');
   return {
-    ...{ columns, rows: [row], id: () => id, data: ([only]) => only, empty: '' },
+    ...{ columns, id: () => id, ...oneRow(row) },
     fields: columns.map(({ name, text, paint }) => [name, { text: text(row, 0), paint: paint?.(row) }] as const),
     ...(lines === '' ? {} : { below: `damaged:\n${lines}` }),
   };

@@ -1,7 +1,9 @@
 import { humanDuration } from '../base/units.ts';
 import type { OperationOutput } from '../messages/operations/index.ts';
+import { ageColumn } from './age-column.ts';
 import type { Column, Details, Listing } from './listing.ts';
 import { age, iso } from './moments.ts';
+import { oneRow } from './one-row.ts';
 import { statePaint } from './paint.ts';
 import { plainLine } from './text.ts';
 
@@ -22,12 +24,7 @@ const COLUMNS: readonly Column<OperationView>[] = [
   { name: 'targets', text: targets },
   { name: 'who', text: (row) => row.principal },
   { name: 'took', right: true, text: took },
-  {
-    name: 'age',
-    right: true,
-    text: (row, nowMs) => age(row.startedAtMs, nowMs),
-    raw: { name: 'started', text: (row) => iso(row.startedAtMs) },
-  },
+  ageColumn('started', (row) => row.startedAtMs),
   { name: 'from', wide: true, text: (row) => row.from },
   { name: 'reason', wide: true, text: (row) => row.reason ?? '-' },
   { name: 'error', wide: true, text: (row) => row.error?.message ?? '-' },
@@ -54,9 +51,7 @@ export function operationDetails(row: OperationView, nowMs: number): Details<Ope
   const steps = row.steps.map((step) => `  ${stepLine(step, row.startedAtMs)}\n`).join('');
   return {
     ...base,
-    rows: [row],
-    data: ([only]) => only,
-    empty: '',
+    ...oneRow(row),
     fields: [
       ['id', { text: row.operationId }],
       ['name', { text: row.name }],

@@ -1,4 +1,5 @@
 import type { OperationOutput } from '../messages/operations/index.ts';
+import { ageColumn } from './age-column.ts';
 import type { Column, Details, Listing } from './listing.ts';
 import { age, iso } from './moments.ts';
 
@@ -10,12 +11,7 @@ const COLUMNS: readonly Column<ProjectView>[] = [
   { name: 'manager', text: (row) => row.manager },
   { name: 'members', right: true, text: (row) => String(row.members.length) },
   { name: 'description', text: (row) => row.description ?? '-' },
-  {
-    name: 'age',
-    right: true,
-    text: (row, nowMs) => age(row.createdAtMs, nowMs),
-    raw: { name: 'created', text: (row) => iso(row.createdAtMs) },
-  },
+  ageColumn('created', (row) => row.createdAtMs),
 ];
 
 export function projectListing(

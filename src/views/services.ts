@@ -2,6 +2,7 @@ import { humanDuration } from '../base/units.ts';
 import type { OperationOutput } from '../messages/operations/index.ts';
 import type { Column, Details, Listing } from './listing.ts';
 import { age, iso } from './moments.ts';
+import { oneRow } from './one-row.ts';
 import type { Paint } from './paint.ts';
 
 export type ServiceView = OperationOutput<'DescribeServices'>['services'][number];
@@ -91,9 +92,7 @@ export function serviceDetails(row: ServiceView, nowMs: number): Details<Service
   const { bus, startedAtMs } = row;
   return {
     ...base,
-    rows: [row],
-    data: ([only]) => only,
-    empty: '',
+    ...oneRow(row),
     fields: [
       ['name', { text: row.serviceId }],
       ['state', { text: row.state, paint: PAINTS[row.state] }],

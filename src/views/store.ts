@@ -1,4 +1,5 @@
 import type { Details, Listing } from './listing.ts';
+import { oneRow } from './one-row.ts';
 import { plainLine } from './text.ts';
 
 export interface VerifiedRow {
@@ -20,10 +21,8 @@ export function verifiedDetails(row: VerifiedRow): Details<VerifiedRow> {
       { name: 'records', right: true, text: () => String(row.records) },
       { name: 'problems', right: true, text: () => String(row.problems.length) },
     ],
-    rows: [row],
+    ...oneRow(row),
     id: () => row.source,
-    data: ([only]) => only,
-    empty: '',
     fields: [
       ['source', { text: row.source }],
       ['cloud', { text: row.cloudId }],

@@ -1,4 +1,5 @@
 import type { OperationOutput } from '../messages/operations/index.ts';
+import { ageColumn } from './age-column.ts';
 import type { Column, Details, Listing } from './listing.ts';
 import { age, iso } from './moments.ts';
 
@@ -17,12 +18,7 @@ const COLUMNS: readonly Column<UserView>[] = [
   { name: 'projects', text: (row) => listed(row.projects) },
   { name: 'email', wide: true, text: (row) => row.email ?? '-' },
   { name: 'display-name', wide: true, text: (row) => row.displayName ?? '-' },
-  {
-    name: 'age',
-    right: true,
-    text: (row, nowMs) => age(row.createdAtMs, nowMs),
-    raw: { name: 'created', text: (row) => iso(row.createdAtMs) },
-  },
+  ageColumn('created', (row) => row.createdAtMs),
 ];
 
 export function userListing(rows: readonly UserView[], extra: Record<string, unknown> = {}): Listing<UserView> {
