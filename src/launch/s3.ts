@@ -8,8 +8,9 @@ import { refusingDoor } from '../controller/api/s3/refusing-door.ts';
 import { S3Edge, type S3Door } from '../controller/api/s3/s3-edge.ts';
 import { S3Server } from '../controller/api/s3/s3-server.ts';
 import type { ControllerContext } from '../controller/controller-context.ts';
-import { startKeepingJob, type KeepingJob } from '../controller/objects/keeping-job.ts';
-import { startLifecycleJob, type LifecycleJob } from '../controller/objects/lifecycle-job.ts';
+import { startKeepingJob } from '../controller/objects/keeping-job.ts';
+import { startLifecycleJob } from '../controller/objects/lifecycle-job.ts';
+import type { RecurringJob } from '../controller/objects/recurring-job.ts';
 import { objectsElsewhere } from '../controller/objects/objects-elsewhere.ts';
 import { accountsOf } from '../controller/users/directory-memo.ts';
 import type { ObjectStore } from '../ports/object-store.ts';
@@ -77,8 +78,8 @@ export function createS3Api(cloud: Cloud, parts: Parts): S3Api {
   const { config, clock, logger } = parts;
   const { context, objects } = cloud;
   const listeners = new Listeners('objectstore', { ...parts, cloudId: context.cloudId });
-  let lifecycle: LifecycleJob | undefined;
-  let keeping: KeepingJob | undefined;
+  let lifecycle: RecurringJob | undefined;
+  let keeping: RecurringJob | undefined;
   return {
     async start() {
       if (objects === undefined) return [];

@@ -129,7 +129,7 @@ export interface ObjectStore {
   buckets(projectId?: string): Promise<BucketRecord[]>;
   /** Reads, changes and writes as one; what `change` throws is the answer. Name, owner and creation stay. */
   updateBucket(name: string, change: (bucket: BucketRecord) => BucketRecord): Promise<BucketRecord>;
-  /** 'BucketNotEmpty' while it has any version; uploads under way go with it. */
+  /** 'BucketNotEmpty' while it has any version. Uploads under way are no versions and go with it: without their bucket nobody could complete or abort them. */
   deleteBucket(name: string): Promise<void>;
   usage(name: string): Promise<BucketUsage>;
 

@@ -4,21 +4,11 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { CloudError } from '../../../src/base/errors.ts';
 import { IMAGE_HEAD_BYTES, inspectImage, requireImageKind, type ImageFacts } from '../../../src/domain/image-format.ts';
-import { FIELD, fileWith, qcow2Sample, type Fields } from './image-samples.ts';
+import { FIELD, fileWith, qcow2Sample, refusal, type Fields } from './image-samples.ts';
 
 const inspect = (file: Buffer): ImageFacts =>
   inspectImage(file.subarray(0, IMAGE_HEAD_BYTES), file.length, file.subarray(-512));
-function refusal(work: () => unknown): string {
-  try {
-    work();
-  } catch (error) {
-    if (error instanceof CloudError && error.code === 'InvalidImage.Format') return error.message;
-    throw error;
-  }
-  return 'accepted';
-}
 const MIB = 1024 * 1024;
 const TIB = 1024 * 1024 * MIB;
 const DATA_FILE = 0x44415441;

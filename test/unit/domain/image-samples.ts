@@ -1,3 +1,16 @@
+import { CloudError } from '../../../src/base/errors.ts';
+
+/** Why it is no image that is taken; `accepted` when it is. Any other error is thrown on. */
+export function refusal(work: () => unknown): string {
+  try {
+    work();
+  } catch (error) {
+    if (error instanceof CloudError && error.code === 'InvalidImage.Format') return error.message;
+    throw error;
+  }
+  return 'accepted';
+}
+
 /** The header of a sound qcow2 v3 image of 16 MiB with 64 KiB clusters, at the head of a file of `SAMPLE_BYTES`. */
 export const SAMPLE_BYTES = 262_144;
 

@@ -1,6 +1,5 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { CloudError } from '../../../src/base/errors.ts';
 import { parseVmdkDescriptor } from '../../../src/domain/vmdk-descriptor.ts';
 import { isVmdk, parseVmdk, VMDK_TAIL_BYTES, type VmdkFacts } from '../../../src/domain/vmdk-header.ts';
 import {
@@ -12,20 +11,11 @@ import {
   type VmdkFields,
   vmdkSample,
 } from './vmdk-samples.ts';
+import { refusal } from './image-samples.ts';
 
 const HEAD_BYTES = 65_536;
 const parse = (file: Buffer): VmdkFacts =>
   parseVmdk(file.subarray(0, HEAD_BYTES), file.length, file.subarray(-VMDK_TAIL_BYTES));
-
-function refusal(work: () => unknown): string {
-  try {
-    work();
-  } catch (error) {
-    if (error instanceof CloudError && error.code === 'InvalidImage.Format') return error.message;
-    throw error;
-  }
-  return 'accepted';
-}
 
 const descriptor = (from: string | RegExp, to: string): string => {
   const text = SOUND_DESCRIPTOR.replace(from, to);

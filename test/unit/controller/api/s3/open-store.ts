@@ -3,6 +3,7 @@ import { SystemClock } from '../../../../../src/base/clock.ts';
 import { SeededRandom } from '../../../../../src/base/random.ts';
 import type { ObjectStore } from '../../../../../src/ports/object-store.ts';
 import { bucketSample } from '../../../../support/object-samples.ts';
+import { askS3, type S3Request, type Told } from '../../../../support/s3-call.ts';
 import { openAt, scratchDir } from '../../../adapters/objects/open-objects.ts';
 
 /** Its time of day is what it is set to. */
@@ -21,4 +22,15 @@ export async function openS3Store(clock = new SetClock()): Promise<ObjectStore> 
   onTestFinished(() => store.close());
   await store.createBucket(bucketSample('b', { createdMs: clock.wallMs }));
   return store;
+}
+
+export type AskedOfBucket = [
+  method: NonNullable<S3Request['method']>,
+  query: string,
+  request?: Omit<S3Request, 'method'>,
+];
+
+/** A request of a setting of the bucket `b`. */
+export function askBucket(store: ObjectStore, ...[method, query, request = {}]: AskedOfBucket): Promise<Told> {
+  return askS3(store, { bucket: 'b', method, query, ...request });
 }

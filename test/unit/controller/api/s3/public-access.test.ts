@@ -1,8 +1,8 @@
 import { beforeEach, describe, expect, it } from 'vitest';
 import type { ObjectStore } from '../../../../../src/ports/object-store.ts';
 import { put } from '../../../../support/object-samples.ts';
-import { askS3, textsOf, type S3Request, type Told } from '../../../../support/s3-call.ts';
-import { openS3Store } from './open-store.ts';
+import { askS3, textsOf, type Told } from '../../../../support/s3-call.ts';
+import { askBucket, openS3Store, type AskedOfBucket } from './open-store.ts';
 
 const code = (name: string): object => expect.objectContaining({ code: name });
 let store: ObjectStore;
@@ -10,11 +10,7 @@ beforeEach(async () => {
   store = await openS3Store();
 });
 
-const on = (
-  method: NonNullable<S3Request['method']>,
-  query: string,
-  request: Omit<S3Request, 'method'> = {},
-): Promise<Told> => askS3(store, { bucket: 'b', method, query, ...request });
+const on = (...asked: AskedOfBucket): Promise<Told> => askBucket(store, ...asked);
 const publicRead = { headers: { 'x-amz-acl': 'public-read' } };
 
 describe('the block of public access', () => {

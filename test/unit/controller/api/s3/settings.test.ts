@@ -3,7 +3,7 @@ import type { ObjectStore } from '../../../../../src/ports/object-store.ts';
 import { expectGolden } from '../../../../support/golden.ts';
 import { bucketSample, put } from '../../../../support/object-samples.ts';
 import { askS3, textsOf, type S3Request, type Told } from '../../../../support/s3-call.ts';
-import { openS3Store } from './open-store.ts';
+import { askBucket, openS3Store, type AskedOfBucket } from './open-store.ts';
 
 const code = (name: string): object => expect.objectContaining({ code: name });
 let store: ObjectStore;
@@ -11,11 +11,7 @@ beforeEach(async () => {
   store = await openS3Store();
 });
 
-const on = (
-  method: NonNullable<S3Request['method']>,
-  query: string,
-  request: Omit<S3Request, 'method'> = {},
-): Promise<Told> => askS3(store, { bucket: 'b', method, query, ...request });
+const on = (...asked: AskedOfBucket): Promise<Told> => askBucket(store, ...asked);
 
 describe('buckets', () => {
   const create = (bucket: string, request: Omit<S3Request, 'method'> = {}): Promise<Told> =>
