@@ -1,34 +1,9 @@
 import { humanBytes, humanDuration } from '../base/units.ts';
+import type { ObjectsOverview, ScrubNote } from '../messages/object-keeping.ts';
 import type { Details } from './listing.ts';
 import { iso } from './moments.ts';
 import { oneRow } from './one-row.ts';
 import { plainLine } from './text.ts';
-
-export interface ScrubView {
-  readonly startedAtMs: number;
-  readonly endedAtMs: number;
-  readonly objects: number;
-  readonly segments: number;
-  readonly bytes: number;
-  readonly damaged: readonly string[];
-  readonly damagedCount: number;
-  readonly unnamed: number;
-}
-
-export interface CollectView {
-  readonly atMs: number;
-  readonly removed: number;
-}
-
-export interface ObjectStoreView {
-  readonly buckets: number;
-  readonly objects: number;
-  readonly bytes: number;
-  readonly freeBytes: number;
-  readonly scrubbing: boolean;
-  readonly lastScrub?: ScrubView;
-  readonly lastCollect?: CollectView;
-}
 
 /** Fields for people and columns for programs are the same; what is damaged stands below, a line each. */
 function one<T>(columns: Details<T>['columns'], row: T, id: string, damaged: readonly string[]): Details<T> {
@@ -40,7 +15,7 @@ function one<T>(columns: Details<T>['columns'], row: T, id: string, damaged: rea
   };
 }
 
-export function scrubDetails(scrub: ScrubView): Details<ScrubView> {
+export function scrubDetails(scrub: ScrubNote): Details<ScrubNote> {
   return one(
     [
       { name: 'objects', text: (row) => String(row.objects) },
@@ -59,7 +34,7 @@ export function scrubDetails(scrub: ScrubView): Details<ScrubView> {
   );
 }
 
-export function objectStoreDetails(view: ObjectStoreView): Details<ObjectStoreView> {
+export function objectStoreDetails(view: ObjectsOverview): Details<ObjectsOverview> {
   return one(
     [
       { name: 'buckets', text: (row) => String(row.buckets) },

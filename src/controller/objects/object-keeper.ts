@@ -2,26 +2,8 @@ import type { Clock } from '../../base/clock.ts';
 import { CloudError } from '../../base/errors.ts';
 import type { Logger } from '../../base/logger.ts';
 import { projectWithoutRegion } from '../../domain/project-region.ts';
+import type { CollectNote, ObjectsOverview, ScrubNote } from '../../messages/object-keeping.ts';
 import type { ObjectStore, ScrubProgress } from '../../ports/object-store.ts';
-
-/** How a scrub ended. */
-export interface ScrubNote {
-  readonly startedAtMs: number;
-  readonly endedAtMs: number;
-  readonly objects: number;
-  readonly segments: number;
-  readonly bytes: number;
-  /** In words, with bucket, key and version; the first of them. */
-  readonly damaged: readonly string[];
-  readonly damagedCount: number;
-  /** Files that nothing names, which the collector removes. */
-  readonly unnamed: number;
-}
-
-export interface CollectNote {
-  readonly atMs: number;
-  readonly removed: number;
-}
 
 /** What is remembered from one process to the next. */
 export interface KeepingNotes {
@@ -39,16 +21,6 @@ export interface ObjectKeeperParts {
   readonly write: (notes: KeepingNotes) => Promise<void>;
   /** Bytes that the disk still takes. */
   readonly freeBytes: () => Promise<number>;
-}
-
-export interface ObjectsOverview extends Omit<KeepingNotes, 'v'> {
-  readonly buckets: number;
-  /** Current ones. */
-  readonly objects: number;
-  /** Of all versions and of parts under way. */
-  readonly bytes: number;
-  readonly freeBytes: number;
-  readonly scrubbing: boolean;
 }
 
 /** Damaged ones that are kept by name. */

@@ -3,7 +3,7 @@ import { CloudError, type FlatError } from '../../../base/errors.ts';
 import type { S3Exchange, S3Reply } from '../../../client/cloud-client.ts';
 import { ndjson } from '../../../client/ndjson.ts';
 import { askS3 } from '../../../client/s3/s3-wire.ts';
-import type { CollectView, ObjectStoreView, ScrubView } from '../../../views/object-store.ts';
+import type { CollectNote, ObjectsOverview, ScrubNote } from '../../../messages/object-keeping.ts';
 import type { Session } from '../session.ts';
 
 const LINE_MAX_BYTES = 4 * 1024 * 1024;
@@ -18,11 +18,11 @@ async function answer<T>(reply: S3Reply): Promise<T> {
   return JSON.parse(await text(reply.body)) as T;
 }
 
-export async function objectStoreOf(session: Session): Promise<ObjectStoreView> {
+export async function objectStoreOf(session: Session): Promise<ObjectsOverview> {
   return answer(await ask(session, 'GET', 'keeping'));
 }
 
-export async function collectObjects(session: Session): Promise<CollectView> {
+export async function collectObjects(session: Session): Promise<CollectNote> {
   return answer(await ask(session, 'POST', 'collect'));
 }
 
@@ -30,11 +30,11 @@ export async function collectObjects(session: Session): Promise<CollectView> {
 export async function scrubObjects(
   session: Session,
   onProgress: (doneBytes: number, totalBytes: number) => void,
-): Promise<ScrubView> {
+): Promise<ScrubNote> {
   const { body } = await ask(session, 'POST', 'scrub');
   for await (const line of ndjson(body as AsyncIterable<Buffer>, LINE_MAX_BYTES)) {
     const { result, error, doneBytes, totalBytes } = line as {
-      result?: ScrubView;
+      result?: ScrubNote;
       error?: FlatError;
       doneBytes?: number;
       totalBytes?: number;
