@@ -1,5 +1,6 @@
 import { isoTime } from '../base/clock.ts';
 import { humanBytes } from '../base/units.ts';
+import type { ObjectHead } from '../messages/object-head.ts';
 import type { Column, Details, Listing } from './listing.ts';
 import { age, iso } from './moments.ts';
 
@@ -15,16 +16,9 @@ export interface ObjectRow {
   readonly deleteMarker?: boolean;
 }
 
-export interface ObjectView {
+export interface ObjectView extends ObjectHead {
   readonly bucket: string;
   readonly key: string;
-  readonly sizeBytes: number;
-  readonly etag: string;
-  readonly modifiedAtMs: number;
-  readonly contentType: string;
-  readonly versionId?: string;
-  readonly checksum?: { readonly algorithm: string; readonly value: string };
-  readonly metadata: Readonly<Record<string, string>>;
 }
 
 /** Lists come page by page: columns have a width of their own, so that all pages stand in line. */

@@ -1,6 +1,7 @@
 import type { Readable } from 'node:stream';
 import { CloudError, isCode } from '../../base/errors.ts';
 import { xmlChildren, xmlText } from '../../base/xml.ts';
+import type { ObjectHead } from '../../messages/object-head.ts';
 import {
   document,
   readBuckets,
@@ -18,22 +19,8 @@ import {
 } from './s3-documents.ts';
 import { askS3, drained, replyXml, type Exchange, type S3Ask } from './s3-wire.ts';
 
-/** What can be asked of an object without reading it. */
-export interface S3Head {
-  readonly sizeBytes: number;
-  /** Without its quotes. */
-  readonly etag: string;
-  readonly modifiedAtMs: number;
-  readonly contentType: string;
-  readonly versionId?: string;
-  /** Of all bytes, where there is one: the algorithm as S3 calls it (`CRC32`), base64. */
-  readonly checksum?: { readonly algorithm: string; readonly value: string };
-  /** `x-amz-meta-` names without that. */
-  readonly metadata: Readonly<Record<string, string>>;
-}
-
 export interface S3Source {
-  readonly head: S3Head;
+  readonly head: ObjectHead;
   readonly body: Readable;
 }
 
@@ -72,7 +59,7 @@ const CHECKSUM = /^x-amz-checksum-(crc32|crc32c|crc64nvme|sha1|sha256)$/;
 /** One call deletes so many. */
 export const DELETES_PER_CALL = 1000;
 
-function headOf(headers: Readonly<Record<string, string>>): S3Head {
+function headOf(headers: Readonly<Record<string, string>>): ObjectHead {
   const versionId = headers['x-amz-version-id'];
   const found = Object.entries(headers).find(([name]) => CHECKSUM.test(name));
   const isWhole = headers['x-amz-checksum-type'] === 'FULL_OBJECT';
@@ -210,7 +197,7 @@ export class S3Client {
     }
   }
 
-  async head(bucket: string, { key, versionId }: S3Name): Promise<S3Head> {
+  async head(bucket: string, { key, versionId }: S3Name): Promise<ObjectHead> {
     const ask: S3Ask = {
       ...{ method: 'HEAD', bucket, key, query: { versionId } },
       headers: { 'x-amz-checksum-mode': 'ENABLED' },

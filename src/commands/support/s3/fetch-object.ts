@@ -2,7 +2,8 @@ import { link, open, rename, rm, stat, type FileHandle } from 'node:fs/promises'
 import { join } from 'node:path';
 import { CloudError, errorText, isCode } from '../../../base/errors.ts';
 import { MIB } from '../../../base/units.ts';
-import type { S3Client, S3Head, S3Name } from '../../../client/s3/s3-client.ts';
+import type { S3Client, S3Name } from '../../../client/s3/s3-client.ts';
+import type { ObjectHead } from '../../../messages/object-head.ts';
 import type { Session } from '../session.ts';
 import { fileNameOf } from './object-words.ts';
 import { TransferBar } from './transfer-bar.ts';
@@ -93,7 +94,7 @@ export async function fetchToStdout(parts: FetchParts, print: (bytes: Uint8Array
   if (check !== undefined && !check.holds()) throw mismatch(parts, check);
 }
 
-async function checkOf({ s3, bucket, name, session }: FetchParts, head: S3Head): Promise<BytesCheck | undefined> {
+async function checkOf({ s3, bucket, name, session }: FetchParts, head: ObjectHead): Promise<BytesCheck | undefined> {
   const check = await bytesCheck(head, () => s3.firstPartBytes(bucket, name));
   if (check === undefined)
     session.output.warn(`${bucket}/${name.key} has no checksum of the whole: what comes can't be compared`);
@@ -141,7 +142,11 @@ interface Writing {
   readonly bar: TransferBar;
 }
 
-async function writeRest(parts: FetchParts, head: S3Head, { file, startBytes, check, bar }: Writing): Promise<void> {
+async function writeRest(
+  parts: FetchParts,
+  head: ObjectHead,
+  { file, startBytes, check, bar }: Writing,
+): Promise<void> {
   const { s3, bucket, name } = parts;
   if (startBytes === head.sizeBytes) return;
   const { body } = await s3.get(bucket, name, { startBytes, etag: head.etag }).catch((error: unknown) => {

@@ -1,6 +1,6 @@
 import { createHash, type Hash } from 'node:crypto';
 import { runningChecksum } from '../../../base/checksums.ts';
-import type { S3Head } from '../../../client/s3/s3-client.ts';
+import type { ObjectHead } from '../../../messages/object-head.ts';
 
 const ALGORITHMS = ['CRC32', 'CRC32C', 'CRC64NVME', 'SHA1', 'SHA256'] as const;
 
@@ -59,7 +59,7 @@ function byParts(etag: string, partBytes: number): BytesCheck {
 
 /** How an object's bytes can be told to be right; undefined: not at all. `firstPartBytes` is asked only where it is needed. */
 export async function bytesCheck(
-  { checksum, etag, sizeBytes }: S3Head,
+  { checksum, etag, sizeBytes }: ObjectHead,
   firstPartBytes: () => Promise<number>,
 ): Promise<BytesCheck | undefined> {
   const algorithm = ALGORITHMS.find((name) => name === checksum?.algorithm);

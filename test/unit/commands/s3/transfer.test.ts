@@ -15,7 +15,8 @@ import { sendWhole } from '../../../../src/commands/support/s3/send-object.ts';
 import { piecesOf } from '../../../../src/commands/support/s3/send-stream.ts';
 import { parseBytes } from '../../../../src/commands/support/s3/size-flag.ts';
 import { bytesCheck } from '../../../../src/commands/support/s3/verify-bytes.ts';
-import { S3Client, type S3Head } from '../../../../src/client/s3/s3-client.ts';
+import { S3Client } from '../../../../src/client/s3/s3-client.ts';
+import type { ObjectHead } from '../../../../src/messages/object-head.ts';
 import { Output } from '../../../../src/views/output.ts';
 import { progressText } from '../../../../src/views/progress.ts';
 
@@ -145,14 +146,14 @@ describe('several at a time', () => {
 
 describe('whether bytes are those of the object', () => {
   const bytes = Buffer.from('the bytes of an object');
-  const head = (change: Partial<S3Head>): S3Head => ({
+  const head = (change: Partial<ObjectHead>): ObjectHead => ({
     ...{ sizeBytes: bytes.length, etag: md5(bytes).toString('hex'), modifiedAtMs: 0, contentType: '', metadata: {} },
     ...change,
   });
   const parts = [bytes.subarray(0, 8), bytes.subarray(8, 16), bytes.subarray(16)];
   const ofParts = `${md5(Buffer.concat(parts.map(md5))).toString('hex')}-3`;
 
-  it.each<[string, Partial<S3Head>]>([
+  it.each<[string, Partial<ObjectHead>]>([
     ['MD5', {}],
     ['SHA256', { etag: 'x', checksum: { algorithm: 'SHA256', value: checksumOf('SHA256', bytes) } }],
     ['CRC64NVME', { etag: 'x', checksum: { algorithm: 'CRC64NVME', value: checksumOf('CRC64NVME', bytes) } }],
