@@ -1,11 +1,15 @@
 import { CloudError } from '../../base/errors.ts';
 import { KEYS, PREFIX } from '../../domain/keys.ts';
 import type { ImageRecord } from '../../domain/records.ts';
+import { ImageId } from '../../messages/operations/fields.ts';
 import type { Principal } from '../operations/handler.ts';
 import { mayUse } from '../operations/handler.ts';
 import type { Draft } from '../state/draft.ts';
 
-/** Names are unique in a project; a public image of another project may carry the same name, and is then ambiguous. */
+/**
+ * Names are unique in a project; a public image of another project may carry the same name, and is then ambiguous. What looks like an id is never taken for a name:
+ * else whoever names an image as the id of another gets what is meant for that one, once it is gone.
+ */
 export function findImage(
   draft: Pick<Draft, 'peek' | 'replica'>,
   principal: Principal,
@@ -15,15 +19,7 @@ export function findImage(
   const visible = (image: ImageRecord): boolean => mayLaunch(principal, image);
   const byId = draft.peek<ImageRecord>(KEYS.image(idOrName));
   if (byId !== undefined && visible(byId)) return byId;
-  const own = draft.peek<{ imageId: string }>(KEYS.imageName(principal.projectId, idOrName));
-  const ownImage = own === undefined ? undefined : draft.peek<ImageRecord>(KEYS.image(own.imageId));
-  const named =
-    ownImage === undefined
-      ? draft.replica
-          .range<ImageRecord>(PREFIX.image)
-          .map((entry) => entry.value)
-          .filter((image) => image.name === idOrName && visible(image))
-      : [ownImage];
+  const named = ImageId.safeParse(idOrName).success ? [] : imagesNamed(draft, principal, idOrName).filter(visible);
   const [first, second] = named;
   if (first === undefined) {
     throw new CloudError(
@@ -44,6 +40,18 @@ export function findImage(
     );
   }
   return first;
+}
+
+function imagesNamed(
+  draft: Pick<Draft, 'peek' | 'replica'>,
+  { projectId }: Principal,
+  name: string,
+): readonly ImageRecord[] {
+  const own = draft.peek<{ imageId: string }>(KEYS.imageName(projectId, name));
+  const ownImage = own === undefined ? undefined : draft.peek<ImageRecord>(KEYS.image(own.imageId));
+  if (ownImage !== undefined) return [ownImage];
+  const all = draft.replica.range<ImageRecord>(PREFIX.image).map(({ value }) => value);
+  return all.filter((image) => image.name === name);
 }
 
 /** Its project's own, and, once they can be started, those that may be started by everybody or by this project. Nobody sees one that was deregistered. */

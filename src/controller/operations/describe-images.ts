@@ -89,11 +89,16 @@ function wantedBy(
 ): (image: ImageRecord) => boolean {
   requireFilters(Filters, FIELDS, true);
   const projects = ExecutableBy?.map((who) => (who === 'self' ? principal.projectId : who));
+  // Tags and permissions of others are theirs to know: nor are they to be found out by asking for them.
+  const isOwn = ({ projectId }: ImageRecord): boolean => mayUse(principal, projectId);
   const isPermitted = (image: ImageRecord): boolean =>
     projects === undefined ||
-    projects.some((who) => (who === 'all' ? image.public : image.launchProjects?.includes(who) === true));
+    projects.some((who) => {
+      if (who === 'all') return image.public;
+      return (who === principal.projectId || isOwn(image)) && image.launchProjects?.includes(who) === true;
+    });
   return (image) =>
     (Owners === undefined || Owners.includes(image.projectId)) &&
     isPermitted(image) &&
-    matchesFilters(image, Filters, FIELDS, ({ id }) => tags(id));
+    matchesFilters(image, Filters, FIELDS, () => (isOwn(image) ? tags(image.id) : {}));
 }

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { DIRECTORY_NAME_RULE } from '../../domain/directory-names.ts';
 import { defineOperation } from './definition.ts';
 import { Filter, ImageId, ImageIdOrName, ImageName, InstanceId, MaxResults, NextToken, Tags } from './fields.ts';
 
@@ -129,6 +130,11 @@ export const DescribeImages = defineOperation({
   output: z.object({ images: z.array(ImageView), nextToken: z.string().optional(), rev: z.int() }),
 });
 
+/** A project as its resources name it: with its region, unless that is the first one (src/domain/project-region.ts). */
+const ProjectInRegion = z
+  .string()
+  .regex(/^[a-z0-9][a-z0-9._-]{0,63}(@[a-z0-9-]{1,63})?$/, `must be names of projects, ${DIRECTORY_NAME_RULE}`);
+
 /** What is absent stays. */
 export const ModifyImageAttribute = defineOperation({
   name: 'ModifyImageAttribute',
@@ -141,7 +147,7 @@ export const ModifyImageAttribute = defineOperation({
     Description: Description.optional(),
     /** Everybody may start it. */
     Public: z.boolean().optional(),
-    AddProjects: z.array(z.string()).max(100).optional(),
+    AddProjects: z.array(ProjectInRegion).max(100).optional(),
     RemoveProjects: z.array(z.string()).max(100).optional(),
     /** Nobody but its project may start it, before the others are added. */
     ResetPermissions: z.boolean().optional(),
