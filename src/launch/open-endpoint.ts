@@ -1,10 +1,12 @@
 import type { S3Settings } from '../adapters/blobs/s3-endpoint.ts';
 import type { Clock } from '../base/clock.ts';
 import { CloudError } from '../base/errors.ts';
+import type { Logger } from '../base/logger.ts';
 import type { ImageObjects } from '../ports/image-objects.ts';
 import { readConfiguredFile } from './config/configured-file.ts';
 import type { Config } from './config/schema.ts';
 import { systemAuthorities } from './config/system-authorities.ts';
+import { ENDPOINT_WATCH, EndpointWatch } from './endpoint-watch.ts';
 
 type Keys = Pick<Config, 'objectstore'>;
 
@@ -38,6 +40,20 @@ export async function checkEndpoint(config: Keys, parts: { readonly clock: Clock
   } finally {
     endpoint.close();
   }
+}
+
+/** Asks the endpoint, where there is one, now and then until it is closed. Errors: those of endpointSettings. */
+export async function watchEndpoint(
+  config: Keys,
+  { clock, logger }: { readonly clock: Clock; readonly logger: Logger },
+): Promise<EndpointWatch | undefined> {
+  if (!hasEndpoint(config)) return undefined;
+  const settings = await endpointSettings(config, { clock });
+  const { S3Endpoint } = await import('../adapters/blobs/s3-endpoint.ts');
+  const endpoint = new S3Endpoint(settings);
+  const timeoutMs = Math.min(settings.timeoutMs, ENDPOINT_WATCH.answerMaxMs);
+  const check = (signal: AbortSignal) => endpoint.check(config.objectstore.prefix, { signal, timeoutMs });
+  return new EndpointWatch({ check, clock, logger, onClose: () => endpoint.close() });
 }
 
 /** Objects at the endpoint that images are made of. The AWS SDK is loaded by this and by open-blobs.ts, and only where there is an endpoint. */

@@ -130,6 +130,7 @@ async function start(options: ServeOptions, parts: Parts): Promise<{ roles: Runn
     ...(metrics === undefined ? {} : { metrics }),
   });
   closers.push(() => roles.close());
+  status.hasRoles(roles);
   if (metrics !== undefined) measureRoles(metrics, roles);
   await options.prepare?.(roles);
   const servers = await startServers({ roles, bus: timed.bus, config, clock, random, logger }, door);

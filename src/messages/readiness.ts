@@ -5,6 +5,8 @@ export const Readiness = z.object({
   ready: z.boolean(),
   /** Why not, as sentences. */
   reasons: z.array(z.string()),
+  /** What is not well although it is ready, as sentences: nobody is better off with another process. */
+  troubles: z.array(z.string()).default([]),
   /** Why nothing is changed although it is ready: the store was restored, and waits to be adopted. */
   held: z.string().optional(),
   process: z.object({

@@ -5,7 +5,10 @@ import { join } from 'node:path';
 import { GetObjectCommand, ListObjectsV2Command, PutObjectCommand } from '@aws-sdk/client-s3';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { EndpointCloud } from '../support/endpoint-cloud.ts';
+import { askReadiness } from '../../src/client/ask-readiness.ts';
+import { STATUS_SOCKET } from '../../src/messages/readiness.ts';
 import { TestCloud } from '../support/test-cloud.ts';
+import { until } from '../support/until.ts';
 
 let there: EndpointCloud;
 let cloud: TestCloud;
@@ -13,16 +16,9 @@ let dir: string;
 beforeAll(async () => {
   there = await EndpointCloud.start();
   dir = mkdtempSync(join(tmpdir(), 'novactl-on-endpoint-'));
-  const secret = join(dir, 'secret');
-  writeFileSync(secret, `${there.secretAccessKey}\n`, { mode: 0o600 });
   cloud = new TestCloud({
     NOVACTL_METADATA_LISTEN: 'none',
-    NOVACTL_OBJECTSTORE_ENDPOINT: there.url,
-    NOVACTL_OBJECTSTORE_BUCKET: there.bucket,
-    NOVACTL_OBJECTSTORE_REGION: 'nova',
-    NOVACTL_OBJECTSTORE_ACCESS_KEY_ID: there.accessKeyId,
-    NOVACTL_OBJECTSTORE_SECRET_KEY_FILE: secret,
-    NOVACTL_OBJECTSTORE_CA_FILE: there.caFile,
+    ...there.settings(join(dir, 'secret')),
     NOVACTL_EC2_LISTEN: '127.0.0.1:0',
     NOVACTL_EC2_PROTOCOL: 'http',
   });
@@ -100,6 +96,15 @@ describe('a cloud whose object store is an S3 endpoint elsewhere [real]', () => 
     const refused = await cloud.cli('image', 'import', path, '--name', 'down');
     expect([refused.code, refused.stderr]).toEqual([7, expect.stringContaining(there.url)]);
     expect(await cloud.cli('image', 'list')).toMatchObject({ code: 0 });
+    const isTold = async () =>
+      (await cloud.cli('status')).stdout.includes(`the object store at ${there.url} can't be asked`);
+    await until(isTold, { what: 'status says that the endpoint is down', timeoutMs: 40_000, everyMs: 500 });
+    const { code, stdout } = await cloud.cli('status');
+    expect([code, stdout]).toEqual([0, expect.stringMatching(/objects: .* \(since \d{4}-.*Z\)/)]);
+    expect(await askReadiness(join(cloud.dir, 'state', STATUS_SOCKET))).toMatchObject({
+      ...{ ready: true, reasons: [] },
+      troubles: [expect.stringContaining(there.url)],
+    });
     await there.cloud.start();
     await cloud.ok('image', 'import', path, '--name', 'down');
   });

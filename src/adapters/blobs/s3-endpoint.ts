@@ -141,13 +141,12 @@ export class S3Endpoint {
   }
 
   /** Whether the bucket is there and may be looked into. What is wrong is thrown. */
-  async check(prefix: string): Promise<void> {
+  async check(prefix: string, asked: AskOptions = {}): Promise<void> {
     const Bucket = this.bucket;
     // Of a HEAD an answer has no words: what the list says is clearer.
-    await this.ask((client, options) =>
-      client.send(new ListObjectsV2Command({ Bucket, Prefix: prefix, MaxKeys: 1 }), options),
-    );
-    await this.ask((client, options) => client.send(new HeadBucketCommand({ Bucket }), options));
+    const list = new ListObjectsV2Command({ Bucket, Prefix: prefix, MaxKeys: 1 });
+    await this.ask((client, options) => client.send(list, options), asked);
+    await this.ask((client, options) => client.send(new HeadBucketCommand({ Bucket }), options), asked);
   }
 
   /** A URL by which anybody may GET the object until it expires. */

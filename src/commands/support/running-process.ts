@@ -17,11 +17,11 @@ export const processText = ({ process: { name, roles } }: Readiness): string => 
 
 /** For people and for programs. */
 export async function showProcess(session: Session, readiness: Readiness): Promise<void> {
-  const { process: facts, ready, reasons } = readiness;
+  const { process: facts, ready, reasons, troubles } = readiness;
   const lines = [
     `process    ${processText(readiness)}, novactl ${facts.version}, pid ${facts.pid}`,
     `state      ${ready ? 'ready' : facts.state === 'draining' ? 'ending' : 'not ready'}`,
-    ...reasons.map((reason) => `           ${reason}`),
+    ...[...reasons, ...troubles].map((line) => `           ${line}`),
   ];
-  await session.showValue({ ...facts, ready, reasons }, `${lines.join('\n')}\n`);
+  await session.showValue({ ...facts, ready, reasons, troubles }, `${lines.join('\n')}\n`);
 }

@@ -5,6 +5,7 @@ import type { Readiness } from '../../messages/readiness.ts';
 import type { Bus } from '../../ports/bus.ts';
 import type { Store } from '../../ports/store.ts';
 import type { ProcessPlan } from './process-plan.ts';
+import type { RunningRoles } from './start-roles.ts';
 
 /** A copy of the state that is this far behind is not good enough to answer from, for who may ask another process. */
 const STALE_MS = 10_000;
@@ -15,6 +16,7 @@ export class ProcessStatus {
   #state: Readiness['process']['state'] = 'starting';
   #store: Pick<Store, 'health' | 'get'> | undefined;
   #bus: Pick<Bus, 'health'> | undefined;
+  #roles: Pick<RunningRoles, 'objectsProblem'> | undefined;
 
   constructor(plan: ProcessPlan, version: string, clock: Clock) {
     const { name, roles } = plan;
@@ -29,6 +31,10 @@ export class ProcessStatus {
     this.#bus = bus;
   }
 
+  hasRoles(roles: Pick<RunningRoles, 'objectsProblem'>): void {
+    this.#roles = roles;
+  }
+
   is(state: Readiness['process']['state']): void {
     this.#state = state;
   }
@@ -37,7 +43,11 @@ export class ProcessStatus {
     const reasons = this.#reasons();
     const held = this.#store && heldRecord(this.#store);
     const told = held === undefined ? {} : { held: heldText(held) };
-    return { ready: reasons.length === 0, reasons, ...told, process: { ...this.#facts, state: this.#state } };
+    const objects = this.#roles?.objectsProblem();
+    return {
+      ...{ ready: reasons.length === 0, reasons, troubles: objects === undefined ? [] : [`objects: ${objects}`] },
+      ...{ ...told, process: { ...this.#facts, state: this.#state } },
+    };
   }
 
   #reasons(): string[] {

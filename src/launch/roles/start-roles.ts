@@ -26,7 +26,8 @@ import type { Store } from '../../ports/store.ts';
 import type { VolumeBackend } from '../../ports/volume-backend.ts';
 import { ComputeWorker } from '../../workers/compute-worker.ts';
 import type { Config } from '../config/schema.ts';
-import { hasEndpoint } from '../open-endpoint.ts';
+import type { EndpointWatch } from '../endpoint-watch.ts';
+import { hasEndpoint, watchEndpoint } from '../open-endpoint.ts';
 import { ObjectsHere } from '../objects-here.ts';
 import { openBlobs } from '../open-blobs.ts';
 import { openDirectory } from '../open-directory.ts';
@@ -82,6 +83,8 @@ export interface RunningRoles {
   readonly blobs: Blobs;
   /** Of the role objectstore. Opened by who first needs them. */
   readonly objects?: ObjectsHere;
+  /** What is wrong with the objects of this process, or with the endpoint where they are. */
+  objectsProblem(): string | undefined;
   /** What it says of itself now. */
   hello(): ServiceHello;
   /** Takes nothing new, lets what is under way on hosts end (not longer than the time), and hands its hosts to others. Then `close`. */
@@ -98,6 +101,7 @@ export async function startRoles(options: RolesOptions): Promise<RunningRoles> {
   const started: Closer[] = [() => made.context?.directory.close()];
   if (options.objects === undefined) started.push(() => made.objects?.close());
   const end = (): Promise<void> => closeAll(started);
+  let endpoint: EndpointWatch | undefined;
   try {
     for (const part of [made.held, made.intake, made.controller, made.worker]) {
       if (part === undefined) continue;
@@ -105,12 +109,14 @@ export async function startRoles(options: RolesOptions): Promise<RunningRoles> {
       await part.start();
     }
     await serveObjects(options, made, started);
+    if (options.announces === true) endpoint = await watchEndpoint(options.config, options);
+    started.push(() => endpoint?.close());
     await firstReports(options, made);
   } catch (error) {
     await end().catch(() => undefined);
     throw error;
   }
-  return running(options, made, end);
+  return running(options, { ...made, endpoint }, end);
 }
 
 interface MadeRoles {
@@ -208,11 +214,15 @@ async function firstReports({ plan, wanted }: RolesOptions, { context, worker }:
   await waitForReports(context, hosts, FIRST_REPORTS_MS);
 }
 
-function running(options: RolesOptions, made: MadeRoles, end: () => Promise<void>): RunningRoles {
+function running(
+  options: RolesOptions,
+  made: MadeRoles & { readonly endpoint: EndpointWatch | undefined },
+  end: () => Promise<void>,
+): RunningRoles {
   const { plan, version, clock, bus, logger, announces } = options;
-  const { session, blobs, objects, context, controller, worker } = made;
+  const { session, blobs, objects, context, controller, worker, endpoint } = made;
   const objectsProblem = (): string | undefined =>
-    objects === undefined || context === undefined ? undefined : problemOfObjects(objects.keeper, context);
+    objects === undefined || context === undefined ? endpoint?.problem : problemOfObjects(objects.keeper, context);
   const beat = new ServiceBeat({
     ...{ plan, session, version, clock, bus, logger, context, controller, worker, objectsProblem },
   });
@@ -224,6 +234,7 @@ function running(options: RolesOptions, made: MadeRoles, end: () => Promise<void
     ...(context !== undefined && plan.roles.includes('api') ? { gateway: new Gateway(context) } : {}),
     ...(controller === undefined ? {} : { controller }),
     ...(worker === undefined ? {} : { worker }),
+    objectsProblem,
     hello: () => beat.hello(),
     async drain(timeoutMs) {
       await beat.say('draining');

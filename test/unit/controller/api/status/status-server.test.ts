@@ -7,7 +7,7 @@ import { StatusServer, type StatusServerOptions } from '../../../../../src/contr
 import type { Readiness } from '../../../../../src/messages/readiness.ts';
 
 const facts = { name: 'w1', roles: ['worker'], pid: 7, version: '0.1.0', startedAtMs: 1, state: 'ready' } as const;
-const READY: Readiness = { ready: true, reasons: [], process: { ...facts, roles: ['worker'] } };
+const READY: Readiness = { ready: true, reasons: [], troubles: [], process: { ...facts, roles: ['worker'] } };
 const WAITING: Readiness = { ...READY, ready: false, reasons: ['it starts: it waits for the bus'] };
 
 let server: StatusServer | undefined;
