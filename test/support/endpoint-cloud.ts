@@ -1,4 +1,4 @@
-import { readFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { CreateBucketCommand, S3Client } from '@aws-sdk/client-s3';
 import { createS3Blobs, type S3BlobsParts } from '../../src/adapters/blobs/s3-blobs.ts';
@@ -13,24 +13,27 @@ const BUCKET = 'cloud-images';
 /** A second novactl, in a process of its own, whose S3 is the endpoint of another cloud: by TLS, with the authority of its own. */
 export class EndpointCloud {
   readonly cloud: TestCloud;
+  readonly host: string;
   readonly port: number;
   readonly bucket = BUCKET;
   accessKeyId = '';
   secretAccessKey = '';
 
-  private constructor(port: number) {
+  private constructor(host: string, port: number) {
+    this.host = host;
     this.port = port;
     this.cloud = new TestCloud({
       NOVACTL_DRIVERS: 'simulated',
       NOVACTL_METADATA_LISTEN: 'none',
-      NOVACTL_OBJECTSTORE_LISTEN: `127.0.0.1:${port}`,
+      NOVACTL_OBJECTSTORE_LISTEN: `${host}:${port}`,
       NOVACTL_OBJECTSTORE_DOMAINS: 's3.example.org',
     });
   }
 
-  static async start(): Promise<EndpointCloud> {
+  /** On the address of this machine at which it is to be reached. */
+  static async start(host = '127.0.0.1'): Promise<EndpointCloud> {
     const [port = 0] = await freePorts(1);
-    const made = new EndpointCloud(port);
+    const made = new EndpointCloud(host, port);
     await made.cloud.start();
     const key = await made.cloud.json<{ accessKeyId: string; secretAccessKey: string }>('key', 'create');
     made.accessKeyId = key.accessKeyId;
@@ -40,7 +43,7 @@ export class EndpointCloud {
   }
 
   get url(): string {
-    return `https://127.0.0.1:${this.port}`;
+    return `https://${this.host}:${this.port}`;
   }
 
   get caFile(): string {
@@ -49,6 +52,19 @@ export class EndpointCloud {
 
   get ca(): Buffer {
     return readFileSync(this.caFile);
+  }
+
+  /** The environment of a cloud that keeps its images here. The key's secret goes into a file of that name. */
+  settings(secretFile: string): Record<string, string> {
+    writeFileSync(secretFile, `${this.secretAccessKey}\n`, { mode: 0o600 });
+    return {
+      NOVACTL_OBJECTSTORE_ENDPOINT: this.url,
+      NOVACTL_OBJECTSTORE_BUCKET: this.bucket,
+      NOVACTL_OBJECTSTORE_REGION: 'nova',
+      NOVACTL_OBJECTSTORE_ACCESS_KEY_ID: this.accessKeyId,
+      NOVACTL_OBJECTSTORE_SECRET_KEY_FILE: secretFile,
+      NOVACTL_OBJECTSTORE_CA_FILE: this.caFile,
+    };
   }
 
   /** The bucket as others see it. */
