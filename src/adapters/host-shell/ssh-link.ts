@@ -2,6 +2,7 @@ import type { Clock } from '../../base/clock.ts';
 import { asCloudError, CloudError } from '../../base/errors.ts';
 import type { Logger } from '../../base/logger.ts';
 import type { Random } from '../../base/random.ts';
+import { isSteady } from '../../base/steady.ts';
 import { SshConnection } from './ssh-connection.ts';
 import { dialSsh } from './ssh-dial.ts';
 import { isLasting, placeOf } from './ssh-problems.ts';
@@ -15,9 +16,6 @@ export interface LinkParts {
   readonly logger: Logger;
   readonly limits: SshLimits;
 }
-
-/** A connection that is lost sooner than this counts as a failed attempt: a host that drops us at once is not dialled in a loop. */
-const STEADY_MS = 5_000;
 
 /** Keeps at most one connection to a host: dials when one is wanted, and after a failure waits longer each time. */
 export class SshLink {
@@ -102,21 +100,27 @@ export class SshLink {
     connection.onLost((problem) => {
       this.#connection = undefined;
       if (this.#closing.signal.aborted) return;
-      if (clock.monotonicMs() - connection.openedAtMs >= STEADY_MS) this.#failures = 0;
+      if (isSteady(clock.monotonicMs() - connection.openedAtMs, this.#pauseMs)) this.#failures = 0;
       this.#failed(problem);
       logger.warn('ssh: connection lost', { host: name, reason: problem.message });
       for (const handler of this.#onDown) handler();
     });
   }
 
+  /** The pause after the next failure, before chance. */
+  get #pauseMs(): number {
+    const { backoffMinMs, backoffMaxMs } = this.#parts.limits;
+    return Math.min(backoffMaxMs, backoffMinMs * 2 ** Math.min(this.#failures, 30));
+  }
+
   /** The next attempt: doubling from the least to the most, and between half and all of that, so that many hosts do not come at once. */
   #failed(failure: CloudError): void {
     const { limits, clock, random } = this.#parts;
     this.#lastFailure = failure;
-    const doubled = Math.min(limits.backoffMaxMs, limits.backoffMinMs * 2 ** Math.min(this.#failures, 30));
+    const pauseMs = this.#pauseMs * (0.5 + random.unit() / 2);
     const floor = isLasting(failure) ? limits.refusedBackoffMs : 0;
     this.#failures += 1;
-    this.#notBeforeMs = clock.monotonicMs() + Math.max(floor, doubled * (0.5 + random.unit() / 2));
+    this.#notBeforeMs = clock.monotonicMs() + Math.max(floor, pauseMs);
   }
 
   #postponed(waitMs: number): CloudError {

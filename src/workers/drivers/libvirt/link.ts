@@ -3,6 +3,7 @@ import type { Clock, Timer } from '../../../base/clock.ts';
 import { CloudError, errorText, isCode } from '../../../base/errors.ts';
 import type { Logger } from '../../../base/logger.ts';
 import type { Random } from '../../../base/random.ts';
+import { isSteady } from '../../../base/steady.ts';
 import { openSession } from './open-session.ts';
 import type { LifecycleMessage } from './procedures.ts';
 import { RpcConnection } from './rpc-connection.ts';
@@ -13,8 +14,6 @@ const LINK = {
   dialTimeoutMs: 30_000,
   backoffFirstMs: 200,
   backoffMaxMs: 30_000,
-  /** A connection that stood this long starts the back-off anew. */
-  stableMs: 10_000,
 } as const;
 
 export interface LinkOptions {
@@ -137,7 +136,8 @@ export class Link {
     if (this.#rpc !== rpc) return;
     this.#rpc = undefined;
     if (this.#closed) return;
-    if (this.#options.clock.monotonicMs() - this.#upSinceMs >= LINK.stableMs) this.#backoffMs = LINK.backoffFirstMs;
+    const stoodMs = this.#options.clock.monotonicMs() - this.#upSinceMs;
+    if (isSteady(stoodMs, this.#backoffMs)) this.#backoffMs = LINK.backoffFirstMs;
     this.#options.logger.warn('libvirt: session lost', { link: this.#options.name, problem });
     this.#options.onDown(problem);
     this.#retryLater();

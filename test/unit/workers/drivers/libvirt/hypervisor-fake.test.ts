@@ -208,6 +208,29 @@ describe('a lost connection', () => {
     expect(seen).toEqual([{ kind: 'disconnected', problem: expect.stringContaining('ECONNREFUSED') as string }]);
   });
 
+  it('is back at once however often a daemon is restarted that stood for a while, and later each time after one that fell at once', async () => {
+    const seen: HypervisorEvent[] = [];
+    hypervisor().watch((event) => seen.push(event));
+    await until(() => seen.length === 1, { what: 'connected' });
+    const pauseAfterStanding = async (stoodMs: number): Promise<number> => {
+      await clock.advance(stoodMs);
+      const [before, lostAtMs] = [seen.length, clock.nowMs()];
+      fake.dropAll();
+      await until(() => seen.length > before, { what: 'disconnected' });
+      const isBack = async (): Promise<boolean> => {
+        if (seen.length === before + 1) await clock.advance(200);
+        return seen.length > before + 1;
+      };
+      await until(isBack, { what: 'connected again', everyMs: 2 });
+      return clock.nowMs() - lostAtMs;
+    };
+    const pauses: number[] = [];
+    for (let times = 0; times < 8; times += 1) pauses.push(await pauseAfterStanding(2000));
+    expect(Math.max(...pauses)).toBeLessThan(1000);
+    for (let times = 0; times < 8; times += 1) pauses.push(await pauseAfterStanding(100));
+    expect(pauses.at(-1)).toBeGreaterThan(10_000);
+  });
+
   it('is not sought any more after the last watcher left', async () => {
     const on = hypervisor();
     const seen: HypervisorEvent[] = [];
