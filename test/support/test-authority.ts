@@ -1,5 +1,6 @@
 import { execFileSync } from 'node:child_process';
 import { mkdirSync, readFileSync } from 'node:fs';
+import { isIP } from 'node:net';
 import { join } from 'node:path';
 
 /** Files of a certificate and its key, and what is in them (PEM). */
@@ -25,9 +26,9 @@ export class TestAuthority {
     this.ca = readFileSync(this.caFile);
   }
 
-  /** For a server at `names` (DNS names), and for a client that is called `commonName`. */
+  /** For a server at `names` (DNS names and addresses), and for a client that is called `commonName`. */
   issue(commonName: string, names: readonly string[] = ['localhost']): TestCertificate {
-    const altNames = names.map((name) => `DNS:${name}`).join(',');
+    const altNames = names.map((name) => `${isIP(name) === 0 ? 'DNS' : 'IP'}:${name}`).join(',');
     this.#request(commonName, commonName, [
       ...['-CA', this.caFile, '-CAkey', join(this.#dir, 'ca.key')],
       ...['-addext', 'basicConstraints=critical,CA:FALSE'],
