@@ -3,8 +3,8 @@ import { CloudError } from '../../base/errors.ts';
 import type { Logger } from '../../base/logger.ts';
 import { diskProblem, isFull, type IndexDb } from './index-db.ts';
 
-/** So many changes share one sync at most: the event loop is held up for no longer than they take. */
-const BATCH_CHANGES = 64;
+/** Changes that wait are taken into a transaction for so long; the rest is the next one's, so that the event loop is not held up for longer. */
+const BATCH_MS = 20;
 
 interface Waiting {
   readonly change: (after: (effect: () => void) => void) => unknown;
@@ -44,9 +44,7 @@ export class CommitQueue {
     return new Promise<T>((resolve, reject) => {
       this.check();
       this.#waiting.push({ change, resolve: resolve as (value: unknown) => void, reject });
-      if (this.#scheduled) return;
-      this.#scheduled = true;
-      this.#parts.clock.defer(() => this.#flush());
+      if (!this.#scheduled) this.#schedule();
     });
   }
 
@@ -66,28 +64,45 @@ export class CommitQueue {
     while (this.#waiting.length > 0) this.#flush();
   }
 
+  #schedule(): void {
+    this.#scheduled = true;
+    this.#parts.clock.defer(() => this.#flush());
+  }
+
   #flush(): void {
     this.#scheduled = false;
-    const batch = this.#waiting.splice(0, BATCH_CHANGES);
-    if (batch.length === 0) return;
-    if (this.#waiting.length > 0 && !this.#closed) {
-      this.#scheduled = true;
-      this.#parts.clock.defer(() => this.#flush());
-    }
+    const waiting = this.#waiting;
+    this.#waiting = [];
+    if (waiting.length === 0) return;
     const { db } = this.#parts.index;
     let done: Done[];
     try {
       if (this.#poisoned !== undefined) throw this.#poisoned;
       db.exec('BEGIN IMMEDIATE');
-      done = batch.map((waiting) => this.#apply(waiting));
+      done = this.#applyInTime(waiting);
       this.#commit();
     } catch (error) {
       if (db.isTransaction) db.exec('ROLLBACK');
-      for (const { reject } of batch) reject(diskProblem(error, this.#parts.dir));
+      // Those that were not begun, too: the disk has no room for them either, or nothing is taken any more.
+      for (const { reject } of waiting) reject(diskProblem(error, this.#parts.dir));
       return;
     }
+    this.#waiting = waiting.slice(done.length);
+    if (this.#waiting.length > 0 && !this.#closed) this.#schedule();
     for (const { effects } of done) for (const effect of effects) effect();
     for (const { answer } of done) answer();
+  }
+
+  /** The first of them, in their order: one at least. */
+  #applyInTime(waiting: readonly Waiting[]): Done[] {
+    const { clock } = this.#parts;
+    const startedMs = clock.monotonicMs();
+    const done: Done[] = [];
+    for (const one of waiting) {
+      done.push(this.#apply(one));
+      if (clock.monotonicMs() - startedMs >= BATCH_MS) break;
+    }
+    return done;
   }
 
   #apply({ change, resolve, reject }: Waiting): Done {

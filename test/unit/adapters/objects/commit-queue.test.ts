@@ -9,11 +9,13 @@ import { newDir } from './open-objects.ts';
 describe('the commits of the object store [real]', () => {
   let dir: string;
   let index: IndexDb;
+  let clock: SystemClock;
   let commits: CommitQueue;
   beforeEach(async () => {
     dir = await newDir();
     index = IndexDb.open({ dir });
-    commits = new CommitQueue({ index, clock: new SystemClock(), logger: silentLogger, dir });
+    clock = new SystemClock();
+    commits = new CommitQueue({ index, clock, logger: silentLogger, dir });
   });
   afterEach(async () => {
     index.close();
@@ -45,9 +47,27 @@ describe('the commits of the object store [real]', () => {
     expect(exec.mock.calls.filter(([sql]) => sql === 'COMMIT')).toHaveLength(1);
   });
 
-  it('of more than fit in one are several, in order', async () => {
-    await Promise.all(Array.from({ length: 150 }, (_, n) => commits.run(() => add(n + 1))));
-    expect(ids()).toHaveLength(150);
+  it('of a thousand that take no time share one sync', async () => {
+    vi.spyOn(clock, 'monotonicMs').mockReturnValue(0);
+    const exec = vi.spyOn(index.db, 'exec');
+    await Promise.all(Array.from({ length: 1000 }, (_, n) => commits.run(() => add(n + 1))));
+    expect(ids()).toHaveLength(1000);
+    expect(exec.mock.calls.filter(([sql]) => sql === 'COMMIT')).toHaveLength(1);
+  });
+
+  it('that take long are several transactions, in order, and each is answered after its own', async () => {
+    let nowMs = 0;
+    vi.spyOn(clock, 'monotonicMs').mockImplementation(() => nowMs);
+    const seen: unknown[] = [];
+    const slow = async (id: number): Promise<void> => {
+      await commits.run(() => {
+        nowMs += 8;
+        return add(id);
+      });
+      seen.push([id, ids().length]);
+    };
+    await Promise.all(Array.from({ length: 7 }, (_, n) => slow(n + 1)));
+    expect(seen).toEqual([1, 2, 3, 4, 5, 6, 7].map((id) => [id, id <= 3 ? 3 : id <= 6 ? 6 : 7]));
   });
 
   it('one whose end nobody knows ends all: nothing more is taken, and nothing is answered as done', async () => {
