@@ -27,12 +27,13 @@ export class Up extends BaseCommand {
   async run(): Promise<void> {
     const { flags } = await this.parse(Up);
     const session = this.open(flags);
-    const already = await runningCloud(session);
+    const before = await runningProcess(session);
+    // A process with the objects alone answers at the socket too.
+    const already = before?.process.roles.includes('api') === false ? undefined : await runningCloud(session);
     if (already !== undefined) {
       session.output.message(`the cloud is up already (pid ${already.pid})`);
       return this.#show(session, already);
     }
-    const before = await runningProcess(session);
     if (before !== undefined) return alreadyThere(session, before);
     const { config, warnings } = await loadWholeConfig(this.io, flags);
     await refuseImpossible(config);

@@ -37,7 +37,7 @@ export interface ServeOptions {
   readonly writeLog: (line: string) => void;
   /** The roles stand, and no server yet: what is to be there before anybody asks. */
   readonly prepare?: (roles: RunningRoles) => Promise<void>;
-  /** All servers listen; `socketPath` where the api role is. */
+  /** All servers listen; `socketPath` where the api role is, or the objects are. */
   readonly onReady?: (info: Pick<ProcessServers, 'socketPath' | 'ec2Urls' | 's3Urls'>) => void;
 }
 

@@ -154,6 +154,23 @@ describe('a process that has the objects and nothing else, over etcd and RabbitM
     expect(stderr).toContain('shelf (on ');
   });
 
+  it('answers at a socket of its own: its objects are looked at, and what is to change goes to a controller', async () => {
+    const shelf = (...words: string[]) => run(NOVACTL, [...words, '--json'], cloud().objects.env);
+    const shown = await shelf('objectstore', 'show');
+    expect([shown.code, shown.stderr]).toEqual([0, '']);
+    expect(JSON.parse(shown.stdout)).toMatchObject({ buckets: 1, bytes: bytes.length });
+    const scrubbed = await shelf('objectstore', 'scrub');
+    expect([scrubbed.code, JSON.parse(scrubbed.stdout)]).toEqual([0, expect.objectContaining({ damagedCount: 0 })]);
+    expect(await shelf('objectstore', 'collect')).toMatchObject({ code: 0 });
+    const made = await shelf('project', 'create', 'by-shelf');
+    expect([made.code, made.stderr]).toEqual([0, expect.any(String)]);
+    expect((await cloud().cli('project', 'list')).stdout).toContain('by-shelf');
+    const status = await shelf('status');
+    expect([status.code, status.stdout]).toEqual([0, expect.stringContaining('shelf')]);
+    const up = await shelf('up');
+    expect([up.code, up.stderr]).toEqual([0, expect.stringContaining('the process shelf (objectstore) is up already')]);
+  });
+
   it('gives a controller the bytes of images, and leaves no copy of them', async () => {
     const { code, stderr } = await cloud().cli('image', 'import', 's3://disks/a.raw', '--name', 'of-object');
     expect([code, stderr]).toEqual([0, expect.any(String)]);

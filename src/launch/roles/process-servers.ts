@@ -7,12 +7,15 @@ import type { Random } from '../../base/random.ts';
 import { SOCKET_NAME } from '../../base/user-dirs.ts';
 import { socketAnswers } from '../../client/socket-answers.ts';
 import { AdminServer } from '../../controller/api/admin/admin-server.ts';
+import { Gateway } from '../../controller/api/gateway.ts';
 import { MetadataDirectory } from '../../controller/api/metadata-directory.ts';
 import { metadataHandlers, metadataOverBus } from '../../controller/api/metadata/metadata-over-bus.ts';
 import { createMetadataServer } from '../../controller/api/metadata/metadata-server.ts';
+import type { S3Door } from '../../controller/api/s3/s3-edge.ts';
 import { TOPIC } from '../../messages/worker.ts';
 import type { Bus } from '../../ports/bus.ts';
 import { createAdminHttps } from '../admin-https.ts';
+import type { AllInOne } from '../all-in-one.ts';
 import type { Config } from '../config/schema.ts';
 import { createEc2Api } from '../ec2.ts';
 import type { AcceptMetadata } from '../metadata-forward.ts';
@@ -36,7 +39,7 @@ export interface MetadataDoor {
 }
 
 export interface ProcessServers {
-  /** The admin socket's path; undefined where the api role is not. */
+  /** The admin socket's path; undefined where neither the api role nor the objects are. */
   readonly socketPath: string | undefined;
   /** Where the EC2 API listens. */
   readonly ec2Urls: readonly string[];
@@ -46,7 +49,7 @@ export interface ProcessServers {
 }
 
 /**
- * What the roles of a process listen on: the admin API (api), S3 (objectstore), the metadata service (worker), and questions of other processes' metadata services (api).
+ * What the roles of a process listen on: the admin API (api; its socket also objectstore), S3 (objectstore), the metadata service (worker), and questions of other processes' metadata services (api).
  * What was started is closed when the rest fails.
  */
 export async function startServers(parts: ProcessServersParts, door: MetadataDoor): Promise<ProcessServers> {
@@ -99,8 +102,10 @@ async function startAdmin(
   closers: Closer[],
 ): Promise<Omit<ProcessServers, 'close' | 's3Urls'>> {
   const { roles, config, clock, random, logger } = parts;
-  const { gateway, context, blobs, objects } = roles;
-  if (gateway === undefined || context === undefined) return { socketPath: undefined, ec2Urls: [] };
+  const { context, blobs, objects } = roles;
+  if (context === undefined || (roles.gateway === undefined && objects === undefined)) {
+    return { socketPath: undefined, ec2Urls: [] };
+  }
   const socketPath = join(config.runDir, SOCKET_NAME);
   if (await socketAnswers(socketPath)) {
     throw new CloudError(
@@ -110,15 +115,29 @@ async function startAdmin(
   }
   // First, so that whoever finds the socket finds all.
   const s3 = createS3Door({ context, objects }, { config, clock, random, logger });
-  const https = createAdminHttps({ gateway, context, blobs, s3 }, { config, clock, random, logger });
-  closers.push(() => https.close());
-  await https.start();
-  const ec2 = createEc2Api({ gateway, context }, { config, clock, random, logger });
-  closers.push(() => ec2.close());
-  const ec2Urls = await ec2.start();
+  const ec2Urls =
+    roles.gateway === undefined
+      ? []
+      : await startApi({ ...roles, context, gateway: roles.gateway, s3 }, parts, closers);
+  const gateway = roles.gateway ?? new Gateway(context);
   const { directory } = context;
   const admin = new AdminServer({ gateway, blobs, s3, clock, random, logger, socketPath, directory });
   closers.push(() => admin.close());
   await admin.start();
+  closers.push(() => gateway.idle());
   return { socketPath, ec2Urls };
+}
+
+/** What is reached from other machines. Answers where the EC2 API listens. */
+async function startApi(
+  api: Pick<AllInOne, 'context' | 'gateway' | 'blobs'> & { readonly s3: S3Door },
+  { config, clock, random, logger }: ProcessServersParts,
+  closers: Closer[],
+): Promise<readonly string[]> {
+  const https = createAdminHttps(api, { config, clock, random, logger });
+  closers.push(() => https.close());
+  await https.start();
+  const ec2 = createEc2Api(api, { config, clock, random, logger });
+  closers.push(() => ec2.close());
+  return ec2.start();
 }
