@@ -11,6 +11,8 @@ import { badBundle } from './tar-header.ts';
 /** 10,000 parts take 2 MiB of it. */
 export const MAX_MANIFEST_BYTES = 4 * 1024 * 1024;
 const MAX_PARTS = 10_000;
+/** A part has six, and all else is small: what has more is made to keep whoever reads it busy. */
+const MAX_TAGS = 7 * MAX_PARTS;
 
 const hex = (min: number, max: number) =>
   z.string().regex(new RegExp(`^([0-9a-fA-F]{2}){${min},${max}}$`), `must be ${min} to ${max} bytes as hex digits`);
@@ -102,6 +104,8 @@ export interface Manifest {
 }
 
 function parse(text: string): XmlElement {
+  if (text.split('<', MAX_TAGS + 2).length > MAX_TAGS + 1)
+    throw badBundle(`its manifest has more than ${MAX_TAGS} tags`);
   try {
     return parseXml(text, { maxBytes: MAX_MANIFEST_BYTES });
   } catch (error) {
@@ -166,10 +170,12 @@ const LISTS: Readonly<Record<string, string>> = {
 /** One that comes twice is taken from one place by one reader and from another by the next. */
 function requireUnique(element: XmlElement): void {
   const several = LISTS[element.name];
-  const names = element.children.map(({ name }) => name).filter((name) => name !== several);
-  const twice = names.find((name, at) => names.indexOf(name) !== at);
-  if (twice !== undefined) throw badBundle(`its manifest has <${twice}> twice in <${element.name}>`);
-  for (const child of element.children) requireUnique(child);
+  const names = new Set<string>();
+  for (const child of element.children) {
+    if (names.has(child.name)) throw badBundle(`its manifest has <${child.name}> twice in <${element.name}>`);
+    if (child.name !== several) names.add(child.name);
+    requireUnique(child);
+  }
 }
 
 const kindOf = ({ type, kernelId, ramdiskId }: z.infer<typeof Inside>): ImageKind => {

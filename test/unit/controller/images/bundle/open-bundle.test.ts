@@ -176,6 +176,7 @@ describe('a manifest that means harm, although it is signed', () => {
     ['a size that is none', { manifest: [[`<size>${3 * MIB}`, '<size>-1']] }, 'size: must be a number'],
     ['two sizes', { manifest: [['<size>', '<size>1</size><size>']] }, '<size> twice'],
     ['another architecture', { manifest: [['x86_64', 'm68k']] }, 'not "m68k"'],
+    ['very many words', { manifest: [['<user>', `${'<w/>'.repeat(100_000)}<user>`]] }, 'more than 70000 tags'],
     ['another bundled size', { manifest: [['<bundled_size>', '<bundled_size>1']] }, 'its manifest announces'],
   ])('%s [real]', async (_, asked, reason) => {
     expect(await refusal(open(write(asked)))).toContain(reason);
