@@ -37,7 +37,7 @@ export function s3Page(rows: readonly ActionRow[]): string {
     '',
     'Written by `node scripts/s3-table.ts`; a test fails when it is not what the sources say.',
     '',
-    `Of ${rows.length} actions ${count('yes')} are carried out, ${count('partly')} partly. What is not carried out answers \`NotImplemented\`; so does a header that asks for what there is not: nothing is passed over in silence. Keys are any UTF-8 of up to 1,024 bytes. Addresses are path-style and virtual-host; preflight requests of browsers (OPTIONS) are answered by the bucket's CORS rules. Checksums are CRC32, CRC32C, CRC64NVME, SHA1 and SHA256, in headers and trailers; uploads have them as COMPOSITE or FULL_OBJECT by S3's rules. \`x-amz-expected-bucket-owner\` is the id of the project or of its account.`,
+    `Of ${rows.length} actions ${count('yes')} are carried out, ${count('partly')} partly. What is not carried out answers \`NotImplemented\`; so does a header that asks for what there is not: nothing is passed over in silence. Keys are any UTF-8 of up to 1,024 bytes. Addresses are path-style and virtual-host; preflight requests of browsers (OPTIONS) are answered by the bucket's CORS rules. Checksums are CRC32, CRC32C, CRC64NVME, SHA1 and SHA256, in headers and trailers; uploads have them as COMPOSITE or FULL_OBJECT by S3's rules. In an address that is signed in its query, parameters that begin with \`x-amz-\` count as headers, but for checksums, as S3 has it. \`x-amz-expected-bucket-owner\` is the id of the project or of its account.`,
     '',
     '| action | done | what not, or why not |',
     '|---|---|---|',

@@ -138,7 +138,7 @@ export interface ObjectStore {
   /** Bytes that were received and will not be named. */
   drop(segments: readonly Segment[]): Promise<void>;
 
-  /** Makes the key's new current version. 'QuotaExceeded' by the bucket's quota, and those of WriteConditions. The segments are the store's from then on, also when it is refused. */
+  /** Makes the key's new current version. 'NoSuchBucket' also when `ownerId` is not the bucket's project; 'QuotaExceeded' by the bucket's quota, and those of WriteConditions. The segments are the store's from then on, also when it is refused. */
   putObject(object: NewObject, conditions?: WriteConditions): Promise<ObjectRecord>;
   /** A copy of the bytes of another object: names the same segments, copies nothing. */
   copyObject(

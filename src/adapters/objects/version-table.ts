@@ -128,6 +128,9 @@ export class VersionTable {
   put(object: NewObject, conditions: WriteConditions, after: After, named = false): ObjectRecord {
     const { buckets, segments } = this.#parts;
     const bucket = buckets.get(object.bucket);
+    // Its bytes may have come for hours, and the name be another project's by now.
+    if (bucket.record.projectId !== object.ownerId)
+      throw new CloudError('NoSuchBucket', `the bucket ${object.bucket} is of another project than it was`);
     return buckets.withinQuota(bucket, () => {
       const key = keyBytes(object.key);
       const latest = this.#latest(bucket, key);

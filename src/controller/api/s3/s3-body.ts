@@ -6,7 +6,7 @@ import { checksumOf, type ChecksumAlgorithm } from '../../../base/checksums.ts';
 import type { Clock } from '../../../base/clock.ts';
 import { CloudError } from '../../../base/errors.ts';
 import { MIB } from '../../../base/units.ts';
-import { USUAL_CHECKSUM, type Checksum } from '../../../domain/s3/records.ts';
+import { USUAL_CHECKSUM, type BucketRecord, type Checksum } from '../../../domain/s3/records.ts';
 import type { Digests, ObjectStore, Received } from '../../../ports/object-store.ts';
 import { AwsChunkedDecoder } from './aws-chunked.ts';
 import { BodySource, PlainDecoder, type BodyDecoder, type BodyPace, type RawBody } from './body-source.ts';
@@ -239,4 +239,25 @@ class RequestBody implements S3Body {
 /** The body of a request. Errors: 'MissingContentLength', 'InvalidArgument' for a length that is none. */
 export function s3Body(parts: S3BodyParts): S3Body {
   return new RequestBody(parts);
+}
+
+/**
+ * The body of a request that is about a bucket. It may take hours to come, and the name be another project's by then: who was allowed something with the one bucket
+ * was not with the other. (What is put there is compared as it gets its name: ObjectStore.putObject.)
+ */
+export function bodyForBucket(body: S3Body, store: Pick<ObjectStore, 'bucket'>, bucket: BucketRecord): S3Body {
+  return {
+    length: body.length,
+    stream: () => body.stream(),
+    receive: (asked) => body.receive(asked),
+    async text(maxBytes) {
+      const text = await body.text(maxBytes);
+      const { projectId, createdMs } = await store.bucket(bucket.name);
+      if (projectId === bucket.projectId && createdMs === bucket.createdMs) return text;
+      throw new CloudError(
+        'NoSuchBucket',
+        `the bucket ${bucket.name} was deleted, and made anew, before the body came`,
+      );
+    },
+  };
 }

@@ -15,7 +15,7 @@ import { regionsOf } from '../ec2/ec2-regions.ts';
 import type { BodyPace, RawBody } from './body-source.ts';
 import { conditionsOf, formConditionsOf, ParsedPolicies, requireAccess, type AccessParts } from './s3-access.ts';
 import type { BucketCall, S3Action, S3Answer, S3Call, S3Caller } from './s3-action.ts';
-import { s3Body, TextBudget } from './s3-body.ts';
+import { bodyForBucket, s3Body, TextBudget } from './s3-body.ts';
 import { corsHeaders, preflightAnswer } from './s3-cors.ts';
 import { s3FaultAnswer } from './s3-error.ts';
 import { verifyForm } from './s3-form-signer.ts';
@@ -182,8 +182,7 @@ export class S3Edge {
     const origin = headerOf(request, 'origin');
     let answer: S3Answer;
     try {
-      if (request.method === 'OPTIONS') return await this.#preflight(request, trace);
-      answer = await this.#carryOut(asked);
+      answer = await (request.method === 'OPTIONS' ? this.#preflight(request, trace) : this.#carryOut(asked));
       answer = { ...answer, headers: wireHeaders(answer.headers) };
     } catch (thrown) {
       answer = this.#refuse(thrown, incoming, ids, trace);
@@ -191,10 +190,8 @@ export class S3Edge {
     }
     if (origin === undefined || bucketName === '') return answer;
     const { cors } = await this.#options.store.bucket(bucketName).catch(() => ({ cors: [] }));
-    return {
-      ...answer,
-      headers: { ...answer.headers, ...corsHeaders(cors, { origin, method: request.method, headers: undefined }) },
-    };
+    const more = wireHeaders(corsHeaders(cors, { origin, method: request.method, headers: undefined }));
+    return { ...answer, headers: { ...answer.headers, ...more } };
   }
 
   async #preflight(request: S3Request, trace: Trace): Promise<S3Answer> {
@@ -213,7 +210,7 @@ export class S3Edge {
     const signer = known === undefined ? verifyS3Signature(request, signing) : knownSigner(known, signing);
     const caller = known === undefined ? await this.#callerOf(signer.key, request, trace) : knownCaller(known, trace);
     const { method, bucketName, key, query } = request;
-    const hasHeader = (name: string): boolean => request.signable.headers.has(name);
+    const hasHeader = (name: string): boolean => headerOf(request, name) !== undefined;
     const action = routeS3(actions, { method, bucketName, key, query, hasHeader });
     trace.action = action.name;
     const received = new ReceivedSegments(store);
@@ -230,6 +227,7 @@ export class S3Edge {
     const bucketCallAs = (...as: Parameters<typeof callAs>): BucketCall => ({
       ...callAs(...as),
       bucket,
+      body: bodyForBucket(base.body, store, bucket),
       presigning: this.#options.presigning,
       asKey: async (named) => bucketCallAs(await this.#callerOf(named, request, {})),
       asFormSigner: async (fields) => {

@@ -36,6 +36,8 @@ export interface S3Request {
   readonly query: ReadonlyMap<string, string>;
   /** Names that came without `=`. */
   readonly bareNames: ReadonlySet<string>;
+  /** Headers that an address signed in its query has there, by lower-case names: SDKs move what they can. */
+  readonly queryHeaders: ReadonlyMap<string, string>;
 }
 
 const PARAMETERS_MAX = 200;
@@ -104,6 +106,15 @@ function readQuery(query: string, isSigned: boolean): Pick<S3Request, 'query' | 
   return { query: all, bareNames };
 }
 
+/**
+ * Checksums are passed over, as S3 does: of an upload whose body is not known when it is signed SDKs write that of no bytes at all.
+ */
+function headersInQuery(query: ReadonlyMap<string, string>): Map<string, string> {
+  if (!query.has('X-Amz-Algorithm') && !query.has('AWSAccessKeyId')) return new Map();
+  const named = [...query].map(([name, value]) => [name.toLowerCase(), value] as const);
+  return new Map(named.filter(([name]) => /^x-amz-(?!(sdk-)?checksum-)/.test(name)));
+}
+
 const isSigned = ({ query, headers }: SignableRequest): boolean =>
   headers.has('authorization') || /(?:^|&)(?:X-Amz-Algorithm|AWSAccessKeyId)=/.test(query);
 
@@ -137,28 +148,31 @@ export function readS3Request(head: S3Head, domains: readonly string[]): S3Reque
     throw new CloudError('KeyTooLongError', `the key is longer than ${S3_LIMITS.keyBytes} bytes of UTF-8`);
   }
   const endpointHost = hostBucket === undefined ? host : host.slice(hostBucket.length + 1);
+  const parameters = readQuery(signable.query, isSigned(signable));
   return {
     ...{ signable, host, bucketName, key, method: head.method },
     endpoint: `${head.isSecure ? 'https' : 'http'}://${endpointHost}`,
     isSecure: head.isSecure,
     remoteAddress: head.remoteAddress,
     isVirtualHost: hostBucket !== undefined,
-    ...readQuery(signable.query, isSigned(signable)),
+    ...parameters,
+    queryHeaders: headersInQuery(parameters.query),
   };
 }
 
 /** The one value of a header, lower-case name; several joined. `aws-chunked` is how the body came, and no encoding of the object. */
-export function headerOf({ signable }: S3Request, name: string): string | undefined {
-  const value = signable.headers.get(name)?.join(', ');
+export function headerOf({ signable, queryHeaders }: S3Request, name: string): string | undefined {
+  const value = signable.headers.get(name)?.join(', ') ?? queryHeaders.get(name);
   if (value === undefined || name !== 'content-encoding') return value;
   const kept = value.split(',').filter((word) => word.trim().toLowerCase() !== 'aws-chunked');
   return kept.length === 0 ? undefined : kept.join(',').trim();
 }
 
 /** All of a prefix, without it, in the order of names. */
-export function headersOf({ signable }: S3Request, prefix: string): (readonly [string, string])[] {
-  return [...signable.headers]
+export function headersOf({ signable, queryHeaders }: S3Request, prefix: string): (readonly [string, string])[] {
+  const inHeaders = [...signable.headers].map(([name, values]) => [name, values.join(', ')] as const);
+  return [...new Map([...queryHeaders, ...inHeaders])]
     .filter(([name]) => name.startsWith(prefix))
-    .map(([name, values]) => [name.slice(prefix.length), values.join(', ')] as const)
+    .map(([name, value]) => [name.slice(prefix.length), value] as const)
     .toSorted(([a], [b]) => (a < b ? -1 : a > b ? 1 : 0));
 }

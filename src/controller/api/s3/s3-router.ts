@@ -4,9 +4,11 @@ import type { S3Action } from './s3-action.ts';
 /** Parameters that make a request another action; a request with one that no row has is not done as if it were not there. */
 const SUBRESOURCES = new Set([
   ...[
+    'abac',
     'accelerate',
     'acl',
     'analytics',
+    'annotation',
     'attributes',
     'cors',
     'delete',
@@ -19,6 +21,7 @@ const SUBRESOURCES = new Set([
     'lifecycle',
     'location',
     'logging',
+    'metadataAnnotationTable',
     'metadataConfiguration',
     'metadataInventoryTable',
     'metadataJournalTable',

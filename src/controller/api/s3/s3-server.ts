@@ -163,7 +163,11 @@ export class S3Server {
       this.#underWay -= 1;
       if (this.#underWay === 0) this.#whenIdle?.();
     });
-    void this.#answer(request, response, sendContinue);
+    this.#answer(request, response, sendContinue).catch((error: unknown) => {
+      // Whatever it is, it is of this one request.
+      this.#options.logger.error('S3 answer', { error: errorText(error) });
+      response.destroy();
+    });
   }
 
   async #answer(request: IncomingMessage, response: ServerResponse, sendContinue?: () => void): Promise<void> {

@@ -10,8 +10,13 @@ import { bareEtag, writeConditions } from './conditions.ts';
 import { maybe, node, one, text, word, xmlBody, yesNo } from './xml-request.ts';
 import { z } from 'zod';
 
+/** Conditions that would be passed over, and the object be gone. */
+const UNKNOWN_CONDITIONS = ['if-none-match', 'x-amz-if-match-last-modified-time', 'x-amz-if-match-size'];
+
 async function deleteObject(call: BucketCall): Promise<S3Answer> {
   const versionId = await requireObject(call, 's3:DeleteObject');
+  const unknown = UNKNOWN_CONDITIONS.find((name) => call.header(name) !== undefined);
+  if (unknown !== undefined) throw notImplemented(`${unknown}: what deletes knows If-Match alone`);
   const { ifMatch } = writeConditions(call);
   const removal = await call.store.removeObject(call.bucket.name, call.key, {
     ...(versionId === undefined ? {} : { versionId }),
@@ -38,6 +43,7 @@ const MAX_BYTES = 8 * 1024 * 1024;
 async function removeOne(call: BucketCall, asked: ToDelete): Promise<Removal> {
   const { Key: key, VersionId: versionId, ETag } = asked;
   if (key === '') throw new CloudError('InvalidArgument', 'Key: is empty');
+  if (versionId === '') throw new CloudError('InvalidArgument', 'VersionId: is empty');
   checkKey(key);
   if (asked.LastModifiedTime !== undefined || asked.Size !== undefined)
     throw notImplemented('LastModifiedTime and Size are conditions of directory buckets: use ETag');

@@ -1,3 +1,5 @@
+import { readFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
 import { describe, expect, it } from 'vitest';
 import { S3_ACTIONS } from '../../../../../src/controller/api/s3/actions/index.ts';
 import { routeS3 } from '../../../../../src/controller/api/s3/s3-router.ts';
@@ -11,7 +13,36 @@ function named(method: string, target: string, headers: readonly string[] = []):
   }).name;
 }
 
+/** Every request that the newest SDK can make, as method and target. */
+function requestsOfSdk(): string[][] {
+  const file = createRequire(import.meta.url).resolve('@aws-sdk/client-s3');
+  const uris = readFileSync(file, 'utf8').matchAll(/\["(GET|PUT|POST|DELETE|HEAD)", "(\/[^"]*)"/g);
+  return [...uris].map(([, method = '', uri = '']) => [method, uri.replace('/{Key+}', '/b/k').replace('/?', '/b?')]);
+}
+
 describe('which action a request is', () => {
+  it('is none, of the parameters that SDKs know, that goes by the path alone', () => {
+    const plain = [
+      'CreateBucket',
+      'DeleteBucket',
+      'ListObjects',
+      'PostObject',
+      'PutObject',
+      'GetObject',
+      'DeleteObject',
+    ];
+    const marked = requestsOfSdk().filter(([, target = '']) => /\?(?!x-id=|list-type=|max-)/.test(target));
+    expect(marked.length).toBeGreaterThan(80);
+    const mistaken = marked.filter(([method = '', target = '']) => {
+      try {
+        return plain.includes(named(method, target));
+      } catch {
+        return false;
+      }
+    });
+    expect(mistaken).toEqual([]);
+  });
+
   it.each([
     ['GET', '/', 'ListBuckets'],
     ['PUT', '/b', 'CreateBucket'],
