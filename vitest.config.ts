@@ -1,9 +1,16 @@
 import { defineConfig } from 'vitest/config';
 import { ClosingReporter } from './test/support/closing-reporter.ts';
-import { SlowestFirst } from './test/support/slowest-first.ts';
+import { SlowestFirst, WORKERS } from './test/support/slowest-first.ts';
 
-/** `npm run test:system`: hosts out of namespaces, terminals. One file at a time. */
+/** `npm run test:system`: hosts out of namespaces, terminals. Labs side by side share nothing, and their tests wait for much. */
 const SYSTEM = ['test/system/**/*.test.ts'];
+
+/** Of these, what needs both processors, or compares how long something takes with what was promised: one file at a time, after the others. */
+const SYSTEM_ALONE = [
+  'test/system/cluster/chaos.test.ts',
+  'test/system/cluster/faults.test.ts',
+  'test/system/ec2/*.test.ts',
+];
 
 /** `npm run test:long`: full sizes. */
 const LONG = ['test/long/**/*.test.ts'];
@@ -11,22 +18,24 @@ const LONG = ['test/long/**/*.test.ts'];
 /** What `npm test` leaves to other commands. */
 const ELSEWHERE = ['test/system/**', 'test/lab/**', 'test/long/**', 'test/bench/**', 'node_modules/**'];
 
-/**
- * Guests that share nothing with others: QEMU processes of their own on ports that are free. And one file, never two, with a libvirtd of its own,
- * as two of them would name the control groups of their domains alike.
- */
-const BY_THEMSELVES = ['test/real/tiny-image/*.test.ts', 'test/real/libvirt/life.test.ts'];
+/** Guests that share nothing with others: QEMU processes of their own on ports that are free. */
+const BY_THEMSELVES = ['test/real/tiny-image/*.test.ts'];
 
-/** Guests and daemons that share this machine's libvirt or its network: one file at a time, after everything else. */
-const ONE_AT_A_TIME = 'test/real/**/*.test.ts';
+/**
+ * Guests and daemons that share this machine's libvirt or its network; and those with a libvirtd of their own, as two of them would name the control
+ * groups of their domains alike. One file at a time, beside what is not of these.
+ */
+const TAKING_TURNS = 'test/real/**/*.test.ts';
 
 /** What a test may take on a machine that is busy with others; one that waits in vain says so itself, and sooner (`until`). */
 const common = { testTimeout: 60_000, hookTimeout: 120_000 };
+/** Hosts are started before the tests and removed behind them. */
+const lab = { testTimeout: 60_000, hookTimeout: 180_000 };
 
 export default defineConfig({
   test: {
     reporters: ['default', new ClosingReporter()],
-    maxWorkers: 2,
+    maxWorkers: WORKERS,
     globalSetup: ['test/support/global-libvirtd.ts', 'test/support/global-canaries.ts'],
     sequence: { sequencer: SlowestFirst },
     projects: [
@@ -43,20 +52,28 @@ export default defineConfig({
         test: {
           ...common,
           name: 'real',
-          include: [ONE_AT_A_TIME],
+          include: [TAKING_TURNS],
           exclude: [...ELSEWHERE, ...BY_THEMSELVES],
-          fileParallelism: false,
+          setupFiles: ['test/support/one-at-a-time.ts'],
+          sequence: { groupOrder: 1 },
+        },
+      },
+      {
+        test: {
+          ...lab,
+          name: 'system',
+          include: SYSTEM,
+          exclude: SYSTEM_ALONE,
           sequence: { groupOrder: 2 },
         },
       },
       {
         test: {
-          name: 'system',
-          include: SYSTEM,
+          ...lab,
+          name: 'system-alone',
+          include: SYSTEM_ALONE,
           fileParallelism: false,
           sequence: { groupOrder: 3 },
-          testTimeout: 60_000,
-          hookTimeout: 180_000,
         },
       },
       {

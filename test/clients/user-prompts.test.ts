@@ -22,7 +22,7 @@ let terminal: Tmux;
 
 beforeAll(async () => {
   if (absent !== undefined) return;
-  cloud = new TestCloud({ NOVACTL_DRIVERS: 'simulated' });
+  cloud = new TestCloud({ NOVACTL_DRIVERS: 'simulated', NOVACTL_METADATA_LISTEN: 'none' });
   await cloud.start();
   terminal = new Tmux({ env: cloud.env, columns: 110, rows: 40, cwd: cloud.dir, name: 'prompts' });
 }, 60_000);
