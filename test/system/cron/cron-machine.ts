@@ -16,8 +16,8 @@ const SPEED = 30;
 
 /** A cloud without hosts, worked on as cron does. */
 export class CronMachine {
-  /** With a port of its own: another test's daemon may be on this machine. */
-  readonly cloud = new TestCloud({ NOVACTL_METADATA_PORT: '18793' });
+  /** Without a port: another test's daemon may be on this machine. */
+  readonly cloud = new TestCloud({ NOVACTL_METADATA_LISTEN: 'none' });
   #cron: ChildProcess | undefined;
 
   get dir(): string {
