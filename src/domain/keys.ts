@@ -36,6 +36,8 @@ export const KEYS = {
   own: (hostId: string) => `own/${hostId}`,
   /** Goes when the process does: it is written with a lease. */
   alive: (role: string, serviceId: string) => `alive/${role}/${serviceId}`,
+  /** Which process has the objects, where several could; leased too. */
+  objectsHolder: 'alive/objectstore',
   /** What an administrator has decided about a process. */
   service: (serviceId: string) => `service/${serviceId}`,
   capacity: (hostId: string) => `capacity/${hostId}`,

@@ -37,15 +37,17 @@ class TwoProcesses {
   readonly #etcd: EtcdCluster;
   readonly #rabbit: PrivateRabbit;
   readonly #s3Port: number;
+  readonly #secondPort: number;
 
   private constructor(
     etcd: EtcdCluster,
     rabbit: PrivateRabbit,
-    [s3Port = 0, controlPort = 0, objectsPort = 0]: number[],
+    [s3Port = 0, controlPort = 0, objectsPort = 0, secondPort = 0]: number[],
   ) {
     this.#etcd = etcd;
     this.#rabbit = rabbit;
     this.#s3Port = s3Port;
+    this.#secondPort = secondPort;
     const passwordFile = join(this.dir, 'password');
     writeFileSync(passwordFile, rabbit.password, { mode: 0o600 });
     for (const name of ['secrets', 'blobs']) mkdirSync(join(this.dir, name), { mode: 0o700 });
@@ -77,7 +79,7 @@ class TwoProcesses {
     const [etcd, rabbit, ports] = await Promise.all([
       EtcdCluster.start({ nodes: 1 }),
       PrivateRabbit.start(),
-      freePorts(3),
+      freePorts(4),
     ]);
     const made = new TwoProcesses(etcd, rabbit, ports);
     // The objects wait for whoever makes the cloud.
@@ -88,6 +90,14 @@ class TwoProcesses {
       everyMs: 200,
     });
     return made;
+  }
+
+  /** One more that is to have objects. */
+  second(): ClusterProcess {
+    return new ClusterProcess({
+      ...{ dir: this.dir, name: 'second', roles: 'objectstore', metricsPort: this.#secondPort },
+      env: this.control.env,
+    });
   }
 
   get blobsDir(): string {
@@ -191,6 +201,16 @@ describe('a process that has the objects and nothing else, over etcd and RabbitM
     expect(Buffer.from((await Body?.transformToByteArray()) ?? []).equals(bytes)).toBe(true);
     const { code, stderr } = await cloud().cli('image', 'import', 's3://disks/a.raw', '--name', 'once-more');
     expect([code, stderr]).toEqual([0, expect.any(String)]);
+  });
+
+  it('is the only one: a second process with the role ends at its start, and says who has the objects', async () => {
+    const second = cloud().second();
+    second.spawn();
+    await until(() => !second.alive, { what: 'the second process has ended', timeoutMs: 30_000, everyMs: 50 });
+    expect(await second.stop()).toBe(9);
+    expect(second.log).toMatch(/shelf has the objects of this cloud .*take the role objectstore from/);
+    expect(second.log).not.toContain('S3 listens');
+    expect(await cloud().objects.ask('/readyz')).toMatchObject({ status: 200 });
   });
 
   it('is asked for the buckets of a project that is to be deleted', async () => {

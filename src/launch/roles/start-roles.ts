@@ -1,3 +1,4 @@
+import { hostname } from 'node:os';
 import { type Closer, closeAll } from '../../base/close-all.ts';
 import { CloudError } from '../../base/errors.ts';
 import type { Clock } from '../../base/clock.ts';
@@ -8,6 +9,7 @@ import { Gateway } from '../../controller/api/gateway.ts';
 import { Controller } from '../../controller/controller.ts';
 import type { ControllerContext } from '../../controller/controller-context.ts';
 import { bucketsOverBus } from '../../controller/objects/buckets-of-project.ts';
+import { ObjectsClaim } from '../../controller/objects/objects-claim.ts';
 import { ObjectStages } from '../../controller/objects/object-stages.ts';
 import { problemOfObjects } from '../../controller/objects/problem-of-objects.ts';
 import { ReportIntake } from '../../controller/hosts/report-intake.ts';
@@ -33,8 +35,8 @@ import { openBlobs } from '../open-blobs.ts';
 import { openDirectory } from '../open-directory.ts';
 import { openImageObjects } from '../open-image-objects.ts';
 import { controllerContext } from './controller-context.ts';
-import { enterCloud } from './enter-cloud.ts';
-import type { ProcessPlan } from './process-plan.ts';
+import { enterCloud, patiently } from './enter-cloud.ts';
+import { type ProcessPlan, sharesStore } from './process-plan.ts';
 import { ServiceBeat } from './service-beat.ts';
 
 export interface RolesOptions {
@@ -102,7 +104,10 @@ export async function startRoles(options: RolesOptions): Promise<RunningRoles> {
   if (options.objects === undefined) started.push(() => made.objects?.close());
   const end = (): Promise<void> => closeAll(started);
   let endpoint: EndpointWatch | undefined;
+  let claim: ObjectsClaim | undefined;
   try {
+    claim = await claimObjects(options, made);
+    started.push(() => claim?.close());
     for (const part of [made.held, made.intake, made.controller, made.worker]) {
       if (part === undefined) continue;
       started.push(() => part.close());
@@ -116,7 +121,7 @@ export async function startRoles(options: RolesOptions): Promise<RunningRoles> {
     await end().catch(() => undefined);
     throw error;
   }
-  return running(options, { ...made, endpoint }, end);
+  return running(options, { ...made, endpoint, claim }, end);
 }
 
 interface MadeRoles {
@@ -159,6 +164,17 @@ async function makeRoles(options: RolesOptions): Promise<MadeRoles> {
 function objectsOf({ objects, plan, ...parts }: RolesOptions): ObjectsHere | undefined {
   if (!plan.roles.includes('objectstore') || hasEndpoint(parts.config)) return undefined;
   return objects ?? new ObjectsHere(parts);
+}
+
+/** Where other processes follow the same store: none of them has objects too. */
+async function claimObjects(options: RolesOptions, { objects, context }: MadeRoles): Promise<ObjectsClaim | undefined> {
+  const { plan, announces, clock, logger } = options;
+  if (objects === undefined || context === undefined || !sharesStore(plan) || announces !== true) return undefined;
+  // First, so that the folder's lock says that whoever had it before is gone.
+  await objects.store();
+  const holder = { v: 1, serviceId: plan.name, machine: hostname(), dir: objects.dir } as const;
+  const take = () => ObjectsClaim.take({ store: context.store, clock, logger, holder });
+  return patiently(options, 'the claim on the objects', take);
 }
 
 /** Other controllers make images of the objects of this process. */
@@ -216,13 +232,15 @@ async function firstReports({ plan, wanted }: RolesOptions, { context, worker }:
 
 function running(
   options: RolesOptions,
-  made: MadeRoles & { readonly endpoint: EndpointWatch | undefined },
+  made: MadeRoles & { readonly endpoint: EndpointWatch | undefined; readonly claim: ObjectsClaim | undefined },
   end: () => Promise<void>,
 ): RunningRoles {
   const { plan, version, clock, bus, logger, announces } = options;
-  const { session, blobs, objects, context, controller, worker, endpoint } = made;
+  const { session, blobs, objects, context, controller, worker, endpoint, claim } = made;
   const objectsProblem = (): string | undefined =>
-    objects === undefined || context === undefined ? endpoint?.problem : problemOfObjects(objects.keeper, context);
+    objects === undefined || context === undefined
+      ? endpoint?.problem
+      : (claim?.problem ?? problemOfObjects(objects.keeper, context));
   const beat = new ServiceBeat({
     ...{ plan, session, version, clock, bus, logger, context, controller, worker, objectsProblem },
   });
