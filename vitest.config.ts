@@ -5,12 +5,8 @@ import { SlowestFirst, WORKERS } from './test/support/slowest-first.ts';
 /** `npm run test:system`: hosts out of namespaces, terminals. Labs side by side share nothing, and their tests wait for much. */
 const SYSTEM = ['test/system/**/*.test.ts'];
 
-/** Of these, what needs both processors, or compares how long something takes with what was promised: one file at a time, after the others. */
-const SYSTEM_ALONE = [
-  'test/system/cluster/chaos.test.ts',
-  'test/system/cluster/faults.test.ts',
-  'test/system/ec2/*.test.ts',
-];
+/** Of these, clusters of a dozen processes with leases to keep, and many clients at once: they need both processors. One file at a time, after the others. */
+const SYSTEM_ALONE = ['test/system/cluster/*.test.ts', 'test/system/ec2/*.test.ts'];
 
 /** `npm run test:long`: full sizes. */
 const LONG = ['test/long/**/*.test.ts'];
