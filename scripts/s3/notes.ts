@@ -32,7 +32,7 @@ export const PARTLY: Readonly<Record<string, string>> = {
   PutBucketOwnershipControls:
     'BucketOwnerPreferred and BucketOwnerEnforced; a request that asks for the ACL private, and so for nothing, is taken in both',
   PutBucketPolicy:
-    'a subset, all else is refused: Effect, Principal (*, accounts, projects), Action, Resource, and Condition with StringEquals, StringNotEquals, StringLike, StringNotLike, Bool, IpAddress, NotIpAddress of aws:SourceIp, aws:SecureTransport, s3:prefix, s3:delimiter, s3:x-amz-acl',
+    'a subset, all else is refused: Effect, Principal (*, accounts, projects), Action, Resource, and Condition with StringEquals, StringNotEquals, StringLike, StringNotLike, Bool, IpAddress, NotIpAddress of aws:SourceIp, aws:SecureTransport, s3:prefix, s3:delimiter, s3:x-amz-acl; addresses are IPv4; no variables',
   PutBucketRequestPayment: 'BucketOwner alone',
   PutBucketVersioning: 'no MFA delete',
   PutObject: 'no encryption, no object lock, no redirects, no storage class but STANDARD, nothing is appended to',

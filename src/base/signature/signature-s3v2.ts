@@ -1,12 +1,17 @@
 import { createHmac } from 'node:crypto';
 
-/** Parameters of the query that are signed; others are not (S3 user guide, "Signing and authenticating REST requests"; boto 2.49 and s3cmd have these too). */
-const SIGNED_PARAMETERS = new Set([
+/** Parameters of the query that are signed; others are not (S3 user guide, "Signing and authenticating REST requests"; boto 2.49 and s3cmd have these too, botocore the last two lines). */
+const SIGNED_PARAMETERS: ReadonlySet<string> = new Set([
   ...['acl', 'cors', 'delete', 'lifecycle', 'location', 'logging', 'notification', 'partNumber', 'policy'],
   ...['requestPayment', 'restore', 'tagging', 'torrent', 'uploadId', 'uploads', 'versionId', 'versioning', 'versions'],
   ...['website', 'response-cache-control', 'response-content-disposition', 'response-content-encoding'],
   ...['response-content-language', 'response-content-type', 'response-expires'],
+  ...['accelerate', 'analytics', 'defaultObjectAcl', 'inventory', 'metrics', 'object-lock', 'replication', 'select'],
+  ...['select-type', 'storageClass'],
 ]);
+
+/** Whether version 2 covers a parameter of the query. */
+export const isSignedByS3V2 = (name: string): boolean => SIGNED_PARAMETERS.has(name);
 
 export interface S3SignatureV2Parts {
   readonly method: string;

@@ -37,7 +37,7 @@ const statement = z.strictObject({
   Principal: principal,
   Action: texts,
   Resource: texts,
-  Condition: z.record(z.string(), z.record(z.string(), z.union([value, z.array(value)]))).optional(),
+  Condition: z.record(z.string(), z.record(z.string(), z.union([value, z.array(value).min(1)]))).optional(),
 });
 const document = z.strictObject({
   Version: z.enum(['2008-10-17', '2012-10-17']).optional(),
@@ -112,6 +112,42 @@ function isInRange(address: string, range: string): boolean {
 
 const malformed = (text: string): CloudError => new CloudError('MalformedPolicy', text);
 
+const isAddressRange = (text: string): boolean => {
+  const [base = '', bits = '32', ...more] = text.split('/');
+  return partsOf(base) !== undefined && /^\d{1,2}$/.test(bits) && Number(bits) <= 32 && more.length === 0;
+};
+/** What the values of an operator must be; a value that nothing can equal would make a Deny that denies nothing. */
+const VALUES: Readonly<
+  Record<string, { readonly key?: ConditionKey; readonly is: (value: string) => boolean; readonly what: string }>
+> = {
+  Bool: { is: (text) => /^(true|false)$/i.test(text), what: 'true or false' },
+  IpAddress: { key: 'aws:SourceIp', is: isAddressRange, what: 'an IPv4 address or network, as 10.0.0.0/8' },
+  NotIpAddress: { key: 'aws:SourceIp', is: isAddressRange, what: 'an IPv4 address or network, as 10.0.0.0/8' },
+};
+
+function checkCondition(operator: string, key: ConditionKey, values: readonly string[]): void {
+  const rule = VALUES[operator];
+  if (rule === undefined) return;
+  if (rule.key !== undefined && rule.key !== key) throw malformed(`the condition ${operator} is for ${rule.key} alone`);
+  const wrong = values.find((one) => !rule.is(one));
+  if (wrong === undefined) return;
+  throw malformed(`the condition ${operator} of ${key}: ${JSON.stringify(wrong.slice(0, 100))} is not ${rule.what}`);
+}
+
+/** Since that version a policy can name what it is asked about; before it `${` is text. */
+const WITH_VARIABLES = '2012-10-17';
+
+function checkVariables({ Resource, Condition = {} }: z.output<typeof statement>): void {
+  const conditions = Object.values(Condition).flatMap((keys) =>
+    Object.values(keys).flatMap((values) => listOf(values)),
+  );
+  const found = [...listOf(Resource), ...conditions].find((one) => String(one).includes('${'));
+  if (found === undefined) return;
+  throw malformed(
+    `${JSON.stringify(String(found).slice(0, 100))}: variables are not known here: write what they stand for`,
+  );
+}
+
 function principalOf(text: string): string {
   if (text === '*' || /^[A-Za-z0-9][A-Za-z0-9._@-]*$/.test(text)) return text;
   const account = /^arn:aws:iam::([A-Za-z0-9._@-]+):root$/.exec(text)?.[1];
@@ -144,7 +180,9 @@ function statementOf(raw: z.output<typeof statement>, bucket: string): Statement
       const known = CONDITION_KEYS.find((name) => name.toLowerCase() === key.toLowerCase());
       if (known === undefined)
         throw malformed(`the condition key ${key} is not known here: ${CONDITION_KEYS.join(', ')}`);
-      return { operator, key: known, values: listOf(values).map(String) };
+      const texts = listOf(values).map(String);
+      checkCondition(operator, known, texts);
+      return { operator, key: known, values: texts };
     });
   });
   const principals = raw.Principal === '*' ? ['*'] : listOf(raw.Principal.AWS).map((text) => principalOf(text));
@@ -165,6 +203,7 @@ export function parsePolicy(text: string, bucket: string): Policy {
     throw malformed(`the policy's ${issue?.path.join('.') ?? ''}: ${issue?.message ?? 'is wrong'}`);
   }
   const statements = listOf(parsed.data.Statement);
+  if (parsed.data.Version === WITH_VARIABLES) for (const raw of statements) checkVariables(raw);
   return { statements: statements.map((raw) => statementOf(raw, bucket)) };
 }
 

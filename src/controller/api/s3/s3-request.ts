@@ -110,7 +110,7 @@ function readQuery(query: string, isSigned: boolean): Pick<S3Request, 'query' | 
  * Checksums are passed over, as S3 does: of an upload whose body is not known when it is signed SDKs write that of no bytes at all.
  */
 function headersInQuery(query: ReadonlyMap<string, string>): Map<string, string> {
-  if (!query.has('X-Amz-Algorithm') && !query.has('AWSAccessKeyId')) return new Map();
+  if (!query.has('X-Amz-Algorithm') && !query.has('Signature')) return new Map();
   const named = [...query].map(([name, value]) => [name.toLowerCase(), value] as const);
   return new Map(named.filter(([name]) => /^x-amz-(?!(sdk-)?checksum-)/.test(name)));
 }

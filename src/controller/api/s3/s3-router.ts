@@ -43,6 +43,9 @@ const SUBRESOURCES = new Set([
   ...['x-novactl-presign', 'x-novactl-quota'],
 ]);
 
+/** Whether a parameter of the query makes the request another action than its method and path are. */
+export const isSubresource = (name: string): boolean => SUBRESOURCES.has(name);
+
 export interface Routed {
   readonly method: string;
   readonly bucketName: string;
@@ -100,7 +103,7 @@ function notAllowed(method: string, known: readonly S3Action[]): CloudError {
 export function routeS3(actions: readonly S3Action[], asked: Routed): S3Action {
   const levels = levelsOf(asked);
   const here = actions.filter(({ level }) => levels.includes(level));
-  const subresources = [...asked.query.keys()].filter((name) => SUBRESOURCES.has(name));
+  const subresources = [...asked.query.keys()].filter(isSubresource);
   const known = here.filter(
     (action) => subresources.length === 0 || answersFor(action).some((name) => subresources.includes(name)),
   );

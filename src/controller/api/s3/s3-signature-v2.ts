@@ -1,11 +1,12 @@
 import { timingSafeEqual } from 'node:crypto';
 import { isoTime } from '../../../base/clock.ts';
 import { CloudError } from '../../../base/errors.ts';
-import { s3SignatureV2, s3StringToSignV2 } from '../../../base/signature/signature-s3v2.ts';
+import { isSignedByS3V2, s3SignatureV2, s3StringToSignV2 } from '../../../base/signature/signature-s3v2.ts';
 import { namedKey } from '../signature/claimed-signature.ts';
 import { CLOCK_WINDOW_MS } from '../signature/verify-signature.ts';
 import type { NamedKey } from '../ec2/ec2-principal.ts';
 import type { S3Request } from './s3-request.ts';
+import { isSubresource } from './s3-router.ts';
 
 /** So far ahead an address may say that it expires; version 2 knows no limit of its own. */
 const MAX_EXPIRES_SECONDS = 604_800;
@@ -71,6 +72,14 @@ function checkTime({ signable }: S3Request, { expires }: Claim, nowMs: number): 
   );
 }
 
+/** Whoever has a signed request could make another one of it by what version 2 does not sign. */
+function checkCovered({ query }: S3Request): void {
+  const name = [...query.keys()].find((one) => isSubresource(one) && !isSignedByS3V2(one));
+  if (name === undefined) return;
+  const text = `${name}: signature version 2 does not cover this parameter; please use AWS4-HMAC-SHA256 for it`;
+  throw new CloudError('InvalidRequest', text);
+}
+
 /** In a presigned address `x-amz-` parameters are signed as if they were headers (boto 2.49 writes what it knows of an object so). */
 function withAmzParameters({ signable, query }: S3Request): Map<string, readonly string[]> {
   const headers = new Map(signable.headers);
@@ -106,7 +115,7 @@ export interface S3SignatureV2Options {
 }
 
 /**
- * Checks signature version 2 of S3. Errors: 'InvalidRequest' where it is off, 'AuthorizationHeaderMalformed', 'AuthorizationQueryParametersError', 'AccessDenied'
+ * Checks signature version 2 of S3. Errors: 'InvalidRequest' where it is off or does not cover what is asked for, 'AuthorizationHeaderMalformed', 'AuthorizationQueryParametersError', 'AccessDenied'
  * (expired), 'RequestTimeTooSkewed', 'InvalidClientTokenId', 'SignatureDoesNotMatch'.
  */
 export function verifyS3SignatureV2(request: S3Request, options: S3SignatureV2Options): NamedKey {
@@ -117,6 +126,7 @@ export function verifyS3SignatureV2(request: S3Request, options: S3SignatureV2Op
     );
   }
   const claim = claimOf(request);
+  checkCovered(request);
   checkTime(request, claim, options.nowMs);
   const secret = options.secretOf(claim.accessKeyId);
   const texts = stringsToSign(request, claim);

@@ -13,10 +13,10 @@ const other = { projectId: 'other', accountId: '123456789012', roles: ['member',
 const may = (action: string, asker: S3Question['asker'], more: Partial<S3Question> = {}): boolean =>
   mayS3({ action, asker, bucket, policy: undefined, object: { key: 'a/b' }, context: {}, ...more });
 
-const policyOf = (statement: object): Partial<S3Question> => ({
+const policyOf = (statement: object, Version = '2012-10-17'): Partial<S3Question> => ({
   policy: parsePolicy(
     JSON.stringify({
-      Version: '2012-10-17',
+      Version,
       Statement: { Principal: '*', Resource: ['arn:aws:s3:::backups', 'arn:aws:s3:::backups/*'], ...statement },
     }),
     'backups',
@@ -114,6 +114,30 @@ describe('who may do what in S3', () => {
     ],
   ])('refuses the policy %s', (text, message) => {
     expect(() => parsePolicy(text, 'backups')).toThrow(message);
+  });
+
+  it.each([
+    [{ IpAddress: { 'aws:SourceIp': '2001:db8::/32' } }, /IPv4/],
+    [{ NotIpAddress: { 'aws:SourceIp': ['10.0.0.0/8', '10.0.0.0/'] } }, /IPv4/],
+    [{ IpAddress: { 'aws:SourceIp': '10.0.0.0/33' } }, /IPv4/],
+    [{ IpAddress: { 's3:prefix': '10.0.0.0/8' } }, /aws:SourceIp/],
+    [{ Bool: { 'aws:SecureTransport': 'no' } }, /true or false/],
+    [{ StringEquals: { 's3:prefix': [] } }, /Condition/],
+    [{ StringLike: { 's3:prefix': 'home/${aws:username}/*' } }, /variables/],
+  ])('takes no condition that could never be met as it is meant: %j', (Condition, message) => {
+    expect(() => policyOf({ Effect: 'Deny', Action: 's3:*', Condition })).toThrow(message);
+  });
+
+  it('takes no variables in what it is about, but as the text that they were in the older version', () => {
+    const Resource = 'arn:aws:s3:::backups/${aws:username}/*';
+    const about = { Effect: 'Deny', Action: 's3:GetObject', Resource };
+    expect(() => policyOf(about)).toThrow(/variables/);
+    const policy = policyOf(about, '2008-10-17');
+    const object = { key: '${aws:username}/x' };
+    expect([may('s3:GetObject', member, policy), may('s3:GetObject', member, { ...policy, object })]).toEqual([
+      true,
+      false,
+    ]);
   });
 
   it('is opened by canned grants, on the bucket for lists and puts, on the object for reads', () => {

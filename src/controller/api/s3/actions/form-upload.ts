@@ -36,8 +36,10 @@ function checkFields(fields: ReadonlyMap<string, string>): void {
 }
 
 function keyOf({ fields, fileName }: PostedForm): string {
-  const key = (fields.get('key') ?? '').replaceAll('${filename}', fileName);
+  const key = (fields.get('key') ?? '').replaceAll('${filename}', () => fileName);
   if (key === '') throw invalidArgument('key', '', 'there, and not empty');
+  // As in a path: nobody could ask for the object, nor delete it.
+  if (key.includes('\0')) throw invalidArgument('key', key, 'without a zero byte');
   return key;
 }
 

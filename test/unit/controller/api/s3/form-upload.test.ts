@@ -13,11 +13,11 @@ beforeEach(async () => {
 
 type Fields = Record<string, string>;
 
-function post(fields: Fields, content = 'bytes', request: Partial<S3Request> = {}): Promise<Told> {
+function post(fields: Fields, content = 'bytes', request: Partial<S3Request> = {}, name = 'up.txt'): Promise<Told> {
   const parts = Object.entries(fields).map(
-    ([name, value]) => `--XX\r\nContent-Disposition: form-data; name="${name}"\r\n\r\n${value}\r\n`,
+    ([field, value]) => `--XX\r\nContent-Disposition: form-data; name="${field}"\r\n\r\n${value}\r\n`,
   );
-  const file = `--XX\r\nContent-Disposition: form-data; name="file"; filename="up.txt"\r\n\r\n${content}\r\n--XX--\r\n`;
+  const file = `--XX\r\nContent-Disposition: form-data; name="file"; filename="${name}"\r\n\r\n${content}\r\n--XX--\r\n`;
   const headers = { 'content-type': 'multipart/form-data; boundary=XX' };
   return askS3(store, { bucket: 'b', method: 'POST', headers, body: parts.join('') + file, ...request });
 }
@@ -53,6 +53,11 @@ describe('an upload by a form', () => {
     });
   });
 
+  it.each(['cost$$.txt', 'a$&b', "$`$'"])('takes the name of a file as it is: %s', async (name) => {
+    await post({ key: 'in/${filename}.${filename}' }, 'bytes', {}, name);
+    expect(await keys(store, 'b')).toEqual([`in/${name}.${name}`]);
+  });
+
   it('answers as it is asked to', async () => {
     expect((await post({ key: 'k', success_action_status: '200' })).status).toBe(200);
     const created = await post({ key: 'k', success_action_status: '201' });
@@ -80,6 +85,7 @@ describe('an upload by a form', () => {
       ['InvalidArgument', { key: 'k', 'x-amz-meta-a': 'a\r\nset-cookie: b' }],
       ['InvalidArgument', { key: 'k', 'x-amz-meta-a b': 'a' }],
       ['KeyTooLongError', { key: 'k'.repeat(1025) }],
+      ['InvalidArgument', { key: 'a\0b' }],
       ['BadDigest', { key: 'k', 'content-md5': 'AAAAAAAAAAAAAAAAAAAAAA==' }],
       ['BadDigest', { key: 'k', 'x-amz-checksum-crc32': 'AAAAAA==' }],
       ['AccessDenied', { key: 'k' }, 'x', { denied: ['s3:PutObject'] }],

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { parseSigningTime } from '../../../../../src/base/signature/signature-v4.ts';
 import { regionsOf } from '../../../../../src/controller/api/ec2/ec2-regions.ts';
-import { readS3Request, type S3Request } from '../../../../../src/controller/api/s3/s3-request.ts';
+import { headerOf, readS3Request, type S3Request } from '../../../../../src/controller/api/s3/s3-request.ts';
 import { verifyS3Signature, type S3Signer } from '../../../../../src/controller/api/s3/s3-signature.ts';
 
 const ID = 'AKIAIOSFODNN7EXAMPLE';
@@ -127,6 +127,31 @@ describe('signatures of S3', () => {
     expect(() => verify(V2, V2_TIME, false)).toThrow(refused('InvalidRequest'));
     expect(() => verify(V2, '20070327T195642Z')).toThrow(refused('RequestTimeTooSkewed'));
     expect(() => verify({ ...V2, url: '/photos/puppy.jpg?acl' }, V2_TIME)).toThrow(refused('SignatureDoesNotMatch'));
+  });
+
+  it.each(['publicAccessBlock', 'ownershipControls', 'x-novactl-quota', 'encryption', 'attributes'])(
+    'of version 2 do not cover %s, which would make the request another one',
+    (name) => {
+      expect(() => verify({ ...V2, url: `/photos/puppy.jpg?${name}` }, V2_TIME)).toThrow(refused('InvalidRequest'));
+    },
+  );
+
+  it('of version 2 cover what SDKs sign beyond the guide', () => {
+    for (const name of ['accelerate', 'replication', 'object-lock', 'analytics', 'metrics', 'inventory'])
+      expect(() => verify({ ...V2, url: `/photos/puppy.jpg?${name}` }, V2_TIME), name).toThrow(
+        refused('SignatureDoesNotMatch'),
+      );
+  });
+
+  it('in the query alone make headers of the parameters beside them', () => {
+    const of = (url: string, headers = {}): string | undefined =>
+      headerOf(read({ url, headers: { host: HOST, ...headers } }), 'x-amz-acl');
+    expect(of('/k?X-Amz-Algorithm=x&X-Amz-Acl=private')).toBe('private');
+    expect(of('/k?AWSAccessKeyId=x&Signature=x&x-amz-acl=private')).toBe('private');
+    expect(of('/k?X-Amz-Algorithm=x&x-amz-acl=private', { 'x-amz-acl': 'public-read' })).toBe('public-read');
+    // Version 2 in the header does not sign them.
+    expect(of('/k?AWSAccessKeyId=x&x-amz-acl=private', { authorization: 'AWS x:y' })).toBeUndefined();
+    expect(of('/k?x-amz-acl=private')).toBeUndefined();
   });
 
   it('are no signature when nothing of one is there', () => {
