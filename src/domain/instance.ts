@@ -138,6 +138,23 @@ export function commandId(work: {
   return `${instanceId}.${generation}.${verb}.${attempt}.${sinceMs.toString(36)}`;
 }
 
+/**
+ * What a command's name says of its work: `work` is the same for all attempts at one intent. Numbers are NaN, and so neither more nor less than any other,
+ * where the name was not made by commandId.
+ */
+export function readCommandId(name: string): {
+  readonly work: string;
+  readonly generation: number;
+  readonly sinceMs: number;
+} {
+  const [instanceId, generation = '', verb, , since = ''] = name.split('.');
+  return {
+    work: [instanceId, generation, verb, since].join('.'),
+    generation: Number.parseInt(generation, 10),
+    sinceMs: Number.parseInt(since, 36),
+  };
+}
+
 /** A fresh piece of work, first attempt. */
 export function newWork(
   instanceId: string,

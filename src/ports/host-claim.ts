@@ -29,7 +29,7 @@ export interface ClaimTaken {
 }
 
 /**
- * The last command of one instance on its host. `begun`: its effect may have happened, and can't be had twice; `done`: it has ended, `outcome` is
+ * The last command of one instance on its host. `begun`: its effect may have happened, and must not happen twice; `done`: it has ended, `outcome` is
  * what was or will be reported.
  */
 export interface LedgerEntry {
@@ -39,7 +39,7 @@ export interface LedgerEntry {
   readonly generation: number;
   readonly verb: string;
   readonly state: 'begun' | 'done';
-  /** Of `begun`: which step. */
+  /** How far it came with what must not happen twice; absent: it did nothing of the kind. */
   readonly step?: string;
   readonly atMs: number;
   readonly outcome?: object;

@@ -1,6 +1,7 @@
 import type { Clock } from '../base/clock.ts';
 import { errorText, isCode } from '../base/errors.ts';
 import type { Logger } from '../base/logger.ts';
+import { readCommandId } from '../domain/instance.ts';
 import { Outcome } from '../messages/worker.ts';
 import type { InstanceCommand } from '../messages/worker.ts';
 import type { HostClaim, LedgerEntry } from '../ports/host-claim.ts';
@@ -9,6 +10,23 @@ import type { HostClaim, LedgerEntry } from '../ports/host-claim.ts';
 const OUTCOMES_MAX = 10_000;
 /** Of instances that were removed the host remembers so many, for commands of theirs that come late. */
 const REMOVED_MAX = 256;
+
+/** What is known of the one thing of a command that must not happen twice for the same work, whichever attempt at it or worker does it. */
+export interface Once {
+  /** How far an earlier run came: the step that it was about to do, or 'done' when that has happened. Absent: it did not come so far. */
+  readonly reached?: string;
+  /** The host has done work that was asked for later: what this one asks for is of a past that nobody knows any more. */
+  readonly overtaken: boolean;
+  /** Resolves when it is on the host that the step may happen from now on. */
+  begin(step: string): Promise<void>;
+  /** The step that was begun has happened, or certainly not. */
+  end(happened: boolean): void;
+}
+
+interface Last {
+  readonly commandId: string;
+  readonly step?: string;
+}
 
 interface Batch {
   readonly entries: Map<string, LedgerEntry>;
@@ -26,8 +44,8 @@ export class CommandLedger {
   readonly #outcomes = new Map<string, Outcome>();
   /** Instance -> the newest intent that was heard of. */
   readonly #newest = new Map<string, number>();
-  /** Instance -> the command whose effect was about to happen, and by which step. */
-  readonly #begun = new Map<string, { readonly commandId: string; readonly step: string }>();
+  /** Instance -> its last command that came as far as an effect or its end. */
+  readonly #last = new Map<string, Last>();
   /** Instances that were removed, the oldest first. */
   readonly #removed = new Set<string>();
   #next: Batch | undefined;
@@ -45,8 +63,8 @@ export class CommandLedger {
    */
   load(entries: readonly LedgerEntry[]): void {
     for (const entry of [...entries].sort((a, b) => a.atMs - b.atMs)) {
-      const { instanceId, commandId, state, step = '' } = entry;
-      if (state === 'begun') this.#begun.set(instanceId, { commandId, step });
+      const { instanceId, commandId, step } = entry;
+      this.#note(instanceId, commandId, step);
       const outcome = Outcome.safeParse(entry.outcome).data;
       if (outcome === undefined) continue;
       remember(this.#outcomes, commandId, outcome);
@@ -66,17 +84,26 @@ export class CommandLedger {
     remember(this.#newest, instanceId, generation);
   }
 
-  /** The step that an earlier run of this very command was about to do. */
-  begunStep({ commandId, spec }: InstanceCommand): string | undefined {
-    const begun = this.#begun.get(spec.instanceId);
-    return begun?.commandId === commandId ? begun.step : undefined;
+  once(command: InstanceCommand): Once {
+    const { commandId, spec } = command;
+    const last = this.#last.get(spec.instanceId);
+    const [mine, others] = [readCommandId(commandId), readCommandId(last?.commandId ?? '')];
+    const reached = mine.work === others.work ? last?.step : undefined;
+    return {
+      ...(reached === undefined ? {} : { reached }),
+      overtaken: mine.generation < others.generation && mine.sinceMs < others.sinceMs,
+      begin: async (step) => {
+        await this.#write({ ...this.#entry(command), state: 'begun', step });
+        this.#note(spec.instanceId, commandId, step);
+      },
+      end: (happened) => void this.#note(spec.instanceId, commandId, happened ? 'done' : undefined),
+    };
   }
 
-  /** Resolves when it is on the host that the step, which must not happen twice, may happen now. */
-  async begin(command: InstanceCommand, step: string): Promise<void> {
-    const { instanceId } = command.spec;
-    await this.#write({ ...this.#entry(command), state: 'begun', step });
-    this.#begun.set(instanceId, { commandId: command.commandId, step });
+  #note(instanceId: string, commandId: string, step: string | undefined): Last {
+    const last = { commandId, ...(step === undefined ? {} : { step }) };
+    remember(this.#last, instanceId, last);
+    return last;
   }
 
   /**
@@ -86,10 +113,10 @@ export class CommandLedger {
   async done(command: InstanceCommand, outcome: Outcome): Promise<void> {
     const { instanceId } = command.spec;
     remember(this.#outcomes, command.commandId, outcome);
-    this.#begun.delete(instanceId);
+    const last = this.#note(instanceId, command.commandId, this.once(command).reached);
     this.#removed.delete(instanceId);
     if (isRemoval(outcome)) this.#removed.add(instanceId);
-    const entry: LedgerEntry = { ...this.#entry(command), state: 'done', outcome };
+    const entry: LedgerEntry = { ...this.#entry(command), ...last, state: 'done', outcome };
     try {
       await this.#write(entry);
     } catch (error) {

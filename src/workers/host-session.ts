@@ -241,8 +241,7 @@ export class HostSession {
         log,
         signal: abort.signal,
         bridges: this.#bridges,
-        begin: (step) => this.#ledger.begin(command, step),
-        begunStep: this.#ledger.begunStep(command),
+        once: this.#ledger.once(command),
       };
       const work = INSTANCE_WORK[command.verb] as (c: WorkContext, m: InstanceCommand) => Promise<void>;
       await work(context, command);

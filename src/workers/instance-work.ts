@@ -1,11 +1,12 @@
 import type { Clock } from '../base/clock.ts';
-import { CloudError, isCode } from '../base/errors.ts';
+import { CloudError, errorText, isCode } from '../base/errors.ts';
 import type { ImageRef, InstanceCommand, InstanceSpec } from '../messages/worker.ts';
 import type { DomainFact } from '../ports/hypervisor.ts';
 import type { HostDrivers } from '../ports/host-drivers.ts';
 import type { NetworkSpec, PortSpec } from '../ports/network-backend.ts';
-import { designDomain } from './design-domain.ts';
 import type { SharedLock } from '../base/shared-lock.ts';
+import type { Once } from './command-ledger.ts';
+import { designDomain } from './design-domain.ts';
 import { seedImage } from './seed-image.ts';
 import type { StepLog } from './step-log.ts';
 
@@ -23,10 +24,7 @@ export interface WorkContext {
   readonly signal: AbortSignal;
   /** Ports of a bridge are made side by side; taking one away is alone, since with the last one the bridge goes. */
   readonly bridges: SharedLock;
-  /** To be awaited before a step that must not happen twice for one command. */
-  readonly begin: (step: string) => Promise<void>;
-  /** The step that an earlier run of this very command was about to do when it was cut off. */
-  readonly begunStep: string | undefined;
+  readonly once: Once;
 }
 
 /** verb -> what it does. Each is in ensure form: done twice is done once; reboot with the help of the ledger. */
@@ -165,37 +163,58 @@ async function stopInstance(context: WorkContext, command: Extract<InstanceComma
   if (!went) await log.run('destroy', () => drivers.hypervisor.destroy(uuid));
 }
 
-/** Off and on again where the guest plays along, else a reset: libvirt's own ACPI reboot would turn a later power-off into a reset. */
+/**
+ * Off and on again where the guest plays along, else a reset: libvirt's own ACPI reboot would turn a later power-off into a reset. Once for one request: what
+ * is not known to have happened, and can't be seen, is not done again.
+ */
 async function rebootInstance(
   context: WorkContext,
   command: Extract<InstanceCommand, { verb: 'reboot' }>,
 ): Promise<void> {
-  const { drivers, log } = context;
+  const { drivers, log, once } = context;
   const { spec } = command;
-  const uuid = spec.domainUuid;
+  const { domainUuid: uuid, instanceId } = spec;
+  if (once.overtaken) throw notKnown(instanceId, 'the host has done what was asked for later');
   const fact = await log.run('look', () => drivers.hypervisor.lookup(uuid));
-  if (fact === undefined)
-    throw new CloudError('NotFound', `the domain of ${spec.instanceId} is not defined on its host`);
-  if (!isOff(fact) && context.begunStep !== undefined) return afterCutReboot(context, spec);
-  const off =
-    isOff(fact) ||
-    (!command.force && (await log.run('shutdown', () => askToShutDown(context, uuid, command.timeoutMs))));
-  await context.begin(off ? 'start' : 'reset');
-  if (off) await log.run('start', () => drivers.hypervisor.start(uuid));
-  else await log.run('reset', () => drivers.hypervisor.reset(uuid));
+  if (fact === undefined) throw new CloudError('NotFound', `the domain of ${instanceId} is not defined on its host`);
+  const isDone = once.reached === 'done' || (once.reached === 'start' && !isOff(fact));
+  if (!isDone) await rebootOnce(context, command, isOff(fact));
+  else if (isOff(fact)) return;
   // Also after a reset: who started this guest before may have ended before it was guarded.
   await log.run('guard', () => drivers.network.guardPort(networkSpec(spec), portSpec(spec)));
 }
 
-/** The worker before us died at the last step of this reboot, and the guest is on. */
-async function afterCutReboot({ begunStep, log, drivers }: WorkContext, spec: InstanceSpec): Promise<void> {
-  if (begunStep === 'reset') {
-    throw new CloudError(
-      'PartlyDone',
-      `the worker ended while it reset ${spec.instanceId}: whether the guest was reset is not known; reboot it again if it was not`,
-    );
+async function rebootOnce(
+  context: WorkContext,
+  { spec, force, timeoutMs }: Extract<InstanceCommand, { verb: 'reboot' }>,
+  wasOff: boolean,
+): Promise<void> {
+  const { drivers, log, once } = context;
+  const { domainUuid: uuid, instanceId } = spec;
+  if (once.reached === 'reset' && !wasOff) throw notKnown(instanceId, 'the worker ended while it was reset');
+  const off = wasOff || (!force && (await log.run('shutdown', () => askToShutDown(context, uuid, timeoutMs))));
+  await once.begin(off ? 'start' : 'reset');
+  if (off) {
+    await log.run('start', () => drivers.hypervisor.start(uuid));
+  } else {
+    try {
+      await log.run('reset', () => drivers.hypervisor.reset(uuid));
+    } catch (error) {
+      if (error instanceof CloudError && error.details?.['outcome'] === 'unknown') {
+        throw notKnown(instanceId, errorText(error));
+      }
+      once.end(false);
+      throw error;
+    }
   }
-  await log.run('guard', () => drivers.network.guardPort(networkSpec(spec), portSpec(spec)));
+  once.end(true);
+}
+
+function notKnown(instanceId: string, why: string): CloudError {
+  return new CloudError(
+    'PartlyDone',
+    `whether ${instanceId} was rebooted is not known (${why}); it is not done twice: reboot it again if it was not`,
+  );
 }
 
 async function removeInstance(

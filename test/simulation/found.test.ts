@@ -18,8 +18,8 @@ const CALM: Profile = {
 };
 
 const run = (atMs: number, token = true): Step => ({ atMs, kind: 'run', count: 1, token, project: 'admin' });
-const change = (atMs: number, call: 'RebootInstances' | 'StopInstances'): Step => ({
-  ...{ atMs, kind: 'change', call, pick: 0, force: false },
+const change = (atMs: number, call: 'RebootInstances' | 'StopInstances', force = false): Step => ({
+  ...{ atMs, kind: 'change', call, pick: 0, force },
 });
 const fault = (atMs: number, step: FaultStep): Step => ({ atMs, ...step });
 
@@ -57,6 +57,41 @@ const FOUND: readonly (readonly [string, Partial<Profile>, readonly Step[]])[] =
       fault(120_000, { kind: 'restore', empty: false }),
     ],
   ],
+  // Seeds 20750 and 31943.
+  ...(['StopInstances', 'RebootInstances'] as const).map(
+    (call) =>
+      [
+        `a reboot that a state put back asks for again is not done again after a later ${call}`,
+        { guest: { bootMs: 0, shutdownMs: 8000, obeysAcpi: true } },
+        [
+          run(10),
+          change(20_000, 'RebootInstances'),
+          fault(22_000, { kind: 'backup' }),
+          change(60_000, call),
+          fault(120_000, { kind: 'restore', empty: false }),
+        ],
+      ] as const,
+  ),
+  // Seeds 205 and 256, once attempts at one reboot were counted as one.
+  ...(
+    [
+      ['start', 'lose', false],
+      ['reset', 'lose', true],
+      ['guardPort', 'fail', false],
+      ['guardPort', 'fail', true],
+    ] as const
+  ).map(
+    ([call, how, force]) =>
+      [
+        `a reboot${force ? ' by force' : ''} happens once, also when ${call} ${how === 'lose' ? 'lost its answer' : 'failed after it'}`,
+        {},
+        [
+          run(10),
+          fault(15_000, { kind: 'host-fault', host: 'node1', call, how, times: 1 }),
+          change(20_000, 'RebootInstances', force),
+        ],
+      ] as const,
+  ),
 ];
 
 describe('what the simulation has found', () => {

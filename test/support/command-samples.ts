@@ -1,4 +1,5 @@
 import { uuidFrom } from '../../src/base/ids.ts';
+import { commandId } from '../../src/domain/instance.ts';
 import type { InstanceCommand } from '../../src/messages/worker.ts';
 
 export const SAMPLE_SHA = 'a'.repeat(64);
@@ -8,6 +9,7 @@ export interface CommandWish {
   readonly id?: string;
   readonly generation?: number;
   readonly attempt?: number;
+  readonly sinceMs?: number;
   readonly epoch?: number;
   readonly force?: boolean;
   readonly hasRun?: boolean;
@@ -16,7 +18,7 @@ export interface CommandWish {
 /** A command to host h-1 as the controller sends it; the instance's id must end with a hex digit of its own. */
 export function sampleCommand(
   verb: InstanceCommand['verb'],
-  { id = 'i-1', generation = 1, attempt = 1, epoch = 1, ...rest }: CommandWish = {},
+  { id = 'i-1', generation = 1, attempt = 1, sinceMs = 0, epoch = 1, ...rest }: CommandWish = {},
 ): InstanceCommand {
   const last = id.at(-1) ?? '0';
   const spec = {
@@ -42,7 +44,7 @@ export function sampleCommand(
   };
   const base = {
     v: 1 as const,
-    commandId: `${id}.${generation}.${verb}.${attempt}`,
+    commandId: commandId({ instanceId: id, generation, verb, attempt, sinceMs }),
     hostId: 'h-1',
     epoch,
     generation,

@@ -5,7 +5,8 @@ import { changeFlags, columnsFlag, idsArg, waitFlags } from '../support/flags.ts
 
 export class InstanceReboot extends BaseCommand {
   static override summary = 'reboot instances';
-  static override description = 'The guest is asked to reboot, and reset when it does not.';
+  static override description =
+    'The guest is asked to switch off and is started again; one that does not switch off is reset. One call reboots it once at most. A reset whose answer was lost is not repeated: the reboot then fails as PartlyDone, and whether it happened is not known.';
   static override aliases = ['reboot-instance'];
   static override examples = [
     '<%= config.bin %> instance reboot i-0123456789abcdef0',

@@ -5,6 +5,7 @@ import {
   INSTANCE_STATE_CODE,
   INSTANCE_TRANSITIONS,
   newWork,
+  readCommandId,
   transition,
   without,
 } from '../../../src/domain/instance.ts';
@@ -67,6 +68,17 @@ describe('work', () => {
       sinceMs: NOW_MS,
     });
     expect(newWork('i-1', 3, 'stop', NOW_MS, true).force).toBe(true);
+  });
+
+  it('is known from the names of its commands, whichever attempt they are', () => {
+    const name = { instanceId: 'i-1', generation: 3, verb: 'stop', attempt: 1, sinceMs: NOW_MS } as const;
+    const { work, ...rest } = readCommandId(commandId(name));
+    expect(rest).toEqual({ generation: 3, sinceMs: NOW_MS });
+    expect(readCommandId(commandId({ ...name, attempt: 2 })).work).toBe(work);
+    for (const other of [{ instanceId: 'i-2' }, { generation: 4 }, { verb: 'run' }, { sinceMs: 1 }] as const) {
+      expect(readCommandId(commandId({ ...name, ...other })).work).not.toBe(work);
+    }
+    expect(readCommandId('something else')).toMatchObject({ generation: NaN, sinceMs: NaN });
   });
 
   it('is taken out of a record by name', () => {

@@ -79,14 +79,14 @@ describe('a command', () => {
   it('[sim] that comes again while it runs is done once', async () => {
     for (let n = 0; n < 5; n += 1) session.accept(command('run'));
     await clock.advance(1000);
-    expect([told(), counts('define'), counts('start')]).toEqual([['i-1.1.run.1 ok'], 1, 1]);
+    expect([told(), counts('define'), counts('start')]).toEqual([['i-1.1.run.1.0 ok'], 1, 1]);
   });
 
   it('[sim] that comes again after it has ended is answered from the ledger, and nothing is done', async () => {
     await done('run');
     const calls = new Map(host.calls.counts);
     await done('run');
-    expect(told()).toEqual(['i-1.1.run.1 ok', 'i-1.1.run.1 ok']);
+    expect(told()).toEqual(['i-1.1.run.1.0 ok', 'i-1.1.run.1.0 ok']);
     expect(outcomes[1]).toEqual(outcomes[0]);
     expect(host.calls.counts).toEqual(calls);
   });
@@ -95,7 +95,7 @@ describe('a command', () => {
     lose = 3;
     await done('run');
     await clock.advance(10_000);
-    expect(told()).toEqual(Array(4).fill('i-1.1.run.1 ok'));
+    expect(told()).toEqual(Array(4).fill('i-1.1.run.1.0 ok'));
   });
 
   it('[sim] that comes again while its outcome is not taken yet is not told the more often', async () => {
@@ -103,7 +103,7 @@ describe('a command', () => {
     await done('run');
     for (let n = 0; n < 5; n += 1) session.accept(command('run'));
     await clock.advance(10_000);
-    expect(told()).toEqual(Array(4).fill('i-1.1.run.1 ok'));
+    expect(told()).toEqual(Array(4).fill('i-1.1.run.1.0 ok'));
   });
 
   it('[sim] of an earlier epoch is refused', async () => {
@@ -115,7 +115,7 @@ describe('a command', () => {
     await done('run', { generation: 1 });
     await done('remove', { generation: 2 });
     await done('run', { generation: 1, attempt: 2 });
-    expect(told()).toEqual(['i-1.1.run.1 ok', 'i-1.2.remove.1 ok']);
+    expect(told()).toEqual(['i-1.1.run.1.0 ok', 'i-1.2.remove.1.0 ok']);
     expect(host.domains.all()).toEqual([]);
   });
 
@@ -125,7 +125,7 @@ describe('a command', () => {
     await clock.advance(250);
     session.accept(command('remove', { generation: 2 }));
     await clock.advance(5000);
-    expect(told()).toEqual(['i-1.2.remove.1 ok']);
+    expect(told()).toEqual(['i-1.2.remove.1.0 ok']);
     expect([host.domains.all().length, host.disks.size, host.networks.size]).toEqual([0, 0, 0]);
   });
 
@@ -150,7 +150,7 @@ describe('a command', () => {
     await clock.advance(1000);
     await done('run', { id: 'i-2' });
     await done('run', { id: 'i-1', attempt: 2 });
-    expect(told()).toEqual(['i-2.1.run.1 ok']);
+    expect(told()).toEqual(['i-2.1.run.1.0 ok']);
   });
 });
 
@@ -183,7 +183,7 @@ describe('stop', () => {
     await clock.advance(28_000);
     expect(host.domains.named('i-1')?.power).toBe('running');
     await clock.advance(2000);
-    expect([off(), told()]).toEqual(['destroyed', ['i-1.2.stop.1 ok']]);
+    expect([off(), told()]).toEqual(['destroyed', ['i-1.2.stop.1.0 ok']]);
   });
 
   it('[sim] by force asks nobody', async () => {
@@ -195,7 +195,7 @@ describe('stop', () => {
     host.calls.inject({ call: 'shutdown', how: 'fail', times: 100 });
     await done('stop', { generation: 2 });
     await clock.advance(30_000);
-    expect([off(), told()]).toEqual(['destroyed', ['i-1.2.stop.1 ok']]);
+    expect([off(), told()]).toEqual(['destroyed', ['i-1.2.stop.1.0 ok']]);
   });
 
   it('[sim] of one that is off is done', async () => {
@@ -264,7 +264,7 @@ describe('what a session reports', () => {
     session.accept(command('run'));
     // Six steps of 100 ms one after the other (files and network are made side by side), then the look, during which the guest goes.
     await clock.advance(650);
-    expect(told()).toEqual(['i-2.1.run.1 ok']);
+    expect(told()).toEqual(['i-2.1.run.1.0 ok']);
     host.guestPowersOff('i-1');
     await clock.advance(1000);
     const event = reports.find((report) =>

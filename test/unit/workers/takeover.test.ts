@@ -150,6 +150,99 @@ describe('a reboot that was cut off', () => {
   });
 });
 
+describe('the next attempt at a reboot', () => {
+  /** The first one fails at this call, the second may be that of another worker. */
+  const again = async (call: SimCall, how: 'fail' | 'lose', force: boolean, other: boolean): Promise<Outcome[]> => {
+    const first = await owner(1);
+    await first.done('run');
+    host.calls.inject({ call, how });
+    await first.done('reboot', { generation: 2, force });
+    if (other) world.severSessions();
+    const next = other ? await owner(2) : first;
+    await next.done('reboot', { generation: 2, attempt: 2, force });
+    return [...first.outcomes.slice(1), ...(other ? next.outcomes : [])];
+  };
+  const starts = (): number | undefined => host.domains.named('i-1')?.starts;
+  const WORKERS = [
+    ['of the same worker', false],
+    ['of the next worker', true],
+  ] as const;
+
+  describe.each(WORKERS)('%s', (_who, other) => {
+    it('[sim] finds the guest on whose start had lost its answer', async () => {
+      expect(await again('start', 'lose', false, other)).toMatchObject([{ ok: false }, { ok: true }]);
+      expect([starts(), host.guarded.size]).toEqual([2, 1]);
+    });
+
+    it('[sim] starts the guest that was not started', async () => {
+      expect(await again('start', 'fail', false, other)).toMatchObject([{ ok: false }, { ok: true }]);
+      expect([starts(), host.guarded.size]).toEqual([2, 1]);
+    });
+
+    it.each([false, true])(
+      '[sim] only guards the port that could not be guarded after it (force %s)',
+      async (force) => {
+        expect(await again('guardPort', 'fail', force, other)).toMatchObject([{ ok: false }, { ok: true }]);
+        expect([starts(), counts('reset'), host.guarded.size]).toEqual(force ? [1, 1, 1] : [2, 0, 1]);
+      },
+    );
+
+    it('[sim] resets the guest that was certainly not reset', async () => {
+      expect(await again('reset', 'fail', true, other)).toMatchObject([
+        { ok: false, error: { code: 'HypervisorError', retryable: true } },
+        { ok: true },
+      ]);
+      expect(host.consoles.get('i-1')?.trim().split('\n')).toHaveLength(2);
+    });
+
+    it('[sim] does not reset the guest whose reset had lost its answer: it says so, and is not asked for again', async () => {
+      const outcomes = await again('reset', 'lose', true, other);
+      expect(outcomes[0]).toMatchObject({ ok: false, error: { code: 'PartlyDone', retryable: false } });
+      expect(outcomes[1]).toMatchObject({ ok: false, error: { code: 'PartlyDone', retryable: false } });
+      expect(counts('reset')).toBe(1);
+    });
+  });
+
+  it('[sim] leaves a guest off that has switched itself off since its reboot', async () => {
+    const first = await owner(1);
+    await first.done('run');
+    host.calls.inject({ call: 'guardPort', how: 'fail' });
+    await first.done('reboot', { generation: 2 });
+    host.guestPowersOff('i-1');
+    expect(await first.done('reboot', { generation: 2, attempt: 2 })).toMatchObject({
+      ok: true,
+      fact: { power: 'shutoff', reason: 'shutdown' },
+    });
+    expect(starts()).toBe(2);
+  });
+});
+
+describe('records that were put back from a backup', () => {
+  const history = async (): Promise<Owner> => {
+    const first = await owner(1);
+    await first.done('run', { generation: 1, sinceMs: 1000 });
+    await first.done('reboot', { generation: 2, sinceMs: 2000, force: true });
+    await first.done('stop', { generation: 3, sinceMs: 3000 });
+    await first.done('run', { generation: 4, sinceMs: 4000 });
+    world.severSessions();
+    return owner(2);
+  };
+
+  it('[sim] ask in vain for a reboot that is older than what the host has done since', async () => {
+    const next = await history();
+    const outcome = await next.done('reboot', { generation: 2, sinceMs: 2000, force: true });
+    expect(outcome).toMatchObject({ ok: false, error: { code: 'PartlyDone', retryable: false } });
+    expect(outcome?.error?.message).toContain('the host has done what was asked for later');
+    expect(counts('reset')).toBe(1);
+  });
+
+  it('[sim] count their generations again, and a reboot that is asked for now is done', async () => {
+    const next = await history();
+    expect(await next.done('reboot', { generation: 2, sinceMs: 5000, force: true })).toMatchObject({ ok: true });
+    expect(counts('reset')).toBe(2);
+  });
+});
+
 describe('a host that has a later owner', () => {
   it('[sim] refuses what the former one does; that one then reports it down, takes nothing more, and says no outcome', async () => {
     const [first, next] = [await owner(1), await owner(2)];

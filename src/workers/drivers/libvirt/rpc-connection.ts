@@ -269,7 +269,7 @@ export class RpcConnection {
     } catch (error) {
       call.fail(
         new CloudError('HypervisorError', `libvirt: answer to ${call.name} can't be read: ${errorText(error)}`, {
-          cause: error,
+          ...{ cause: error, details: { procedure: call.name, outcome: 'unknown' } },
         }),
       );
     }

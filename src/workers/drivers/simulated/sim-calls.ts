@@ -149,7 +149,9 @@ export class SimCalls {
     const result = effect();
     this.#onCall('after', call, session);
     if (session.severed) return session.hang();
-    if (fault?.how === 'lose') throw new CloudError('Unavailable', `the connection broke during ${call}`);
+    if (fault?.how === 'lose') {
+      throw new CloudError('Unavailable', `the connection broke during ${call}`, { details: { outcome: 'unknown' } });
+    }
     return result;
   }
 
