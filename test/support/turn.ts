@@ -10,7 +10,7 @@ async function listen(name: string): Promise<Server | undefined> {
   try {
     // In the abstract namespace: no file is left, and the kernel frees the name with whoever has it.
     await once(server.listen(`\0${name}`), 'listening');
-    return server;
+    return server.unref();
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === 'EADDRINUSE') return undefined;
     throw error;
