@@ -12,11 +12,12 @@ import { sendFile, type SendParts, type Sent, type ToSend } from '../support/s3/
 import { sendStream } from '../support/s3/send-stream.ts';
 import { TransferBar } from '../support/s3/transfer-bar.ts';
 import type { Session } from '../support/session.ts';
+import { stdinPieces } from '../support/stdin.ts';
 
 export class ObjectPut extends BaseCommand {
   static override summary = 'upload files as objects';
   static override description =
-    'One FILE goes under the KEY, or under its own name where the KEY is left out or ends with "/". Files of a folder go below the KEY. What is sent is counted here and there (MD5 and CRC-32) and is visible when all of it is there. Files above 16 MiB go in parts, several at a time; when that is cut off, --resume goes on with it and sends what is not there yet, comparing the parts that are.';
+    'One FILE goes under the KEY, or under its own name where the KEY is left out or ends with "/". Files of a folder go below the KEY. What is sent is counted here and there (MD5 and CRC-32) and is visible when all of it is there. Files above 16 MiB go in parts, several at a time; when that is cut off, --resume goes on with it and sends what is not there yet, comparing the parts that are. What comes on stdin is there when stdin ends, which a writer that dies ends as well: where that matters, compare, or send a file.';
   static override aliases = ['put-object'];
   static override usage = 'object put FILE... BUCKET[/KEY]';
   static override examples = [
@@ -86,8 +87,7 @@ async function putStdin(given: Given, paths: readonly string[], last: string): P
   const to = objectName(last, 'BUCKET/KEY');
   const s3 = await s3Of(session);
   const bar = new TransferBar(session, to.key, undefined);
-  const input = session.io.stdin as AsyncIterable<Buffer | string>;
-  const sent = await sendStream({ ...given, s3, bar }, input, to).finally(() => bar.end());
+  const sent = await sendStream({ ...given, s3, bar }, stdinPieces(session.io), to).finally(() => bar.end());
   tell(session, 'stdin', sent, bar);
   await session.showValue({ ...sent }, '');
 }

@@ -4,6 +4,7 @@ import { checkFingerprint, fetchAuthority, readCertificate } from '../../client/
 import { parseCloudUrl } from '../../client/cloud-url.ts';
 import { asCloudContext, type CloudContext } from './contexts.ts';
 import type { Io } from './io.ts';
+import { stdinPieces } from './stdin.ts';
 
 /** What `context add` was told. */
 export interface ContextFlags {
@@ -24,7 +25,7 @@ const missing = (text: string): CloudError => new CloudError('MissingParameter',
 async function stdinText(io: Io, what: string): Promise<string> {
   const chunks: Buffer[] = [];
   let size = 0;
-  for await (const chunk of io.stdin as AsyncIterable<Buffer | string>) {
+  for await (const chunk of stdinPieces(io)) {
     const bytes = Buffer.from(chunk);
     size += bytes.length;
     if (size > MAX_BYTES) throw new CloudError('InvalidParameterValue', `${what}: stdin holds over ${MAX_BYTES} bytes`);

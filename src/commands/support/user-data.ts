@@ -1,13 +1,14 @@
 import { readFileSync } from 'node:fs';
 import { CloudError, errorText } from '../../base/errors.ts';
 import type { Io } from './io.ts';
+import { stdinPieces } from './stdin.ts';
 
 /** EC2 takes no more, before base64. */
 const LIMIT_BYTES = 16_384;
 
 export async function readStdin(io: Io): Promise<Buffer> {
   const chunks: Buffer[] = [];
-  for await (const chunk of io.stdin) chunks.push(Buffer.from(chunk));
+  for await (const chunk of stdinPieces(io)) chunks.push(Buffer.from(chunk));
   return Buffer.concat(chunks);
 }
 

@@ -1,5 +1,6 @@
 import { link, open, rename, rm, stat, type FileHandle } from 'node:fs/promises';
 import { join } from 'node:path';
+import type { Readable } from 'node:stream';
 import { CloudError, errorText, isCode } from '../../../base/errors.ts';
 import { MIB } from '../../../base/units.ts';
 import type { S3Client, S3Name } from '../../../client/s3/s3-client.ts';
@@ -83,13 +84,10 @@ export async function fetchToStdout(parts: FetchParts, print: (bytes: Uint8Array
   const check = await checkOf(parts, head);
   if (head.sizeBytes > 0) {
     const { body } = await s3.get(bucket, name, { startBytes: 0, etag: head.etag });
-    let gotBytes = 0;
-    for await (const chunk of body as AsyncIterable<Buffer>) {
-      gotBytes += chunk.length;
+    for await (const chunk of whole(parts, body, { startBytes: 0, sizeBytes: head.sizeBytes })) {
       check?.update(chunk);
       print(chunk);
     }
-    if (gotBytes !== head.sizeBytes) throw cutOff(parts, gotBytes, head.sizeBytes);
   }
   if (check !== undefined && !check.holds()) throw mismatch(parts, check);
 }
@@ -104,8 +102,26 @@ async function checkOf({ s3, bucket, name, session }: FetchParts, head: ObjectHe
 const mismatch = ({ bucket, name }: FetchParts, { by }: BytesCheck): CloudError =>
   new CloudError('BadDigest', `the bytes that came are not those of ${bucket}/${name.key}: their ${by} is another one`);
 
-const cutOff = ({ bucket, name }: FetchParts, gotBytes: number, sizeBytes: number): CloudError =>
-  new CloudError('Unavailable', `${bucket}/${name.key} was cut off after ${gotBytes} of ${sizeBytes} bytes`);
+/** The pieces of an answer, to the last byte of the object; 'Unavailable' when it ends before, however the connection says so. */
+async function* whole(
+  { bucket, name, session }: FetchParts,
+  body: Readable,
+  { startBytes, sizeBytes }: { readonly startBytes: number; readonly sizeBytes: number },
+): AsyncGenerator<Buffer> {
+  let at = startBytes;
+  const cutOff = (cause?: unknown): CloudError =>
+    new CloudError('Unavailable', `${bucket}/${name.key} was cut off after ${at} of ${sizeBytes} bytes`, { cause });
+  try {
+    for await (const chunk of body as AsyncIterable<Buffer>) {
+      yield chunk;
+      at += chunk.length;
+    }
+  } catch (error) {
+    session.io.signal.throwIfAborted();
+    throw cutOff(error);
+  }
+  if (at !== sizeBytes) throw cutOff();
+}
 
 async function openPartial(path: string): Promise<FileHandle> {
   try {
@@ -154,13 +170,12 @@ async function writeRest(
     throw new CloudError('Conflict', `${bucket}/${name.key} was changed while it was read; get it again`);
   });
   let at = startBytes;
-  for await (const chunk of body as AsyncIterable<Buffer>) {
+  for await (const chunk of whole(parts, body, { startBytes, sizeBytes: head.sizeBytes })) {
     check?.update(chunk);
     await writeAll(file, chunk, at);
     at += chunk.length;
     bar.moved(chunk.length);
   }
-  if (at !== head.sizeBytes) throw cutOff(parts, at, head.sizeBytes);
 }
 
 async function writeAll(file: FileHandle, chunk: Buffer, position: number): Promise<void> {
