@@ -4,6 +4,7 @@ import { CloudError, errorText } from '../../base/errors.ts';
 import type { UploadedBlob } from '../../client/cloud-client.ts';
 import { progressText } from '../../views/progress.ts';
 import type { Session } from './session.ts';
+import { stdinPieces } from './stdin.ts';
 
 /** Bars are drawn at most this often. */
 const REDRAW_MS = 100;
@@ -22,7 +23,8 @@ function openFile(path: string): { body: Readable; sizeBytes: number } {
 export async function uploadFile(session: Session, path: string, label: string): Promise<UploadedBlob> {
   const { io, output } = session;
   const client = await session.client();
-  const { body, sizeBytes } = path === '-' ? { body: Readable.from(io.stdin), sizeBytes: undefined } : openFile(path);
+  const stdin = (): Readable => Readable.from(stdinPieces(io), { objectMode: false });
+  const { body, sizeBytes } = path === '-' ? { body: stdin(), sizeBytes: undefined } : openFile(path);
   const startMs = io.clock.monotonicMs();
   let drawnMs = Number.NEGATIVE_INFINITY;
   const onProgress = (sentBytes: number): void => {
