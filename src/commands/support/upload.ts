@@ -1,8 +1,8 @@
 import { createReadStream, statSync } from 'node:fs';
 import { Readable } from 'node:stream';
-import { CloudError, errorText } from '../../base/errors.ts';
 import type { UploadedBlob } from '../../client/cloud-client.ts';
 import { progressText } from '../../views/progress.ts';
+import { fileProblem } from './file-problem.ts';
 import type { Session } from './session.ts';
 import { stdinPieces } from './stdin.ts';
 
@@ -15,7 +15,7 @@ function openFile(path: string): { body: Readable; sizeBytes: number } {
     if (!stat.isFile()) throw new Error(`${path} is not a file`);
     return { body: createReadStream(path, { highWaterMark: 1_048_576 }), sizeBytes: stat.size };
   } catch (error) {
-    throw new CloudError('InvalidParameterValue', `FILE: ${errorText(error)}`, { cause: error });
+    throw fileProblem(path, error);
   }
 }
 

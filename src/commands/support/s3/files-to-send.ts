@@ -1,13 +1,12 @@
 import { readdir, stat } from 'node:fs/promises';
 import { basename, join } from 'node:path';
-import { CloudError, errorText } from '../../../base/errors.ts';
+import { CloudError } from '../../../base/errors.ts';
 import type { Output } from '../../../views/output.ts';
-import { printable } from '../printable.ts';
+import { fileProblem } from '../file-problem.ts';
 import type { ObjectWord } from './object-words.ts';
 import type { ToSend } from './send-object.ts';
 
-const refused = (text: string, cause?: unknown): CloudError =>
-  new CloudError('InvalidParameterValue', `FILE: ${text}`, cause === undefined ? {} : { cause });
+const refused = (text: string): CloudError => new CloudError('InvalidParameterValue', `FILE: ${text}`);
 
 /** A prefix that keys of a folder's files go below. */
 const asFolder = (key: string): string => (key === '' || key.endsWith('/') ? key : `${key}/`);
@@ -15,7 +14,7 @@ const asFolder = (key: string): string => (key === '' || key.endsWith('/') ? key
 /** The regular files below a folder, each with its way from there; links to folders are not followed, so that it ends. */
 async function* filesBelow(folder: string, output: Output, way = ''): AsyncGenerator<string> {
   const entries = await readdir(join(folder, way), { withFileTypes: true }).catch((error: unknown) => {
-    throw refused(errorText(error), error);
+    throw fileProblem(join(folder, way), error);
   });
   for (const entry of entries.toSorted((a, b) => (a.name < b.name ? -1 : 1))) {
     const at = join(way, entry.name);
@@ -39,8 +38,7 @@ export async function filesToSend(
   const all: ToSend[] = [];
   for (const path of paths) {
     const found = await stat(path).catch((error: unknown) => {
-      const isAbsent = error instanceof Error && 'code' in error && error.code === 'ENOENT';
-      throw refused(isAbsent ? `${printable(path, 200)} is not there` : errorText(error), error);
+      throw fileProblem(path, error);
     });
     if (!found.isDirectory()) {
       if (!found.isFile()) throw refused(`${path} is not a file`);

@@ -2,8 +2,9 @@ import { createHash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
 import { Readable } from 'node:stream';
 import { runningChecksum } from '../../../base/checksums.ts';
-import { CloudError, errorText } from '../../../base/errors.ts';
+import { CloudError } from '../../../base/errors.ts';
 import type { BodyDigests } from '../../../client/s3/s3-client.ts';
+import { fileProblem } from '../file-problem.ts';
 
 const CHUNK_BYTES = 256 * 1024;
 
@@ -25,7 +26,7 @@ async function* chunksOf({ path, startBytes, sizeBytes }: FileRange): AsyncGener
       yield chunk;
     }
   } catch (error) {
-    throw new CloudError('InvalidParameterValue', `FILE: ${errorText(error)}`, { cause: error });
+    throw fileProblem(path, error);
   }
   if (readBytes < sizeBytes) throw new CloudError('Conflict', `${path} became shorter while it was read`);
 }

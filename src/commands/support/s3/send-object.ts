@@ -1,8 +1,9 @@
 import { stat } from 'node:fs/promises';
 import { combinedChecksum } from '../../../base/checksums.ts';
-import { CloudError, errorText, isCode } from '../../../base/errors.ts';
+import { CloudError, isCode } from '../../../base/errors.ts';
 import type { PartSent, S3Client } from '../../../client/s3/s3-client.ts';
 import type { S3Part } from '../../../client/s3/s3-documents.ts';
+import { fileProblem } from '../file-problem.ts';
 import type { Session } from '../session.ts';
 import { inParallel } from './in-parallel.ts';
 import { isPartSize, PART_BYTES, partBytesFor, partBytesOf, planParts, type PlannedPart } from './part-plan.ts';
@@ -52,7 +53,7 @@ export async function fileSize(path: string): Promise<number> {
     if (!found.isFile()) throw new Error(`${path} is not a file`);
     return found.size;
   } catch (error) {
-    throw new CloudError('InvalidParameterValue', `FILE: ${errorText(error)}`, { cause: error });
+    throw fileProblem(path, error);
   }
 }
 

@@ -17,6 +17,8 @@ const ROWS: readonly BadInput[] = [
   bad('a number that is none', 'bucket quota box --objects many', 2, /--objects/, /"many"/),
   bad('a file without a bucket', 'object put @file', 2, /BUCKET/),
   bad('a file that is not there', 'object put @nowhere box', 2, /FILE/, /nowhere/),
+  bad('a file that is below a file', 'object put @file/more box', 2, /^novactl: FILE: [^ ]+ is not there/),
+  bad('a name that no file can have', `object put @${'n'.repeat(300)} box`, 2, /nnn is too long a name for a file/),
   bad('a folder without --recursive', 'object put @folder box', 2, /FILE/, /--recursive/),
   bad('two files under one key', 'object put @file @file box/one', 2, /2 are given/, /end with "\/"/),
   bad('a bucket that is none', 'object put @file Box_1', 2, /BUCKET\/KEY/, /"Box_1"/),
