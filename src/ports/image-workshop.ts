@@ -18,7 +18,7 @@ export interface BuiltImage {
   /** Stored and synced; its key is `upload/blob-…` like that of an upload. */
   readonly blob: BlobInfo;
   readonly facts: ImageFacts;
-  /** What was done to it: `converted from vmdk`; empty: nothing. */
+  /** What its owner should know: what its facts say, and what was done to it (`converted from vmdk`). */
   readonly notes: readonly string[];
 }
 

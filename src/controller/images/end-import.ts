@@ -30,10 +30,7 @@ export function makeAvailable(draft: Draft, end: ImportEnd, imported: Imported):
   for (const id of [kernel, ramdisk]) if (id !== undefined) draft.put(KEYS.imageUse(id), { v: 1, atMs: nowMs });
   draft.put(KEYS.image(image.id), {
     ...rest,
-    ...bytesOf(built.blob, built.facts, record.architecture ?? built.facts.architecture ?? architecture, [
-      ...built.notes,
-      ...built.facts.notes,
-    ]),
+    ...bytesOf(built.blob, built.facts, record.architecture ?? built.facts.architecture ?? architecture, built.notes),
     ...(kernel === undefined ? {} : { kernelId: kernel }),
     ...(ramdisk === undefined ? {} : { ramdiskId: ramdisk }),
   } satisfies ImageRecord);

@@ -3,6 +3,7 @@ import { newId } from '../../base/ids.ts';
 import { needCapability } from '../../domain/capabilities.ts';
 import type { InstanceRecord } from '../../domain/instance.ts';
 import { KEYS } from '../../domain/keys.ts';
+import { projectWithoutRegion } from '../../domain/project-region.ts';
 import type { ImageRecord } from '../../domain/records.ts';
 import type { OperationParsed } from '../../messages/operations/index.ts';
 import { addImage } from '../images/add-image.ts';
@@ -12,6 +13,7 @@ import { imageView } from '../images/image-view.ts';
 import { ownImage } from '../images/own-image.ts';
 import type { Draft } from '../state/draft.ts';
 import { type Tags, tagsOf } from '../tags/resource-tags.ts';
+import { accountsOf } from '../users/directory-memo.ts';
 import { quotaOwner } from '../users/quota.ts';
 import type { ChangeContext, ChangeHandler } from './handler.ts';
 import { mayUse } from './handler.ts';
@@ -22,6 +24,19 @@ const ID_KIND = { machine: 'image', kernel: 'kernel', ramdisk: 'ramdisk' } as co
 const LAUNCH_PROJECTS_MAX = 500;
 
 export const modifyImageAttribute: ChangeHandler<'ModifyImageAttribute'> = {
+  // A permission for a project that is yet to be made would be whoever's makes it.
+  async prepare({ cloud }, { AddProjects = [] }) {
+    if (AddProjects.length === 0) return;
+    const known = await accountsOf(cloud);
+    const unknown = AddProjects.find((id) => known.accountOf(projectWithoutRegion(id)) === undefined);
+    if (unknown === undefined) return;
+    throw new CloudError(
+      'InvalidAMIAttributeItemValue',
+      `AddProjects: there is no project ${unknown}; see "novactl project list"`,
+      { details: { parameter: 'AddProjects' } },
+    );
+  },
+
   decide(draft, input, context) {
     const { principal, cloud, operationId } = context;
     const before = ownImage(draft, principal, input.ImageId);

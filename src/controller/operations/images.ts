@@ -68,7 +68,8 @@ export const registerImage: ChangeHandler<'RegisterImage', Prepared> = {
       const image = imageView(record, input.Tags, principal);
       return { output: { image, operationId }, targets: [record.id], pending: [record.id] };
     }
-    const record = { ...coming, ...bytesOf(prepared.blob, prepared.facts, input.Architecture) };
+    const { blob, facts } = prepared;
+    const record = { ...coming, ...bytesOf(blob, facts, input.Architecture, facts.notes) };
     addImage(draft, record, input.Tags);
     return { output: { image: imageView(record, input.Tags, principal), operationId }, targets: [record.id] };
   },

@@ -1,6 +1,10 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { CallMeta } from '../../../src/controller/operations/handler.ts';
+import { KEYS } from '../../../src/domain/keys.ts';
+import type { ImageRecord } from '../../../src/domain/records.ts';
+import { bucketSample, put } from '../../support/object-samples.ts';
 import { ADMIN, type SimCloud, startSimCloud, STRANGER } from '../../support/sim-cloud.ts';
+import { until } from '../../support/until.ts';
 
 const as = (projectId: string): Partial<CallMeta> => ({
   principal: { ...ADMIN.principal, name: projectId, projectId, roles: ['manager', 'member', 'sysadmin'] },
@@ -10,6 +14,10 @@ const OWNER = as('admin');
 let sim: SimCloud;
 beforeAll(async () => {
   sim = await startSimCloud();
+  for (const id of ['partner', 'other', 'web'])
+    await sim.store.txn({
+      puts: [{ key: KEYS.project(id), value: { v: 1, id, accountId: '123456789012', createdAtMs: 1 } }],
+    });
 });
 afterAll(() => sim.close());
 
@@ -63,8 +71,29 @@ it('[sim] who may start an image is said by names that a project can have', asyn
       code: 'InvalidParameterValue',
       message: expect.stringContaining('AddProjects') as string,
     });
+  // A typing error is nobody's permission, nor that of who makes such a project one day.
+  for (const name of ['wbe', 'wbe@eu-1'])
+    await expect(sim.call('ModifyImageAttribute', { ImageId, AddProjects: ['web', name] })).rejects.toMatchObject({
+      code: 'InvalidAMIAttributeItemValue',
+      message: `AddProjects: there is no project ${name}; see "novactl project list"`,
+    });
   const { image } = await sim.call('ModifyImageAttribute', { ImageId, AddProjects: ['web', 'web@eu-1'] });
   expect(image.launchProjects).toEqual(['web', 'web@eu-1']);
+});
+
+it('[sim] what its owner should know of an image is told once, however it came', async () => {
+  const NO_BOOT = /^no partition table/;
+  const BlobKey = await sim.upload(Buffer.alloc(512));
+  const { image } = await sim.call('RegisterImage', { Name: 'sent', Kind: 'machine', BlobKey });
+  expect(image.notes).toEqual([expect.stringMatching(NO_BOOT)]);
+  const store = await sim.cloud.objects?.store();
+  if (store === undefined) expect.fail('there are no objects');
+  await store.createBucket(bucketSample('disks'));
+  await put(store, 'disks', 'still.raw', Buffer.alloc(512));
+  const made = await sim.call('RegisterImage', { Name: 'read', Kind: 'machine', Location: 'disks/still.raw' });
+  const record = () => sim.store.get<ImageRecord>(KEYS.image(made.image.imageId))?.value;
+  await until(() => record()?.state === undefined, { what: 'the image is made' });
+  expect(record()?.notes).toEqual([expect.stringMatching(NO_BOOT)]);
 });
 
 function bootable(): Buffer {

@@ -103,6 +103,7 @@ describe('images', () => {
     const visible = async () =>
       (await cloud.sim.call('DescribeImages', { ImageIds: [ami] }, OTHER)).images.map(({ imageId }) => imageId);
     await expect(visible()).rejects.toMatchObject({ code: 'InvalidAMIID.NotFound' });
+    await cloud.sim.call('CreateProject', { ProjectId: 'other', Manager: 'admin' });
     await cloud.sim.call('ModifyImageAttribute', { ImageId: ami, AddProjects: ['other'] });
     expect(await visible()).toEqual([ami]);
     const change = cloud.sim.call('ModifyImageAttribute', { ImageId: ami, Public: true }, OTHER);
