@@ -33,14 +33,13 @@ interface Process {
   readonly environ: string;
 }
 
-/** The first process with that name in another process namespace than ours: that of a host. */
-function processOfHost(name: string): Process | undefined {
-  const ours = readlinkSync('/proc/self/ns/pid');
+/** The first process with that name in a process namespace, as /proc/self/ns/pid tells it there. */
+function processIn(namespace: string, name: string): Process | undefined {
   for (const pid of readdirSync('/proc')) {
     if (!/^\d+$/.test(pid)) continue;
     try {
       const argv = readFileSync(`/proc/${pid}/cmdline`, 'utf8');
-      if (argv.split('\0')[0] !== name || readlinkSync(`/proc/${pid}/ns/pid`) === ours) continue;
+      if (argv.split('\0')[0] !== name || readlinkSync(`/proc/${pid}/ns/pid`) !== namespace) continue;
       return { argv, environ: readFileSync(`/proc/${pid}/environ`, 'utf8') };
     } catch {
       // It has ended meanwhile.
@@ -167,8 +166,9 @@ describe.skipIf(missing !== undefined)(title, () => {
         writeStillImage(disk);
         truncateSync(disk, FETCHED_BYTES);
         await system.ok('image', 'import', disk, '--name', 'fetched');
+        const namespace = (await host().ok('readlink', '/proc/self/ns/pid')).trim();
         const running = run('fetched');
-        const curl = await until(() => processOfHost('curl'), { what: 'the host fetches', everyMs: 1 });
+        const curl = await until(() => processIn(namespace, 'curl'), { what: 'the host fetches', everyMs: 1 });
         expect(curl.argv).toBe('curl\0-q\0--config\0-\0');
         const { instanceId, state } = await running;
         expect(state).toBe('running');
