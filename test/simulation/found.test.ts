@@ -72,6 +72,15 @@ const FOUND: readonly (readonly [string, Partial<Profile>, readonly Step[]])[] =
         ],
       ] as const,
   ),
+  [
+    'a guest that obeys a reboot only after that has failed is started again, and not taken for one that ended by itself',
+    { maxAttempts: 2, guest: { bootMs: 0, shutdownMs: 8000, obeysAcpi: true } },
+    [
+      run(10),
+      change(20_000, 'RebootInstances'),
+      fault(20_500, { kind: 'host-fault', host: 'node1', call: 'lookup', how: 'fail', times: 2 }),
+    ],
+  ],
   // Seeds 205 and 256, once attempts at one reboot were counted as one.
   ...(
     [

@@ -87,9 +87,12 @@ function begin({ record, nowMs }: ReconcileInput, verb: InstanceVerb, patch: Par
 function keepRunning(input: ReconcileInput): Decision {
   const { record, observed, hostProblem, nowMs } = input;
   if (observed === undefined || hostProblem !== undefined) return NOTHING;
-  if (observed.power === 'absent')
-    return begin(input, 'run', { stateReason: lost('its domain was no longer defined') });
+  // A guest that begins anew was not asked to switch off.
+  const anew = { ...input, record: without(record, 'offAsked') };
+  if (observed.power === 'absent') return begin(anew, 'run', { stateReason: lost('its domain was no longer defined') });
   if (observed.power !== 'shutoff' && observed.power !== 'crashed') return NOTHING;
+  // Our own doing must not stop the instance, let alone end it.
+  if (observed.reason === 'shutdown' && record.offAsked === true) return begin(anew, 'run', { stateReason: LATE_OFF });
   if (observed.reason === 'shutdown' || observed.reason === 'destroyed') {
     const stateReason: StateReason =
       observed.reason === 'shutdown'
@@ -111,8 +114,13 @@ function keepRunning(input: ReconcileInput): Decision {
       }),
     };
   }
-  return begin(input, 'run', { stateReason: lost(`its domain was found off (${observed.reason ?? observed.power})`) });
+  return begin(anew, 'run', { stateReason: lost(`its domain was found off (${observed.reason ?? observed.power})`) });
 }
+
+const LATE_OFF: StateReason = {
+  code: 'Server.InternalError',
+  message: 'its guest switched off for a reboot that had failed by then, so it is started again',
+};
 
 function lost(what: string): StateReason {
   return { code: 'Server.InstanceRestarted', message: `${what}, so it is started again` };
@@ -147,6 +155,7 @@ function advanceWork(input: ReconcileInput, work: NonNullable<InstanceRecord['wo
 
 function succeeded({ record, nowMs }: ReconcileInput, verb: InstanceVerb): Decision {
   const idle = without(record, 'work');
+  const rested = without(idle, 'offAsked');
   const finished = {};
   switch (verb) {
     case 'run': {
@@ -155,9 +164,9 @@ function succeeded({ record, nowMs }: ReconcileInput, verb: InstanceVerb): Decis
       return { next: record.state === 'pending' ? without(next, 'stateReason') : next, finished };
     }
     case 'stop':
-      return { next: transition(idle, 'stopped', nowMs), finished };
+      return { next: transition(rested, 'stopped', nowMs), finished };
     case 'reboot':
-      return { next: idle, finished };
+      return { next: rested, finished };
     case 'remove':
       return { next: transition(idle, 'terminated', nowMs), release: true, finished };
     default:
@@ -206,7 +215,10 @@ function giveUp(input: ReconcileInput, error: { code: string; message: string; s
   };
   const generation = record.generation + 1;
   // It shall run all the same, and the reboot may have left it off.
-  if (record.work?.verb === 'reboot') return { ...begin(input, 'run', { stateReason }), finished };
+  if (record.work?.verb === 'reboot') {
+    const asked = record.work.force === true ? {} : { offAsked: true };
+    return { ...begin(input, 'run', { stateReason, ...asked }), finished };
+  }
   if (record.launchedAtMs === undefined) {
     const work = newWork(record.id, generation, 'remove', nowMs);
     return {

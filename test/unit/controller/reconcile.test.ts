@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest';
 import type { Decision, ReconcileInput } from '../../../src/controller/instances/reconcile.ts';
 import { backoffMs, reconcileInstance } from '../../../src/controller/instances/reconcile.ts';
 import type { InstanceRecord, InstanceState, InstanceVerb } from '../../../src/domain/instance.ts';
+import { without } from '../../../src/domain/instance.ts';
 import { NOW_MS, sampleOutcome, sampleRecord, sampleWork } from '../../support/instance-samples.ts';
 
 const KEEP_MS = 3_600_000;
@@ -92,6 +93,47 @@ describe.each(STATES)('a %s instance with nothing under way', (state) => {
         next === undefined ? undefined : [42, true],
       );
     }
+  });
+});
+
+describe('a guest that was asked to switch off for a reboot that failed', () => {
+  const asked = (): InstanceRecord => {
+    const record = sampleRecord('running', { shutdownBehavior: 'terminate', work: sampleWork('reboot') });
+    const { next } = decide(record, {
+      outcome: sampleOutcome(record, { ok: false, error: { ...ERROR, retryable: false } }),
+    });
+    return without(next ?? record, 'work');
+  };
+
+  it('is started again when it does so later, once', () => {
+    const { next } = decide(asked(), { observed: { power: 'shutoff', reason: 'shutdown' } });
+    expect([next?.state, next?.desired, next?.work?.verb]).toEqual(['running', 'running', 'run']);
+    expect(next?.stateReason?.message).toContain('for a reboot that had failed');
+    const again = decide(without(next ?? asked(), 'work'), { observed: { power: 'shutoff', reason: 'shutdown' } });
+    expect(tell(again)).toBe('-> shutting-down, remove.1, Client.InstanceInitiatedShutdown');
+  });
+
+  it('was not asked by force', () => {
+    const record = sampleRecord('running', { work: { ...sampleWork('reboot'), force: true } });
+    const { next } = decide(record, {
+      outcome: sampleOutcome(record, { ok: false, error: { ...ERROR, retryable: false } }),
+    });
+    expect(next?.work?.verb).toBe('run');
+    expect(next).not.toHaveProperty('offAsked');
+  });
+
+  it.each(['crashed', 'absent'])('begins anew when it was %s', (power) => {
+    const { next } = decide(asked(), { observed: { power } });
+    expect(next).toMatchObject({ work: { verb: 'run' }, stateReason: { code: 'Server.InstanceRestarted' } });
+    expect(next).not.toHaveProperty('offAsked');
+  });
+
+  it.each([
+    ['reboot', 'running'],
+    ['stop', 'stopping'],
+  ] as const)('has done so after a %s', (verb, state) => {
+    const record = { ...asked(), state, work: sampleWork(verb) };
+    expect(decide(record, { outcome: sampleOutcome(record) }).next).not.toHaveProperty('offAsked');
   });
 });
 
