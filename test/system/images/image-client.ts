@@ -26,12 +26,18 @@ interface Ec2Instances {
 
 /** What write_bundle.py is to do otherwise. */
 export interface BundleAsked {
+  /** What its kernel and its ramdisk are, as the manifest names them: an id, or true for a bundle that is one itself. */
+  readonly kernel?: string;
+  readonly ramdisk?: string;
   /** Replaced after signing. */
   readonly after?: readonly (readonly [string, string])[];
 }
 
 /** That the script names in each manifest. */
 const ITS_KERNEL = '<kernel_id>aki-0123456789abcdef0</kernel_id>';
+
+const element = (name: string, text: string | undefined): string =>
+  text === undefined ? '' : `<${name}>${text}</${name}>`;
 
 /** A user of the cloud who has nothing but credentials, the AWS CLI and what makes bundles. */
 export class ImageClient {
@@ -147,11 +153,12 @@ export class ImageClient {
   }
 
   /** Writes a bundle of the disk, as euca-bundle-image does with the files of the credentials; answers the names of its files, the manifest's last. */
-  bundle(image: string, folder: string, asked: BundleAsked = {}): string[] {
+  bundle(image: string, folder: string, { kernel, ramdisk, ...asked }: BundleAsked = {}): string[] {
     mkdirSync(folder);
     const file = (name: string): string => join(this.folder, name);
     const keys = { userKey: file('pk.pem'), userCert: file('cert.pem'), ec2Cert: file('cloud-cert.pem') };
-    const bundled = { partBytes: 5 * 1024 * 1024, manifest: [[ITS_KERNEL, '']] };
+    const named = `${element('kernel_id', kernel)}${element('ramdisk_id', ramdisk)}`;
+    const bundled = { partBytes: 5 * 1024 * 1024, manifest: [[ITS_KERNEL, named]] };
     const text = JSON.stringify({ folder, image, name: 'disk', ...bundled, ...keys, ...asked });
     execFileSync('/usr/bin/python3', [BUNDLER], { input: `${text}\n` });
     return execFileSync('ls', [folder], { encoding: 'utf8' }).trim().split('\n').toSorted().reverse();

@@ -11,7 +11,7 @@ import { tinyImage } from '../../support/tiny-image.ts';
 import { exactChecks } from '../support/exact-checks.ts';
 import { LabCloud } from '../support/lab-cloud.ts';
 import { namespaceHostsMissing } from '../support/namespace-host.ts';
-import { BOOT_MS, ImageClient } from './image-client.ts';
+import { BOOT_MS, type BundleAsked, ImageClient } from './image-client.ts';
 
 const AWS_CLI = DAY_CLIENTS.filter(({ id }) => id === 'awscli');
 const missing = namespaceHostsMissing() ?? whyNoBootDisk() ?? AWS_CLI.map(whyNoClient).find((why) => why !== undefined);
@@ -32,9 +32,9 @@ printf '${LEFT}' | dd of=/dev/vda bs=512 seek=${MARK_SECTOR} conv=notrunc,sync,f
 
 const sha256 = (path: string): string => createHash('sha256').update(readFileSync(path)).digest('hex');
 
-function mark(path: string, text: string): void {
+function mark(path: string, text: string, at = MARK_SECTOR * 512): void {
   const file = openSync(path, 'r+');
-  writeSync(file, Buffer.from(text), 0, text.length, MARK_SECTOR * 512);
+  writeSync(file, Buffer.from(text, 'latin1'), 0, text.length, at);
   closeSync(file);
 }
 
@@ -111,6 +111,42 @@ describe.skipIf(missing !== undefined)(title, () => {
     await client.terminate([await boots(imageId, 'bundled!')]);
     expect(await onHost(sha256(copy))).toBe(sha256(copy));
   });
+
+  it(
+    'a kernel and a ramdisk are bundles as well, and boot the disk whose bundle names them',
+    { timeout: 2 * BOOT_MS },
+    async () => {
+      const tiny = await tinyImage();
+      if (typeof tiny === 'string') throw new Error(tiny);
+      const register = (name: string): Promise<string> =>
+        client.register(name, `images/parts/${name}/disk.manifest.xml`);
+      const upload = async (bundles: Readonly<Record<string, readonly [path: string, asked: BundleAsked]>>) => {
+        for (const [name, [path, asked]] of Object.entries(bundles)) client.bundle(path, client.path(name), asked);
+        const skipped = ['--exclude', '*', ...Object.keys(bundles).flatMap((name) => ['--include', `${name}/*`])];
+        await client.s3('cp', '--recursive', '--only-show-errors', client.path(''), 's3://images/parts/', ...skipped);
+      };
+      await upload({
+        kernel: [tiny.kernelPath, { kernel: 'true' }],
+        ramdisk: [tiny.ramdiskPath, { ramdisk: 'true' }],
+      });
+      const kernel = await register('kernel');
+      const ramdisk = await register('ramdisk');
+      expect([kernel, ramdisk]).toEqual([expect.stringMatching(/^aki-/), expect.stringMatching(/^ari-/)]);
+      for (const id of [kernel, ramdisk]) expect(await client.ended(id)).toMatchObject({ State: 'available' });
+      // Nothing on it starts by itself.
+      const bare = client.path('bare.raw');
+      writeFileSync(bare, Buffer.alloc(MIB));
+      mark(bare, '\x55\xaa', 510);
+      mark(bare, 'no loader');
+      await upload({ bare: [bare, { kernel, ramdisk }] });
+      const imageId = await register('bare');
+      expect(await client.ended(imageId)).toMatchObject({ State: 'available', KernelId: kernel, RamdiskId: ramdisk });
+      await client.terminate([await boots(imageId, 'no loader')]);
+      for (const path of [tiny.kernelPath, tiny.ramdiskPath]) expect(await onHost(sha256(path))).toBe(sha256(path));
+      const refused = await client.aws('ec2', 'deregister-image', '--image-id', kernel);
+      expect(refused.output).toMatch(/is in use by image bare/);
+    },
+  );
 
   it(`${MANY} instances of one new image make one download`, { timeout: 2 * BOOT_MS }, async () => {
     const still = client.path('still.raw');
