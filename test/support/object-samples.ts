@@ -44,7 +44,9 @@ export async function put(
   data: string | Uint8Array,
   conditions: WriteConditions = {},
 ): Promise<ObjectRecord> {
-  return store.putObject(newObject(bucket, key, await receiveBytes(store, data)), conditions);
+  const object = newObject(bucket, key, await receiveBytes(store, data));
+  const { projectId: ownerId } = await store.bucket(bucket);
+  return store.putObject({ ...object, ownerId }, conditions);
 }
 
 export async function putPart(

@@ -1,10 +1,11 @@
 import { link, open, rename, rm, stat, type FileHandle } from 'node:fs/promises';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import type { Readable } from 'node:stream';
-import { CloudError, errorText, isCode } from '../../../base/errors.ts';
+import { CloudError, isCode } from '../../../base/errors.ts';
 import { MIB } from '../../../base/units.ts';
 import type { S3Client, S3Name } from '../../../client/s3/s3-client.ts';
 import type { ObjectHead } from '../../../messages/object-head.ts';
+import { errnoOf, fileProblem } from '../file-problem.ts';
 import type { Session } from '../session.ts';
 import { fileNameOf } from './object-words.ts';
 import { TransferBar } from './transfer-bar.ts';
@@ -25,12 +26,6 @@ export interface Fetched {
   /** Bytes that an earlier command had got. */
   readonly resumedBytes?: number;
 }
-
-const errnoOf = (error: unknown): string | undefined =>
-  error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : undefined;
-
-const refused = (path: string, error: unknown): CloudError =>
-  new CloudError('InvalidParameterValue', `FILE: ${path}: ${errorText(error)}`, { cause: error });
 
 const isFolder = async (path: string): Promise<boolean> =>
   (await stat(path).catch(() => undefined))?.isDirectory() === true;
@@ -54,12 +49,12 @@ export async function fetchToFile(parts: FetchParts, path: string, force: boolea
   const check = await checkOf(parts, head);
   const partial = `${path}.${head.etag.replaceAll(/[^\w-]/g, '')}.part`;
   const bar = new TransferBar(session, name.key, head.sizeBytes);
-  const file = await openPartial(partial);
+  const file = await openPartial(partial, path);
   let startBytes: number;
   try {
     startBytes = await readThere(file, head.sizeBytes, check);
     bar.wereThere(startBytes);
-    await writeRest(parts, head, { file, startBytes, check, bar }).catch((error: unknown) => {
+    await writeRest(parts, head, { file, path, startBytes, check, bar }).catch((error: unknown) => {
       session.output.hint(`what came is kept in ${partial}; the same command goes on with it`);
       throw error;
     });
@@ -123,14 +118,16 @@ async function* whole(
   if (at !== sizeBytes) throw cutOff();
 }
 
-async function openPartial(path: string): Promise<FileHandle> {
+async function openPartial(partial: string, path: string): Promise<FileHandle> {
   try {
-    return await open(path, 'r+').catch((error: unknown) => {
+    return await open(partial, 'r+').catch((error: unknown) => {
       if (errnoOf(error) !== 'ENOENT') throw error;
-      return open(path, 'wx+', 0o666);
+      return open(partial, 'wx+', 0o666);
     });
   } catch (error) {
-    throw refused(path, error);
+    if (errnoOf(error) === 'ENOENT') throw fileProblem(dirname(path), error);
+    // What is beside it has a name that nobody has said.
+    throw fileProblem(path, error);
   }
 }
 
@@ -153,6 +150,8 @@ async function readThere(file: FileHandle, sizeBytes: number, check: BytesCheck 
 
 interface Writing {
   readonly file: FileHandle;
+  /** As it was said. */
+  readonly path: string;
   readonly startBytes: number;
   readonly check: BytesCheck | undefined;
   readonly bar: TransferBar;
@@ -161,7 +160,7 @@ interface Writing {
 async function writeRest(
   parts: FetchParts,
   head: ObjectHead,
-  { file, startBytes, check, bar }: Writing,
+  { file, path, startBytes, check, bar }: Writing,
 ): Promise<void> {
   const { s3, bucket, name } = parts;
   if (startBytes === head.sizeBytes) return;
@@ -172,16 +171,20 @@ async function writeRest(
   let at = startBytes;
   for await (const chunk of whole(parts, body, { startBytes, sizeBytes: head.sizeBytes })) {
     check?.update(chunk);
-    await writeAll(file, chunk, at);
+    await writeAll({ file, path }, chunk, at);
     at += chunk.length;
     bar.moved(chunk.length);
   }
 }
 
-async function writeAll(file: FileHandle, chunk: Buffer, position: number): Promise<void> {
+async function writeAll(
+  { file, path }: Pick<Writing, 'file' | 'path'>,
+  chunk: Buffer,
+  position: number,
+): Promise<void> {
   for (let at = 0; at < chunk.length;) {
     const { bytesWritten } = await file.write(chunk, at, chunk.length - at, position + at).catch((error: unknown) => {
-      throw new CloudError('Unavailable', `FILE can't be written: ${errorText(error)}`, { cause: error });
+      throw fileProblem(path, error);
     });
     at += bytesWritten;
   }
