@@ -19,6 +19,7 @@ import type { Ownership } from './hosts/ownership.ts';
 import type { WorkerDirectory } from './hosts/worker-directory.ts';
 import type { JobInput, JobReport, Reconcilers } from './maintenance/report.ts';
 import type { ObjectKeeper } from './objects/object-keeper.ts';
+import type { LeavingProject } from './objects/project-gate.ts';
 import type { ServiceDirectory } from './services/service-directory.ts';
 
 /** Settings that the controller's parts need, all defaults filled (compiled from the configuration). */
@@ -111,7 +112,7 @@ export interface ControllerContext {
   /** Of this process, opened when they are first asked for; answers undefined while there never were any. Absent: the process has not the role. */
   readonly objects?: () => Promise<ObjectKeeper | undefined>;
   /** Names of a project's buckets, where another process has the objects. Errors: 'Unavailable'. */
-  readonly bucketsElsewhere?: (projectId: string) => Promise<readonly string[]>;
+  readonly bucketsElsewhere?: (project: LeavingProject) => Promise<readonly string[]>;
   /** Absent: images are only what was sent ready for use. */
   readonly workshop?: ImageWorkshop;
   /** False: this process does not look at the host, so that its silence means nothing. Absent: it looks at all. */

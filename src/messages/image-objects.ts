@@ -41,6 +41,6 @@ export const ImageObjectStaged = z.discriminatedUnion('state', [
 ]);
 export type ImageObjectStaged = z.output<typeof ImageObjectStaged>;
 
-/** Which buckets a project has, for who deletes it. */
-export const ProjectBuckets = z.object({ v: z.literal(1), projectId: z.string() });
+/** Which buckets a project has, for who deletes it at once: where there are none, none is made for a while. */
+export const ProjectBuckets = z.object({ v: z.literal(1), projectId: z.string(), accountId: z.string() });
 export const ProjectBucketsFound = z.object({ names: z.array(z.string()) });

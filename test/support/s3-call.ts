@@ -108,6 +108,7 @@ export async function performS3(store: ObjectStore, request: S3Request): Promise
     store,
     body: bodyOf(store, request),
     accountIdOf: (id) => ACCOUNTS[id],
+    accountIdNow: async (id) => ACCOUNTS[id],
     projectId: () => {
       if (anonymous) throw new CloudError('AccessDenied', 'nobody');
       return project;

@@ -3,22 +3,23 @@ import { ProjectBucketsFound } from '../../messages/image-objects.ts';
 import { TOPIC } from '../../messages/worker.ts';
 import type { ControllerContext } from '../controller-context.ts';
 import { objectHolders, OBJECTS_ROLE } from './objects-elsewhere.ts';
+import type { LeavingProject } from './project-gate.ts';
 
 const ASK_TIMEOUT_MS = 20_000;
 
-/** Names of the buckets that the project has in any region. Errors: 'LockBusy', 'CorruptState', 'Unavailable'. */
+/** Names of the buckets that the project has in any region, for who deletes it at once. Errors: 'LockBusy', 'CorruptState', 'Unavailable'. */
 export async function bucketsOfProject(
   { objects, bucketsElsewhere }: Pick<ControllerContext, 'objects' | 'bucketsElsewhere'>,
-  projectId: string,
+  project: LeavingProject,
 ): Promise<readonly string[]> {
-  if (objects === undefined) return (await bucketsElsewhere?.(projectId)) ?? [];
-  return (await (await objects())?.bucketsOf(projectId)) ?? [];
+  if (objects === undefined) return (await bucketsElsewhere?.(project)) ?? [];
+  return (await (await objects())?.bucketsOf(project)) ?? [];
 }
 
 /** By the processes that have objects. Where none was ever heard of there are none; one that is silent can't be asked. */
 export async function bucketsOverBus(
   { bus, services }: Pick<ControllerContext, 'bus' | 'services'>,
-  projectId: string,
+  { projectId, accountId }: LeavingProject,
 ): Promise<string[]> {
   const holders = objectHolders({ services });
   const silent = services.list().find(({ hello, lost }) => lost && hello.roles.includes(OBJECTS_ROLE));
@@ -30,7 +31,7 @@ export async function bucketsOverBus(
     );
   }
   const found = holders.map(async ({ serviceId }) => {
-    const asked = { v: 1, projectId } as const;
+    const asked = { v: 1, projectId, accountId } as const;
     const answer = await bus.call(TOPIC.objects(serviceId), 'project-buckets', asked, { timeoutMs: ASK_TIMEOUT_MS });
     return ProjectBucketsFound.parse(answer).names;
   });

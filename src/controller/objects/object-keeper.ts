@@ -4,6 +4,7 @@ import type { Logger } from '../../base/logger.ts';
 import { projectWithoutRegion } from '../../domain/project-region.ts';
 import type { CollectNote, ObjectsOverview, ScrubNote } from '../../messages/object-keeping.ts';
 import type { ObjectStore, ScrubProgress } from '../../ports/object-store.ts';
+import { type LeavingProject, ProjectGate } from './project-gate.ts';
 
 /** What is remembered from one process to the next. */
 export interface KeepingNotes {
@@ -14,7 +15,7 @@ export interface KeepingNotes {
 
 export interface ObjectKeeperParts {
   readonly store: ObjectStore;
-  readonly clock: Pick<Clock, 'nowMs'>;
+  readonly clock: Pick<Clock, 'nowMs' | 'monotonicMs'>;
   readonly logger: Logger;
   readonly notes: KeepingNotes;
   /** Keeps them for the next process. */
@@ -28,12 +29,15 @@ const NAMED_MAX = 1000;
 
 /** Looks after the objects of this process: compares bytes with what was stored, removes what nothing names, remembers how it went. */
 export class ObjectKeeper {
+  /** What makes a bucket passes it. */
+  readonly gate: ProjectGate;
   readonly #parts: ObjectKeeperParts;
   #notes: KeepingNotes;
   #isScrubbing = false;
 
   constructor(parts: ObjectKeeperParts) {
     this.#parts = parts;
+    this.gate = new ProjectGate(parts.clock);
     this.#notes = parts.notes;
   }
 
@@ -90,10 +94,12 @@ export class ObjectKeeper {
     return note;
   }
 
-  /** Names of the buckets of a project, in any region. */
-  async bucketsOf(projectId: string): Promise<string[]> {
-    const buckets = await this.#parts.store.buckets();
-    return buckets.filter((one) => projectWithoutRegion(one.projectId) === projectId).map(({ name }) => name);
+  /** Names of the buckets, in any region, of a project that is to be deleted. If there are none, none is made for a while. */
+  bucketsOf(project: LeavingProject): Promise<string[]> {
+    return this.gate.leave(project, async () => {
+      const buckets = await this.#parts.store.buckets();
+      return buckets.filter((one) => projectWithoutRegion(one.projectId) === project.projectId).map(({ name }) => name);
+    });
   }
 
   async overview(): Promise<ObjectsOverview> {

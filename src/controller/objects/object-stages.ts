@@ -56,8 +56,8 @@ export class ObjectStages {
         return toJson(foundOf(await this.#parts.objects.open(asker, object)));
       },
       'project-buckets': async (body) => {
-        const { projectId } = ProjectBuckets.parse(body);
-        return { names: (await (await this.#parts.keeper?.())?.bucketsOf(projectId)) ?? [] };
+        const project = ProjectBuckets.parse(body);
+        return { names: (await (await this.#parts.keeper?.())?.bucketsOf(project)) ?? [] };
       },
       'image-object-stage': async (body) => toJson(await this.#ask(ImageObjectStage.parse(body))),
     };

@@ -5,6 +5,7 @@ import { FIRST_NAME } from '../../domain/directory-records.ts';
 import { KEYS } from '../../domain/keys.ts';
 import type { OperationParsed } from '../../messages/operations/index.ts';
 import { bucketsOfProject } from '../objects/buckets-of-project.ts';
+import { BUCKETS_HOLD_MS } from '../objects/project-gate.ts';
 import { changesDirectory } from '../users/change-directory.ts';
 import type { DirectoryView } from '../users/directory-view.ts';
 import { noProject, noUser, projectView } from '../users/directory-views.ts';
@@ -69,13 +70,29 @@ export const modifyProject = changesDirectory<'ModifyProject'>({
   output: (view, input, { operationId }) => ({ project: shown(view, input.ProjectId), operationId }),
 });
 
-export const deleteProject = changesDirectory<'DeleteProject', readonly string[]>({
-  look: ({ cloud }, { ProjectId }) => bucketsOfProject(cloud, ProjectId),
+interface SeenBuckets {
+  readonly buckets: readonly string[];
+  readonly untilMs: number;
+}
 
-  plan(view, input, { principal }, buckets = []) {
+export const deleteProject = changesDirectory<'DeleteProject', SeenBuckets | undefined>({
+  async look({ cloud }, { ProjectId: id, Purge }) {
+    const project = id === FIRST_NAME ? undefined : await cloud.directory.project(id);
+    if (project === undefined) return undefined;
+    // What is refused anyway must not keep others from making buckets.
+    refuseLeft(id, leftOfProject(cloud.store, id), Purge === true);
+    const untilMs = cloud.clock.monotonicMs() + BUCKETS_HOLD_MS;
+    const { accountId } = project;
+    return { untilMs, buckets: await bucketsOfProject(cloud, { projectId: id, accountId }) };
+  },
+
+  plan(view, input, { principal, cloud }, seen) {
     const { ProjectId: id, Purge } = input;
     requireProject(view, principal, id);
     if (id === FIRST_NAME) throw new CloudError('OperationNotPermitted', `the project ${id} can't be deleted`);
+    const { buckets, untilMs } = seen ?? { buckets: [], untilMs: 0 };
+    if (cloud.clock.monotonicMs() > untilMs)
+      throw new CloudError('Unavailable', `deleting project ${id} took too long, nothing was done; try again`);
     const left = [...leftOfProject(view.replica, id), ...leftBuckets(buckets)];
     refuseLeft(id, left, Purge === true);
     return {

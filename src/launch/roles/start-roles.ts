@@ -205,7 +205,7 @@ async function contextOf(
     ...(objects === undefined ? {} : { objects: () => objects.ifAny() }),
     ...(objects !== undefined || !options.plan.shared || hasEndpoint(options.config)
       ? {}
-      : { bucketsElsewhere: (projectId) => bucketsOverBus(context, projectId) }),
+      : { bucketsElsewhere: (project) => bucketsOverBus(context, project) }),
   };
 }
 

@@ -60,6 +60,8 @@ export interface S3Call {
   readonly body: S3Body;
   /** The 12 digits by which clients may name a project (`x-amz-expected-bucket-owner`); undefined: there is no such project. */
   readonly accountIdOf: (projectId: string) => string | undefined;
+  /** The same, as it is by now. Errors: 'Unavailable'. */
+  readonly accountIdNow: (projectId: string) => Promise<string | undefined>;
   /** The owner's project: for what is made. 'AccessDenied' for the anonymous. */
   readonly projectId: () => string;
   /** 'AccessDenied' unless the caller may. Called by the edge for the action's own permission on what is asked for; by an action for what it asks beyond. */

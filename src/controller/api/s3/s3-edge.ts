@@ -256,10 +256,11 @@ export class S3Edge {
 
   #callBase(request: S3Request, { requestId }: Ids, more: Pick<S3Call, 'region' | 'nowMs' | 'body'>): CallBase {
     const { method, endpoint, bucketName, key, query } = request;
-    const { random, store, keeper } = this.#options;
+    const { accounts, random, store, keeper } = this.#options;
     return {
       ...more,
       ...{ requestId, random, store, keeper, method, endpoint, bucketName, key, query },
+      accountIdNow: async (projectId) => (await accounts()).accountOf(projectId),
       header: (name) => headerOf(request, name),
       headersOf: (prefix) => headersOf(request, prefix),
     };

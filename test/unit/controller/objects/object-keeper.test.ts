@@ -8,6 +8,7 @@ import { silentLogger } from '../../../../src/base/logger.ts';
 import { SystemRandom } from '../../../../src/base/random.ts';
 import type { S3Exchange } from '../../../../src/client/cloud-client.ts';
 import type { Principal } from '../../../../src/controller/operations/handler.ts';
+import { KEYS } from '../../../../src/domain/keys.ts';
 import { KEEPING, startKeepingJob } from '../../../../src/controller/objects/keeping-job.ts';
 import { openKeeper } from '../../../../src/launch/open-keeper.ts';
 import { InProcessClient } from '../../../../src/launch/in-process-client.ts';
@@ -145,12 +146,12 @@ describe('the daily round [sim]', () => {
     ];
     expect(done()).toEqual([undefined, undefined]);
     await clock.advance(KEEPING.firstAfterMs);
-    await expect.poll(() => done().every((at) => at !== undefined)).toBe(true);
+    await expect.poll(() => done().every((at) => at !== undefined), { timeout: 10_000 }).toBe(true);
     const first = done();
     for (let hour = 0; hour < 23; hour += 1) await clock.advance(KEEPING.lookEveryMs);
     expect(done()).toEqual(first);
     await clock.advance(2 * KEEPING.lookEveryMs);
-    await expect.poll(() => (done()[0] ?? 0) > (first[0] ?? 0)).toBe(true);
+    await expect.poll(() => (done()[0] ?? 0) > (first[0] ?? 0), { timeout: 10_000 }).toBe(true);
     expect(done()[1]).toBe(first[1]);
     await job.close();
   });
@@ -167,4 +168,71 @@ it('a project that has buckets is not deleted: they would be those of the next o
   }
   await store.deleteBucket('notes');
   await sim.call('DeleteProject', { ProjectId: 'lab' });
+});
+
+describe('a bucket that is made in the moment in which its project is deleted', () => {
+  const makeBucket = (name: string) => ask({ method: 'PUT', path: `/${name}` }, { projectId: 'lab' });
+  const inLab = async () => (await store.buckets('lab')).map(({ name }) => name);
+
+  /** Between the look for buckets and the transaction. */
+  function beforeCommit(run: () => Promise<void>): void {
+    const { context } = sim.cloud;
+    const { store: records } = context;
+    const txn = records.txn.bind(records);
+    let isFirst = true;
+    records.txn = async (asked) => {
+      if (isFirst && asked.dels?.includes(KEYS.project('lab')) === true) {
+        isFirst = false;
+        await run();
+      }
+      return txn(asked);
+    };
+  }
+
+  it('is refused when the project was found empty before, and can be made in the next project of that name', async () => {
+    await sim.call('CreateProject', { ProjectId: 'lab' });
+    const answers: { status: number; lines: unknown[] }[] = [];
+    beforeCommit(async () => {
+      answers.push(await makeBucket('late'));
+    });
+    await sim.call('DeleteProject', { ProjectId: 'lab' });
+    expect(answers).toEqual([{ status: 409, lines: [expect.stringContaining('OperationAborted')] }]);
+    expect(await inLab()).toEqual([]);
+    const gone = await makeBucket('after');
+    expect(gone).toEqual({ status: 403, lines: [expect.stringContaining('there is no project lab any more')] });
+    await sim.call('CreateProject', { ProjectId: 'lab' });
+    expect(await makeBucket('anew')).toMatchObject({ status: 200 });
+  });
+
+  it('keeps the project when it was under way before', async () => {
+    await sim.call('CreateProject', { ProjectId: 'lab' });
+    const [begun, go] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
+    const create = store.createBucket.bind(store);
+    store.createBucket = async (...asked) => {
+      begun.resolve();
+      await go.promise;
+      return create(...asked);
+    };
+    const made = makeBucket('early');
+    await begun.promise;
+    const deleted = sim.call('DeleteProject', { ProjectId: 'lab' });
+    go.resolve();
+    await expect(deleted).rejects.toMatchObject({
+      code: 'InvalidProject.InUse',
+      message: expect.stringContaining('buckets early') as string,
+    });
+    expect(await made).toMatchObject({ status: 200 });
+    await store.deleteBucket('early');
+    await sim.call('DeleteProject', { ProjectId: 'lab' });
+  });
+
+  it('is not kept from a project whose deletion is refused for something else', async () => {
+    await sim.call('CreateProject', { ProjectId: 'lab' });
+    const record = { v: 1, id: 'i-1', projectId: 'lab', state: 'running' };
+    await sim.cloud.context.store.txn({ puts: [{ key: KEYS.instance('i-1'), value: record }] });
+    await expect(sim.call('DeleteProject', { ProjectId: 'lab' })).rejects.toMatchObject({
+      code: 'InvalidProject.InUse',
+    });
+    expect(await makeBucket('more')).toMatchObject({ status: 200 });
+  });
 });

@@ -1,4 +1,5 @@
 import { CloudError, isCode } from '../../../../base/errors.ts';
+import { projectWithoutRegion } from '../../../../domain/project-region.ts';
 import { checkBucketName } from '../../../../domain/s3/bucket-name.ts';
 import { S3_LIMITS, type BucketRecord } from '../../../../domain/s3/records.ts';
 import type { BucketCall, S3Action, S3Answer, S3Call } from '../s3-action.ts';
@@ -84,8 +85,10 @@ async function createBucket(call: S3Call): Promise<S3Answer> {
   if (grants.length > 0) await call.require('s3:PutBucketAcl', bucket);
   checkOwnership(bucket, grants);
   await checkLocation(call);
+  const make = () => call.store.createBucket({ ...bucket, grants }, { maxInProject: S3_LIMITS.bucketsPerProject });
+  const projectId = projectWithoutRegion(bucket.projectId);
   try {
-    await call.store.createBucket({ ...bucket, grants }, { maxInProject: S3_LIMITS.bucketsPerProject });
+    await (call.keeper?.gate.make(projectId, () => call.accountIdNow(projectId), make) ?? make());
   } catch (error) {
     if (isCode(error, 'BucketAlreadyExists') && error.details?.['projectId'] === bucket.projectId)
       throw new CloudError('BucketAlreadyOwnedByYou', `the bucket ${bucket.name} is there, and yours`);
