@@ -137,3 +137,41 @@ describe('headers that a presigned address carries in its query [sim]', () => {
     expect((await cloud.send({ method: 'PUT', target: copied })).text).toContain('<CopyObjectResult');
   });
 });
+
+describe('a request that costs its sender nothing [sim]', () => {
+  /** As long as others wait: the cloud has one thread. */
+  async function tookMs(send: () => Promise<S3Reply>): Promise<[string, number]> {
+    const beganMs = performance.now();
+    return [refusal(await send()), performance.now() - beganMs];
+  }
+
+  it('does not hold the others up: a header of blanks', async () => {
+    const headers = { 'x-amz-grant-read': `id=${' '.repeat(3000)}x"y` };
+    const [code, ms] = await tookMs(() => cloud.ask({ method: 'PUT', target: '/shared/blanks', headers }));
+    expect(code).toBe('400 InvalidArgument');
+    expect(ms).toBeLessThan(5000);
+  });
+
+  it('does not hold the others up: megabytes of tags', async () => {
+    const body = `<Delete>${'<a/>'.repeat(2_000_000)}</Delete>`;
+    const headers = { 'content-md5': md5Of(body), 'content-length': String(body.length) };
+    const [code, ms] = await tookMs(() => cloud.send({ method: 'POST', target: '/shared?delete', body, headers }));
+    expect(code).toBe('400 MalformedXML');
+    expect(ms).toBeLessThan(5000);
+  });
+
+  it('takes nothing from who signs: lists of strangers that never end', async () => {
+    const head = rawHead('POST /shared?delete', {
+      ...{ host: cloud.authority, 'content-md5': md5Of(''), 'content-length': String(8 * 1024 * 1024) },
+    });
+    const clients = Array.from({ length: 10 }, () => new RawS3Client(cloud, `${head}<Delete>`));
+    try {
+      await until(() => clients.some(({ came }) => came.includes('SlowDown')), { what: 'strangers have had enough' });
+      const body = '<Delete><Object><Key>none</Key></Object></Delete>';
+      const headers = { 'content-md5': md5Of(body) };
+      expect((await cloud.ask({ method: 'POST', target: '/shared?delete', body, headers })).status).toBe(200);
+    } finally {
+      for (const { socket } of clients) socket.destroy();
+    }
+  });
+});

@@ -6,6 +6,8 @@ import { CloudError } from '../../../base/errors.ts';
 export interface RawBody {
   /** Flows only while somebody reads it. */
   readonly stream: Readable;
+  /** Nobody else looks at the memory of its chunks. */
+  readonly isGivenAway?: boolean;
   /** Asks the client for the body, where it waits for that (`Expect: 100-continue`). */
   begin(): void;
 }
@@ -18,6 +20,9 @@ export interface BodyDecoder {
 
 /** A client that sends less than so much in so long, while we wait for it, is not waited for any longer. */
 export const BODY_PACE = { windowMs: 20_000, minBytes: 1024 } as const;
+
+/** So many chunks wait for who reads, of 64 KiB where a client sends fast; after that the client waits. */
+const CHUNKS_AHEAD = 4;
 
 export interface BodyPace {
   readonly windowMs: number;
@@ -67,7 +72,8 @@ export class BodySource extends Readable {
   #wasHeld = false;
 
   constructor({ raw, decoder, clock, pace = BODY_PACE }: SourceOptions) {
-    super({ highWaterMark: 256 * 1024 });
+    // Objects, so that chunks which have gathered are not copied into a new one for whoever reads.
+    super({ objectMode: true, highWaterMark: CHUNKS_AHEAD });
     this.#raw = raw;
     this.#decoder = decoder;
     this.#clock = clock;

@@ -175,15 +175,16 @@ class RequestBody implements S3Body {
   async receive(asked: BodyAsked): Promise<Received & { readonly checksum?: Checksum }> {
     const { maxBytes } = asked;
     this.#refuseTooLarge(maxBytes);
-    const { request, store } = this.#parts;
+    const { request, store, raw } = this.#parts;
     const brought = broughtBy(this.#parts);
     const md5 = md5In(request);
     const algorithm = asked.checksum ?? brought?.algorithm ?? USUAL_CHECKSUM;
     const counted = [...new Set([algorithm, brought?.algorithm ?? algorithm])];
     const source = this.stream();
     const accept = (digests: Digests): void => this.#accept(digests, brought, md5);
+    const { isGivenAway } = raw;
     const received = await store
-      .receive(source, { maxBytes, expectedBytes: this.length, checksums: counted, accept })
+      .receive(source, { maxBytes, expectedBytes: this.length, checksums: counted, accept, isGivenAway })
       .finally(() => source.destroy());
     const value = received.digests.checksums[algorithm];
     if (value === undefined) return received;

@@ -70,8 +70,8 @@ export interface S3Outgoing {
   readonly sent: (bytes: number, isWhole: boolean) => void;
 }
 
-/** Of all documents that are held at a time. */
-const TEXT_BUDGET_BYTES = 64 * MIB;
+/** Of all documents that are held at a time: of who signs, and of who does not. Strangers who are slow take nothing from the others. */
+const TEXT_BUDGET_BYTES = { key: 64 * MIB, anonymous: 16 * MIB } as const;
 
 /** What the access log says of a request, filled as far as it came. */
 interface Trace {
@@ -129,7 +129,10 @@ function wireHeaders(headers: S3Answer['headers']): Record<string, string> {
 export class S3Edge {
   readonly #options: S3EdgeOptions;
   readonly #policies = new ParsedPolicies();
-  readonly #budget = new TextBudget(TEXT_BUDGET_BYTES);
+  readonly #budgets = {
+    key: new TextBudget(TEXT_BUDGET_BYTES.key),
+    anonymous: new TextBudget(TEXT_BUDGET_BYTES.anonymous),
+  };
 
   constructor(options: S3EdgeOptions) {
     this.#options = options;
@@ -215,7 +218,14 @@ export class S3Edge {
     trace.action = action.name;
     const received = new ReceivedSegments(store);
     const body = s3Body({
-      ...{ request, payload: signer.payload, raw: incoming.body, store: received, clock, budget: this.#budget },
+      ...{
+        request,
+        payload: signer.payload,
+        raw: incoming.body,
+        store: received,
+        clock,
+        budget: this.#budgets[caller.kind],
+      },
       ...{ pace: known?.pace ?? this.#options.pace },
     });
     const base = this.#callBase(request, ids, { region: signer.region, nowMs: signing.nowMs, body });

@@ -178,7 +178,7 @@ export class S3Server {
       isHeld = false;
     };
     const outgoing = await this.#options.edge.answer({
-      ...{ method, url, rawHeaders, body: { stream: request, begin } },
+      ...{ method, url, rawHeaders, body: { stream: request, isGivenAway: true, begin } },
       remoteAddress: socket.remoteAddress ?? 'unknown',
       isSecure: this.#options.certificate !== undefined,
     });

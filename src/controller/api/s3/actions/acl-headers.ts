@@ -18,8 +18,11 @@ const GRANT_HEADERS: readonly (readonly [string, AclGrant['permission']])[] = [
   ['x-amz-grant-full-control', 'FULL_CONTROL'],
 ];
 
+const GRANTEE_NAMES = ['id', 'uri', 'emailAddress'] as const;
 /** How a grantee may be named. */
-export type GranteeName = 'id' | 'uri' | 'emailAddress';
+export type GranteeName = (typeof GRANTEE_NAMES)[number];
+
+const isGranteeName = (text: string): text is GranteeName => GRANTEE_NAMES.some((name) => name === text);
 
 /** A grantee by name. 'InvalidArgument' for a project that is not there, and for other groups. */
 export function granteeOf(call: S3Call, kind: GranteeName, value: string): AclGrant['grantee'] {
@@ -45,9 +48,9 @@ function headerGrants(call: S3Call): AclGrant[] {
   return GRANT_HEADERS.flatMap(([header, permission]) => {
     const names = call.header(header)?.split(',') ?? [];
     return names.map((name) => {
-      const [, kind, value = ''] = /^\s*(id|uri|emailAddress)\s*=\s*"?([^"]*?)"?\s*$/.exec(name) ?? [];
-      if (kind === undefined) throw invalidArgument(header, name, 'id="PROJECT" or uri="GROUP"');
-      return { grantee: granteeOf(call, kind as GranteeName, value), permission };
+      const [kind = '', value = '', ...more] = name.split('=').map((part) => part.trim());
+      if (!isGranteeName(kind) || more.length > 0) throw invalidArgument(header, name, 'id="PROJECT" or uri="GROUP"');
+      return { grantee: granteeOf(call, kind, value.replace(/^"/, '').replace(/"$/, '').trim()), permission };
     });
   });
 }

@@ -35,6 +35,8 @@ const PART = node({
 const DOCUMENT = node({ Part: z.array(PART).min(1).max(S3_LIMITS.partsPerUpload) });
 type AskedPart = z.output<typeof PART>;
 const MAX_BYTES = 8 * 1024 * 1024;
+/** Of each part its own two, and those of all that the list of parts has. */
+const MAX_TAGS = 20 * S3_LIMITS.partsPerUpload;
 
 const isCrc = (algorithm: ChecksumAlgorithm): algorithm is 'CRC32' | 'CRC32C' | 'CRC64NVME' =>
   algorithm !== 'SHA1' && algorithm !== 'SHA256';
@@ -169,7 +171,7 @@ async function madeBefore(call: BucketCall, asked: readonly AskedPart[], error: 
 async function completeUpload(call: BucketCall): Promise<S3Answer> {
   const { bucket, key, store } = call;
   const conditions = writeConditions(call);
-  const { Part: asked } = await xmlBody(call, 'CompleteMultipartUpload', DOCUMENT, MAX_BYTES);
+  const { Part: asked } = await xmlBody(call, 'CompleteMultipartUpload', DOCUMENT, MAX_BYTES, MAX_TAGS);
   checkOrder(asked);
   const numbers = asked.map((part) => part.PartNumber);
   const object = await uploadAsked(call)

@@ -52,7 +52,17 @@ export const yesNo = z
 
 const malformed = (why: string): CloudError => new CloudError('MalformedXML', why);
 
-function parsed(body: string, maxBytes: number): XmlElement {
+/** Opening and closing; a list to delete has 12,000. Megabytes of nothing but tags would take many seconds to read, and a stranger may send them. */
+const MAX_TAGS = 50_000;
+
+function checkTags(body: string, maxTags: number): void {
+  let count = 0;
+  for (let at = body.indexOf('<'); at >= 0; at = body.indexOf('<', at + 1)) count += 1;
+  if (count > maxTags) throw malformed(`the document has ${count} tags: ${maxTags} are allowed`);
+}
+
+function parsed(body: string, maxBytes: number, maxTags: number): XmlElement {
+  checkTags(body, maxTags);
   try {
     return parseXml(body, { maxBytes });
   } catch (error) {
@@ -62,8 +72,14 @@ function parsed(body: string, maxBytes: number): XmlElement {
 }
 
 /** A document that is given as text. 'MalformedXML', naming the element. */
-export function readXml<T extends z.ZodType>(body: string, name: string, schema: T, maxBytes: number): z.output<T> {
-  const root = parsed(body, maxBytes);
+export function readXml<T extends z.ZodType>(
+  body: string,
+  name: string,
+  schema: T,
+  maxBytes: number,
+  maxTags = MAX_TAGS,
+): z.output<T> {
+  const root = parsed(body, maxBytes, maxTags);
   const found = root.name.replace(/^.*:/, '');
   if (found !== name) throw malformed(`the document is ${found.slice(0, 60)}, and ${name} is needed`);
   const result = schema.safeParse(valueOf(root));
@@ -79,6 +95,7 @@ export async function xmlBody<T extends z.ZodType>(
   name: string,
   schema: T,
   maxBytes = 64 * 1024,
+  maxTags = MAX_TAGS,
 ): Promise<z.output<T>> {
-  return readXml(await call.body.text(maxBytes), name, schema, maxBytes);
+  return readXml(await call.body.text(maxBytes), name, schema, maxBytes, maxTags);
 }
