@@ -26,6 +26,8 @@ export interface ReceiveOptions {
   readonly maxBytes: number;
   /** How much is likely to come, for who takes it to prepare for; nothing is promised by it. */
   readonly expectedBytes?: number | undefined;
+  /** Nobody else looks at the memory of the body's chunks: it may be freed as soon as they are taken. */
+  readonly isGivenAway?: boolean | undefined;
   /** Called when the last byte is there and before anything is kept; what it throws is the answer, and nothing stays. */
   readonly accept?: (digests: Digests, sizeBytes: number) => void;
 }

@@ -8,8 +8,8 @@ import { KIB } from '../../base/units.ts';
 export const BLOCK_BYTES = 512 * KIB;
 /** Of one body: one is filled while others are counted and written. */
 const BLOCKS = 4;
-/** Bodies that are counted there at a time: 16 MiB of blocks. What comes beyond them is counted where it is received, so nobody waits for a turn. */
-const LANES = 8;
+/** Bodies that are counted there at a time: 32 MiB of blocks. What comes beyond them is counted where it is received, so nobody waits for a turn. */
+const LANES = 16;
 
 /** First the memory of a lane, then bytes of it that go into the lane's hash; nothing of both ends the hash. All but the first is answered, in order: with the digest in hex, or with nothing to say. */
 interface Message {

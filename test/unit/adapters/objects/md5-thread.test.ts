@@ -40,9 +40,9 @@ describe('the thread that counts MD5', () => {
     expect(await Promise.all(lanes.map((lane) => lane.digest()))).toEqual(bodies.map(md5));
   });
 
-  it('begins anew in a lane that was left before its end, and has no more than eight', async () => {
+  it('begins anew in a lane that was left before its end, and has no more than sixteen', async () => {
     const thread = newThread();
-    const lanes = Array.from({ length: 8 }, () => laneOf(thread));
+    const lanes = Array.from({ length: 16 }, () => laneOf(thread));
     expect(thread.lane()).toBeUndefined();
     const [first] = lanes;
     void first?.update(0, 7);
@@ -97,6 +97,29 @@ describe('a large body in the object store', () => {
       expect(digests.md5).toBe(md5(bytes));
       const back = await store.read({ segments: [segment] }, { start: 0, end: sizeBytes, verify: true });
       expect(md5(Buffer.concat(await back.toArray()))).toBe(md5(bytes));
+    },
+  );
+
+  it.each([true, false])(
+    'is kept as it came, and its chunks are freed when they are given away (%s)',
+    async (isGivenAway) => {
+      const { store } = await openStore();
+      const whole = Array.from({ length: 40 }, () => Buffer.from(randomBytes(65_536).buffer));
+      const [first = Buffer.alloc(0), second = Buffer.alloc(0)] = whole;
+      // A chunk that is only some of its memory does not have it freed.
+      const chunks = [first.subarray(0, 100), first.subarray(100), second.subarray(7), ...whole.slice(2)];
+      const sha256 = createHash('sha256').update(Buffer.concat(chunks)).digest('hex');
+      const asked = { maxBytes: 1e9, expectedBytes: 1e8, isGivenAway };
+      const { segment } = await store.receive(Readable.from(chunks), asked);
+      expect(segment.sha256).toBe(sha256);
+      const back = await store.read({ segments: [segment] }, { start: 0, end: segment.sizeBytes, verify: true });
+      expect(
+        createHash('sha256')
+          .update(Buffer.concat(await back.toArray()))
+          .digest('hex'),
+      ).toBe(sha256);
+      expect([first, second].map(({ length }) => length)).toEqual([65_536, 65_536]);
+      expect(whole.slice(2).filter(({ length }) => length > 0)).toHaveLength(isGivenAway ? 0 : 38);
     },
   );
 
