@@ -40,8 +40,17 @@ function resolveExample(): void {
   }) as never);
 }
 
+function statusOf(url: string, ca: Buffer): Promise<number | undefined> {
+  return new Promise((resolve, reject) => {
+    get(url, { ca }, (answer) => {
+      answer.resume();
+      resolve(answer.statusCode);
+    }).on('error', reject);
+  });
+}
+
 /** The wall clock of two days from now; time passes as it does. */
-class LaterClock extends SystemClock {
+export class LaterClock extends SystemClock {
   override nowMs(): number {
     return super.nowMs() + 2 * DAY_MS;
   }
@@ -195,6 +204,21 @@ export function s3EndpointContract(
       await expect(blobs.put('a', body('x'))).rejects.toMatchObject(expected);
       await expect(blobs.head('a')).rejects.toMatchObject(expected);
       await expect(blobs.list('')).rejects.toMatchObject(expected);
+    });
+
+    it('that has another time: what is sent and signed for hosts goes by its clock', async () => {
+      vi.useFakeTimers({ toFake: ['Date'], now: Date.now() + 3_600_000 });
+      try {
+        const blobs = endpoint.blobs();
+        await blobs.put('upload/blob-1', body('x'));
+        const url = await blobs.presign('upload/blob-1', 60);
+        expect(await statusOf(url, endpoint.ca)).toBe(200);
+        const fresh = endpoint.blobs();
+        await fresh.delete('upload/blob-1');
+        await expect(fresh.head('upload/blob-1')).rejects.toMatchObject({ code: 'NotFound' });
+      } finally {
+        vi.useRealTimers();
+      }
     });
 
     it('killed and started again: nothing that was stored is gone, and what was on its way is not there', async () => {

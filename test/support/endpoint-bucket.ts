@@ -49,9 +49,9 @@ export abstract class EndpointBucket {
     };
   }
 
-  /** The bucket as others see it. */
-  client(): S3Client {
-    const { accessKeyId, secretAccessKey, url: endpoint, region } = this;
+  /** The server as others see it, with the bucket's key unless another is given. */
+  client({ accessKeyId, secretAccessKey }: Pick<EndpointBucket, 'accessKeyId' | 'secretAccessKey'> = this): S3Client {
+    const { url: endpoint, region } = this;
     return new S3Client({
       ...{ endpoint, region, forcePathStyle: true, credentials: { accessKeyId, secretAccessKey } },
       requestHandler: { httpsAgent: { ca: this.ca } },

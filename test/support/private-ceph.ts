@@ -116,6 +116,22 @@ export class PrivateCeph extends EndpointBucket {
     rmSync(this.dir, { recursive: true, force: true, maxRetries: 5 });
   }
 
+  /** A user and its key, which the gateway makes itself, so that no argument list has it. */
+  async addUser(uid: string): Promise<Pick<EndpointBucket, 'accessKeyId' | 'secretAccessKey'>> {
+    const text = await this.admin('user', 'create', `--uid=${uid}`, `--display-name=${uid}`);
+    const [key] = (JSON.parse(text) as { keys: { access_key: string; secret_key: string }[] }).keys;
+    if (key === undefined) throw new Error(`Ceph made no key for ${uid}`);
+    return {
+      accessKeyId: key.access_key,
+      secretAccessKey: watchFor('secret access key at Ceph', key.secret_key),
+    };
+  }
+
+  /** What radosgw-admin prints. */
+  admin(...words: string[]): Promise<string> {
+    return this.#run('radosgw-admin', ...words);
+  }
+
   async #startCluster(): Promise<void> {
     for (const name of ['mon', 'osd', 'rgw', 'run']) mkdirSync(join(this.dir, name));
     writeFileSync(this.#conf, `${this.#config().join('\n')}\n`);
@@ -144,12 +160,10 @@ export class PrivateCeph extends EndpointBucket {
     }
   }
 
-  /** The gateway makes the key itself, so that no argument list has it. */
   async #makeUser(): Promise<void> {
-    const text = await this.#run('radosgw-admin', 'user', 'create', '--uid=novactl', '--display-name=novactl');
-    const { keys } = JSON.parse(text) as { keys: { access_key: string; secret_key: string }[] };
-    this.accessKeyId = keys[0]?.access_key ?? '';
-    this.secretAccessKey = watchFor('secret access key at Ceph', keys[0]?.secret_key ?? '');
+    const { accessKeyId, secretAccessKey } = await this.addUser('novactl');
+    this.accessKeyId = accessKeyId;
+    this.secretAccessKey = secretAccessKey;
   }
 
   get #conf(): string {

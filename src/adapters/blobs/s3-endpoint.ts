@@ -6,7 +6,7 @@ import type { Clock } from '../../base/clock.ts';
 import { CloudError } from '../../base/errors.ts';
 import { presignUrl } from '../../base/signature/presign-url.ts';
 import { AnswerBody } from './s3-body.ts';
-import { endpointProblem, timedOut } from './s3-problems.ts';
+import { endpointProblem, isClockRefusal, timedOut } from './s3-problems.ts';
 
 export interface S3Settings {
   /** `https://HOST[:PORT]` */
@@ -97,11 +97,21 @@ export class S3Endpoint {
     const timer = this.settings.clock.after(timeoutMs, () => late.abort(), { unref: true });
     const abortSignal = signal === undefined ? late.signal : AbortSignal.any([late.signal, signal]);
     try {
-      return await call(once ? this.#once : this.#client, { abortSignal });
+      return await (once ? this.#askOnce(call, { abortSignal }) : call(this.#client, { abortSignal }));
     } catch (error) {
       throw late.signal.aborted ? timedOut(this.settings, timeoutMs) : endpointProblem(error, this.settings);
     } finally {
       timer.cancel();
+    }
+  }
+
+  /** Who is refused for the time alone has changed nothing, and the client knows the endpoint's clock from then on. */
+  async #askOnce<T>(call: (client: S3Client, options: Options) => Promise<T>, options: Options): Promise<T> {
+    try {
+      return await call(this.#once, options);
+    } catch (error) {
+      if (!isClockRefusal(error)) throw error;
+      return call(this.#once, options);
     }
   }
 

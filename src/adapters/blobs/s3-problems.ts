@@ -73,6 +73,9 @@ function answerOf(error: unknown): Answered | undefined {
   return { name: error.name, status: error.$metadata.httpStatusCode, message: error.message };
 }
 
+/** Whether the endpoint refused a request because its clock is too far from this machine's. */
+export const isClockRefusal = (error: unknown): boolean => answerOf(error)?.name === 'RequestTimeTooSkewed';
+
 /** What the endpoint meant; 'unavailable' for all that it did not say itself, and for its own trouble. */
 export function faultOf(error: unknown): Fault {
   const answer = answerOf(error);
