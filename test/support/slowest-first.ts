@@ -24,6 +24,7 @@ export const SLOW_FILES: Readonly<Record<string, number>> = {
   'test/unit/commands/daemon.test.ts': 16,
   'test/contract/cloud-on-endpoint.test.ts': 15,
   'test/contract/directory-store.test.ts': 15,
+  'test/contract/image-import-user.test.ts': 15,
   'test/clients/s3/object-commands.test.ts': 15,
   // Project real.
   'test/real/embedded/lock.test.ts': 82,
@@ -46,7 +47,6 @@ export const SLOW_FILES: Readonly<Record<string, number>> = {
   'test/real/ssh/contract.test.ts': 4,
   // Project system.
   'test/system/faults/kill.test.ts': 142,
-  'test/system/secrets/canary.test.ts': 88,
   'test/system/faults/daemons.test.ts': 80,
   'test/system/faults/power.test.ts': 70,
   'test/system/images/of-objects.test.ts': 61,

@@ -16,6 +16,9 @@ import { spawnCli } from '../../support/spawn-cli.ts';
 import { NOVACTL, run, TestCloud, type CliResult } from '../../support/test-cloud.ts';
 import { until } from '../../support/until.ts';
 
+/** Three parts. */
+const BIG_BYTES = 33 * MIB;
+
 const sha256 = (bytes: Uint8Array): string => createHash('sha256').update(bytes).digest('hex');
 
 /** Nothing of the cloud is on the machine of who gives the commands but a context: address, authority, key. */
@@ -83,7 +86,7 @@ describe('the object commands over HTTPS, from another machine [real]', { timeou
   });
 
   it('go on with a put and a get that the network cut', async () => {
-    const bytes = randomBytes(48 * MIB);
+    const bytes = randomBytes(BIG_BYTES);
     writeFileSync(file('big'), bytes);
     const put = spawnCli(env, 'object', 'put', file('big'), 'box/big', '--parallel', '1');
     await until(async () => (await partsOf('big')) > 0, { what: 'a part is there', everyMs: 2 });
@@ -102,7 +105,7 @@ describe('the object commands over HTTPS, from another machine [real]', { timeou
     proxy.cutNever();
     expect([half.code, half.stderr]).toEqual([7, expect.stringMatching(/the same command goes on with it/)]);
     for (const { code, stderr } of [half, printed])
-      expect([code, stderr]).toEqual([7, expect.stringMatching(/box\/big was cut off after \d+ of 50331648 bytes/)]);
+      expect([code, stderr]).toEqual([7, expect.stringMatching(/box\/big was cut off after \d+ of 34603008 bytes/)]);
     const rest = await cli('object', 'get', 'box/big', file('back'));
     expect([rest.code, rest.stderr]).toEqual([0, expect.stringMatching(/1\d\.\d MiB were there already/)]);
     expect(sha256(readFileSync(file('back')))).toBe(sha256(bytes));
@@ -115,8 +118,8 @@ describe('the object commands over HTTPS, from another machine [real]', { timeou
 
   it('put what comes on stdin in parts; a producer that dies has said its end, and what came is there', async () => {
     const whole = await piped(`cat '${file('big')}'`, 'streamed');
-    expect([whole.code, whole.stderr]).toEqual([0, expect.stringMatching(/^put stdin into box\/streamed \(48\.0 MiB/)]);
-    expect(await store().head('box', { key: 'streamed' })).toMatchObject({ sizeBytes: 48 * MIB });
+    expect([whole.code, whole.stderr]).toEqual([0, expect.stringMatching(/^put stdin into box\/streamed \(33\.0 MiB/)]);
+    expect(await store().head('box', { key: 'streamed' })).toMatchObject({ sizeBytes: BIG_BYTES });
     const got = await run('sh', ['-c', '"$0" object get box/streamed - | sha256sum', NOVACTL], env);
     expect(got.stdout.split(' ')[0]).toBe(sha256(readFileSync(file('big'))));
     // The end of a pipe does not tell why it ended.
@@ -141,7 +144,7 @@ describe('the object commands over HTTPS, from another machine [real]', { timeou
     await expectNothing('broken');
   });
 
-  it.each(['SIGINT', 'SIGTERM'] as const)('put nothing of stdin after %s, also while nothing comes', async (signal) => {
+  it('put nothing of stdin after an interrupt, also while nothing comes', async () => {
     const child: ChildProcess = spawn(NOVACTL, ['object', 'put', '-', 'box/stopped'], {
       env,
       stdio: ['pipe', 'ignore', 'ignore'],
@@ -151,7 +154,7 @@ describe('the object commands over HTTPS, from another machine [real]', { timeou
     child.stdin?.on('error', () => undefined);
     child.stdin?.write(readFileSync(file('big')).subarray(0, 20 * MIB));
     await until(async () => (await partsOf('stopped')) > 0, { what: 'a part is there', everyMs: 5 });
-    child.kill(signal);
+    child.kill('SIGINT');
     expect(await ended).toEqual([130, null]);
     await expectNothing('stopped');
   });
