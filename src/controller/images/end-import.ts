@@ -1,4 +1,4 @@
-import type { CloudError } from '../../base/errors.ts';
+import { CloudError } from '../../base/errors.ts';
 import type { ImageImportRecord } from '../../domain/image-import.ts';
 import { KEYS } from '../../domain/keys.ts';
 import type { ImageRecord, OperationStep } from '../../domain/records.ts';
@@ -27,6 +27,7 @@ export function makeAvailable(draft: Draft, end: ImportEnd, imported: Imported):
     known ?? (said === undefined || image.kind !== 'machine' ? undefined : partOf(draft, record, said, kind));
   const kernel = part(image.kernelId, kernelId, 'kernel');
   const ramdisk = part(image.ramdiskId, ramdiskId, 'ramdisk');
+  requireKernelWith(ramdisk, kernel);
   for (const id of [kernel, ramdisk]) if (id !== undefined) draft.put(KEYS.imageUse(id), { v: 1, atMs: nowMs });
   draft.put(KEYS.image(image.id), {
     ...rest,
@@ -36,6 +37,16 @@ export function makeAvailable(draft: Draft, end: ImportEnd, imported: Imported):
   } satisfies ImageRecord);
   draft.del(KEYS.imageImport(image.id));
   finishTarget(draft, record.operationId, image.id, nowMs, { steps });
+}
+
+/** An image that a bundle names a ramdisk of could not be started without a kernel. 'InvalidManifest'. */
+export function requireKernelWith(ramdiskId: string | undefined, kernelId: string | undefined): void {
+  if (ramdiskId === undefined || kernelId !== undefined) return;
+  throw new CloudError(
+    'InvalidManifest',
+    `Location: the bundle names the ramdisk ${ramdiskId} and no kernel, without which nothing loads it; give KernelId, or bundle it anew`,
+    { details: { parameter: 'Location', ramdiskId } },
+  );
 }
 
 /** The image stays, failed, until its owner deletes it: it tells why. */

@@ -10,7 +10,9 @@ import type { OperationParsed } from '../../messages/operations/index.ts';
 import type { BlobInfo } from '../../ports/blobs.ts';
 import { addImage } from '../images/add-image.ts';
 import { addPendingImage, askerOf, type ComingImage } from '../images/add-pending-image.ts';
+import type { OpenedBundle } from '../images/bundle/open-bundle.ts';
 import { dropBytes, dropImage } from '../images/drop-image.ts';
+import { requireKernelWith } from '../images/end-import.ts';
 import { findImage, needAvailable } from '../images/find-image.ts';
 import { bytesOf } from '../images/image-bytes.ts';
 import { needWorkshop, openBundleAt, openObject, sourceAt } from '../images/image-source.ts';
@@ -24,10 +26,12 @@ import type { ChangeContext, ChangeHandler, Principal, ReadContext } from './han
 import { badParameter, isAdmin, mayUse } from './handler.ts';
 import { finishTarget } from './operation-record.ts';
 
+type BundleSays = Omit<OpenedBundle, 'image'>;
+
 /** What the image is made of: bytes that are there and were looked at, or something that is to be read first. */
 type Prepared =
   | { readonly kind: 'ready'; readonly blob: BlobInfo; readonly facts: ImageFacts }
-  | { readonly kind: 'coming'; readonly source: ImageSource; readonly imageKind?: ImageRecord['kind'] };
+  | { readonly kind: 'coming'; readonly source: ImageSource; readonly bundle?: BundleSays };
 
 const ID_KIND = { machine: 'image', kernel: 'kernel', ramdisk: 'ramdisk' } as const;
 
@@ -57,12 +61,14 @@ export const registerImage: ChangeHandler<'RegisterImage', Prepared> = {
   decide(draft, asked, context, prepared) {
     const { principal, operationId } = context;
     // A bundle says itself what it is: clients of EC2 can't.
-    const input = prepared.kind === 'coming' ? { ...asked, Kind: prepared.imageKind ?? asked.Kind } : asked;
+    const input = prepared.kind === 'coming' ? { ...asked, Kind: prepared.bundle?.kind ?? asked.Kind } : asked;
     const { ImageId: id } = input;
     if (id !== undefined) refuseGivenId(draft, principal, input, id);
     const coming = comingImage(draft, input, context);
     if (prepared.kind === 'coming') {
-      const { source } = prepared;
+      const { source, bundle } = prepared;
+      if (coming.kind === 'machine')
+        requireKernelWith(coming.ramdiskId ?? bundle?.ramdiskId, coming.kernelId ?? bundle?.kernelId);
       const order = { source, context, tags: input.Tags, architecture: input.Architecture };
       const record = addPendingImage(draft, coming, order);
       const image = imageView(record, input.Tags, principal);
@@ -82,9 +88,9 @@ async function prepareObject({ cloud, principal }: ReadContext, location: string
   const { sizeBytes } = await openObject(cloud, askerOf(principal), source);
   if (sizeBytes === 0) throw new CloudError('InvalidImage.Format', `Location: the object ${location} is empty`);
   if (source.kind === 'object') return { kind: 'coming', source };
-  const { image, kind } = await openBundleAt(cloud, askerOf(principal), source);
+  const { image, kind, ...said } = await openBundleAt(cloud, askerOf(principal), source);
   image.destroy();
-  return { kind: 'coming', source, imageKind: kind };
+  return { kind: 'coming', source, bundle: { ...said, kind } };
 }
 
 async function prepareUpload({ cloud }: ReadContext, kind: ImageRecord['kind'], blobKey: string): Promise<Prepared> {

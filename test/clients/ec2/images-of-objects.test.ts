@@ -117,6 +117,7 @@ function hostile(): Record<string, Expected> {
     { name: 'link', archive: tar('link.tar', 'link'), size },
     { name: 'unsigned', after: [['<type>machine</type>', '<type>machine </type>']] },
     { name: 'changed' },
+    { name: 'lone', manifest: [[ITS_KERNEL[0], '<ramdisk_id>ari-0123456789abcdef0</ramdisk_id>']] },
   );
   const part = at('up', 'changed.part.00');
   writeFileSync(part, Buffer.alloc(512, 7));
@@ -133,6 +134,7 @@ function hostile(): Record<string, Expected> {
     'link.manifest.xml': ['failed', /symbolic link to "\/etc\/shadow"/],
     'unsigned.manifest.xml': ['refused', /sign/],
     'changed.manifest.xml': ['failed', /part/],
+    'lone.manifest.xml': ['refused', /names the ramdisk ari-0123456789abcdef0 and no kernel/],
   };
 }
 
