@@ -11,6 +11,7 @@ import type { ControllerContext } from '../controller-context.ts';
 import { forgetLostHost } from '../hosts/forget-host.ts';
 import { isHeld, refuseHeld } from '../hosts/held.ts';
 import { hostProblem } from '../hosts/host-problem.ts';
+import { restoredAtMs } from '../maintenance/after-restore.ts';
 import { finishTarget } from '../operations/operation-record.ts';
 import type { Draft } from '../state/draft.ts';
 import { transact } from '../state/draft.ts';
@@ -187,6 +188,7 @@ export class InstanceLoop {
     const problem = hostProblem(this.#context, host, record.hostId);
     const observed = observations.domain(record.hostId, record.id);
     const outcome = record.work && observations.outcomeOf(record.work.commandId);
+    const restored = restoredAtMs(store);
     return reconcileInstance({
       record,
       ...(problem === undefined ? {} : { hostProblem: problem }),
@@ -194,6 +196,7 @@ export class InstanceLoop {
       ...(observed === undefined ? {} : { observed }),
       ...(outcome === undefined ? {} : { outcome }),
       launch: launchWait((key) => store.get<never>(key)?.value, record),
+      ...(restored === undefined ? {} : { restoredAtMs: restored }),
       nowMs: clock.nowMs(),
       maxAttempts: policy.maxAttempts,
       terminatedKeepMs: policy.terminatedKeepMs,

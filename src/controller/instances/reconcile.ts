@@ -16,6 +16,8 @@ export interface ReconcileInput {
   readonly outcome?: Outcome;
   /** Of an instance that never ran: its volumes are not made yet, or (`problem`) never will be. */
   readonly launch?: { readonly waits: boolean; readonly problem?: string };
+  /** When the records were put back from an older copy; absent: never. */
+  readonly restoredAtMs?: number;
   readonly nowMs: number;
   readonly maxAttempts: number;
   readonly terminatedKeepMs: number;
@@ -85,7 +87,7 @@ function begin({ record, nowMs }: ReconcileInput, verb: InstanceVerb, patch: Par
 }
 
 function keepRunning(input: ReconcileInput): Decision {
-  const { record, observed, hostProblem, nowMs } = input;
+  const { record, observed, hostProblem } = input;
   if (observed === undefined || hostProblem !== undefined) return NOTHING;
   // A guest that begins anew was not asked to switch off.
   const anew = { ...input, record: without(record, 'offAsked') };
@@ -93,34 +95,47 @@ function keepRunning(input: ReconcileInput): Decision {
   if (observed.power !== 'shutoff' && observed.power !== 'crashed') return NOTHING;
   // Our own doing must not stop the instance, let alone end it.
   if (observed.reason === 'shutdown' && record.offAsked === true) return begin(anew, 'run', { stateReason: LATE_OFF });
-  if (observed.reason === 'shutdown' || observed.reason === 'destroyed') {
-    const stateReason: StateReason =
-      observed.reason === 'shutdown'
-        ? { code: 'Client.InstanceInitiatedShutdown', message: 'the guest powered itself off' }
-        : { code: 'Server.InstanceShutdown', message: 'the domain was destroyed on its host, not by this cloud' };
-    const generation = record.generation + 1;
-    if (observed.reason === 'shutdown' && record.shutdownBehavior === 'terminate') {
-      const work = newWork(record.id, generation, 'remove', nowMs);
-      return {
-        next: transition(record, 'shutting-down', nowMs, { desired: 'terminated', generation, stateReason, work }),
-      };
-    }
-    return {
-      next: transition(record, 'stopping', nowMs, {
-        desired: 'stopped',
-        generation,
-        stateReason,
-        work: newWork(record.id, generation, 'stop', nowMs),
-      }),
-    };
-  }
+  if (observed.reason === 'shutdown') return end(input, ownEnd(input), SWITCHED_ITSELF_OFF);
+  if (observed.reason === 'destroyed') return end(input, 'stop', DESTROYED_BY_OTHERS);
   return begin(anew, 'run', { stateReason: lost(`its domain was found off (${observed.reason ?? observed.power})`) });
 }
 
+const SWITCHED_ITSELF_OFF: StateReason = {
+  code: 'Client.InstanceInitiatedShutdown',
+  message: 'the guest powered itself off',
+};
+const DESTROYED_BY_OTHERS: StateReason = {
+  code: 'Server.InstanceShutdown',
+  message: 'the domain was destroyed on its host, not by this cloud',
+};
 const LATE_OFF: StateReason = {
   code: 'Server.InternalError',
   message: 'its guest switched off for a reboot that had failed by then, so it is started again',
 };
+const ENDS = {
+  stop: { state: 'stopping', desired: 'stopped' },
+  remove: { state: 'shutting-down', desired: 'terminated' },
+} as const;
+
+function end({ record, nowMs }: ReconcileInput, verb: keyof typeof ENDS, stateReason: StateReason): Decision {
+  const { state, desired } = ENDS[verb];
+  const generation = record.generation + 1;
+  const work = newWork(record.id, generation, verb, nowMs);
+  return { next: transition(record, state, nowMs, { desired, generation, stateReason, work }) };
+}
+
+/** What becomes of an instance whose guest powers itself off. */
+function ownEnd(input: ReconcileInput): keyof typeof ENDS {
+  return input.record.shutdownBehavior === 'terminate' && !isOfThePast(input) ? 'remove' : 'stop';
+}
+
+/**
+ * The record is older than the copy that was put back. What happened to the instance after it was written nobody knows: it may have been stopped by its user,
+ * or have run for long. So nothing of it is destroyed by inference; a user may still do so.
+ */
+function isOfThePast({ record, restoredAtMs }: ReconcileInput): boolean {
+  return restoredAtMs !== undefined && record.stateChangedAtMs <= restoredAtMs;
+}
 
 function lost(what: string): StateReason {
   return { code: 'Server.InstanceRestarted', message: `${what}, so it is started again` };
@@ -219,7 +234,7 @@ function giveUp(input: ReconcileInput, error: { code: string; message: string; s
     const asked = record.work.force === true ? {} : { offAsked: true };
     return { ...begin(input, 'run', { stateReason, ...asked }), finished };
   }
-  if (record.launchedAtMs === undefined) {
+  if (record.launchedAtMs === undefined && !isOfThePast(input)) {
     const work = newWork(record.id, generation, 'remove', nowMs);
     return {
       next: transition(record, 'shutting-down', nowMs, { desired: 'terminated', generation, stateReason, work }),

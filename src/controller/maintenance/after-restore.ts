@@ -1,9 +1,18 @@
 import { randomHex } from '../../base/random.ts';
 import { KEYS, operationIdAt } from '../../domain/keys.ts';
 import type { RestoredRecord } from '../../domain/maintenance.ts';
-import type { OperationRecord } from '../../domain/records.ts';
+import type { AdoptedRecord, OperationRecord } from '../../domain/records.ts';
+import type { Replica } from '../../ports/store.ts';
 import type { ControllerContext } from '../controller-context.ts';
 import { transact } from '../state/draft.ts';
+
+/** When the records were last put back from an older copy, by `state restore` or by an etcd that was adopted; undefined: never. */
+export function restoredAtMs(replica: Pick<Replica, 'get'>): number | undefined {
+  const restored = replica.get<RestoredRecord>(KEYS.restored)?.value;
+  const adopted = replica.get<AdoptedRecord>(KEYS.adopted)?.value;
+  if (restored === undefined && adopted === undefined) return undefined;
+  return Math.max(restored?.atMs ?? 0, adopted?.atMs ?? 0);
+}
 
 /** The first cloud on a state that was restored writes that into its operations. */
 export async function tellRestored(context: Pick<ControllerContext, 'store' | 'clock' | 'random'>): Promise<void> {

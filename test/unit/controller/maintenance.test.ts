@@ -228,6 +228,26 @@ describe('backup', () => {
 });
 
 describe('a state that was restored', () => {
+  it('[sim] ends no instance that its user only stopped since, though its own power-off would end it', async () => {
+    await sim.run({ InstanceInitiatedShutdownBehavior: 'terminate' });
+    const [{ id = '' } = {}] = await sim.settled('running');
+    const { store, world, stateDir } = sim;
+    const kept = store.range('');
+    await sim.call('StopInstances', { InstanceIds: [id] });
+    await sim.settled('stopped');
+    const [domain] = world.host('node1').domains.all();
+    expect(domain).toMatchObject({ name: id, power: 'shutoff', reason: 'shutdown' });
+    await sim.cloud.close();
+    const again = createMemoryStore({ clock: sim.clock, random: sim.random });
+    for (const { key, value } of kept) await again.txn({ puts: [{ key, value }] });
+    const restored = { v: 1, atMs: sim.clock.nowMs(), archive: 'a.novactl', fromRev: 7, settled: false };
+    await again.txn({ puts: [{ key: KEYS.restored, value: restored }] });
+    sim = await startSimCloud({ store: again, world, stateDir });
+    await sim.settled('stopped', [id]);
+    expect([...world.host('node1').disks.keys()]).toEqual([id]);
+    rmSync(stateDir, { recursive: true, force: true });
+  });
+
   it('[sim] is among the operations of the cloud that goes on with it', async () => {
     await sim.run();
     const [old] = await sim.settled('running');

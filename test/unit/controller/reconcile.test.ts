@@ -137,6 +137,34 @@ describe('a guest that was asked to switch off for a reboot that failed', () => 
   });
 });
 
+describe('records that were put back from an older copy', () => {
+  const off = { observed: { power: 'shutoff', reason: 'shutdown' } };
+  const record = sampleRecord('running', { shutdownBehavior: 'terminate' });
+  const atMs = record.stateChangedAtMs;
+
+  it.each([
+    ['never', undefined, 'shutting-down'],
+    ['before', atMs - 1, 'shutting-down'],
+    ['after', atMs, 'stopping'],
+  ] as const)(
+    'do not say that a guest which is off is to be destroyed (%s it last changed)',
+    (_when, restored, state) => {
+      const { next } = decide(record, { ...off, ...(restored === undefined ? {} : { restoredAtMs: restored }) });
+      expect(next?.state).toBe(state);
+    },
+  );
+
+  it('do not say that a launch which fails has never run', () => {
+    const { launchedAtMs: _ran, ...rest } = sampleRecord('pending', { work: sampleWork('run') });
+    const outcome = sampleOutcome(rest, { ok: false, error: { ...ERROR, retryable: false } });
+    expect(decide(rest, { outcome }).next?.work?.verb).toBe('remove');
+    expect(decide(rest, { outcome, restoredAtMs: atMs }).next).toMatchObject({
+      state: 'stopping',
+      work: { verb: 'stop' },
+    });
+  });
+});
+
 /** The states in which each verb can be under way. */
 const UNDER_WAY: readonly (readonly [InstanceVerb, InstanceState])[] = [
   ['run', 'pending'],
