@@ -14,7 +14,7 @@ import type { BuildOrder, BuiltImage, ImageWorkshop } from '../../ports/image-wo
 import { type Bench, checkQcow2, convertVmdk, hasQemuImg, RESULT, SOURCE } from './qemu-img.ts';
 import { NOBODY } from './run-tool.ts';
 import { checkGrains } from './vmdk-grains.ts';
-import { type Ends, readEnds, requireRoom, takeIn } from './source-file.ts';
+import { type Ends, readEnds, requireRoom, roomIn, takeIn } from './source-file.ts';
 
 export interface WorkshopOptions {
   /** `<state>/imports`: of this process alone. */
@@ -124,7 +124,9 @@ class Workshop implements ImageWorkshop {
       await chmod(folder, 0o711);
     }
     const maxBytes = virtualSizeBytes + overhead(virtualSizeBytes);
-    return work({ cwd: folder, virtualSizeBytes, maxBytes, signal, clock: this.#options.clock });
+    // A small source may unpack to whatever it says. Half of the room: what comes out is stored once more, and another one may be at it too.
+    const roomBytes = Math.floor((await roomIn(folder)) / 2);
+    return work({ cwd: folder, virtualSizeBytes, maxBytes, roomBytes, signal, clock: this.#options.clock });
   }
 
   async #store({ file, facts, notes }: Made, { folder, order }: Work): Promise<BuiltImage> {

@@ -14,6 +14,8 @@ export interface Bench {
   readonly virtualSizeBytes: number;
   /** Largest file that may come out. */
   readonly maxBytes: number;
+  /** For which there is room. */
+  readonly roomBytes: number;
   readonly signal: AbortSignal;
   readonly clock: Pick<Clock, 'after'>;
 }
@@ -26,9 +28,9 @@ const BYTES_A_SECOND = 16 * MIB;
 /** `qemu-img check`: clusters that nothing uses are no harm to anybody. */
 const LEAKS_ONLY = 3;
 
-const limitsOf = ({ virtualSizeBytes, maxBytes }: Bench): ToolLimits => ({
+const limitsOf = ({ virtualSizeBytes, maxBytes, roomBytes }: Bench): ToolLimits => ({
   memoryBytes: MEMORY_BYTES,
-  fileBytes: maxBytes,
+  fileBytes: Math.min(maxBytes, roomBytes),
   seconds: Math.min(SECONDS.most, SECONDS.least + Math.ceil(virtualSizeBytes / BYTES_A_SECOND)),
 });
 
@@ -55,9 +57,13 @@ function whyOf({ code, stdout, stderr, timedOut }: ToolResult): string {
   return quoteForeign(line.trim().replace(/^qemu-img: /, ''));
 }
 
+/** Past the limit of a file. */
+const TOO_LARGE = /File too large/;
+
 /** What is ours to mend is no fault of the image. */
-function failed(what: string, result: ToolResult): CloudError {
-  if (/No space left on device|Disk quota exceeded/.test(result.stderr)) {
+function failed(what: string, result: ToolResult, { maxBytes, roomBytes }: Bench): CloudError {
+  const isFull = /No space left on device|Disk quota exceeded/.test(result.stderr);
+  if (isFull || (roomBytes < maxBytes && TOO_LARGE.test(result.stderr))) {
     return new CloudError(
       'Unavailable',
       'no space is left to build the image: delete images or give the controller more room',
@@ -102,22 +108,22 @@ function refuseInfo(info: Info, { virtualSizeBytes }: Bench): void {
 /** QEMU's own opinion of a qcow2 whose header was found sound: that it opens, that nothing is outside of it, that its tables lead to bytes that are there. */
 export async function checkQcow2(bench: Bench): Promise<readonly string[]> {
   const info = await qemuImg(bench, ['info', '-f', 'qcow2', '--output=json', SOURCE]);
-  if (info.code !== 0) throw failed('qemu-img info', info);
+  if (info.code !== 0) throw failed('qemu-img info', info, bench);
   refuseInfo(infoIn(info.stdout), bench);
   const checked = await qemuImg(bench, ['check', '-q', '-f', 'qcow2', SOURCE]);
   if (checked.code === LEAKS_ONLY) return ['has clusters that nothing uses'];
-  if (checked.code !== 0) throw failed('qemu-img check (cut off or damaged)', checked);
+  if (checked.code !== 0) throw failed('qemu-img check (cut off or damaged)', checked, bench);
   return [];
 }
 
 /** Makes RESULT, a qcow2, of a VMDK that parseVmdk has let through. `onProgress` gets the part that is done, 0 to 1. */
 export async function convertVmdk(bench: Bench, onProgress: (part: number) => void): Promise<void> {
   const checked = await qemuImg(bench, ['check', '-q', '-f', 'vmdk', SOURCE]);
-  if (checked.code !== 0) throw failed('qemu-img check (cut off or damaged)', checked);
+  if (checked.code !== 0) throw failed('qemu-img check (cut off or damaged)', checked, bench);
   const onOutput = (text: string): void => {
     const percent = [...text.matchAll(/\((\d+\.\d+)\/100%\)/g)].at(-1)?.[1];
     if (percent !== undefined) onProgress(Number(percent) / 100);
   };
   const made = await qemuImg(bench, ['convert', '-p', '-f', 'vmdk', '-O', 'qcow2', SOURCE, RESULT], onOutput);
-  if (made.code !== 0) throw failed('qemu-img convert', made);
+  if (made.code !== 0) throw failed('qemu-img convert', made, bench);
 }

@@ -20,11 +20,21 @@ export interface Intake {
   readonly onBytes: (doneBytes: number) => void;
 }
 
+async function freeIn(folder: string): Promise<number> {
+  const { bavail, bsize } = await statfs(folder);
+  return bavail * bsize;
+}
+
+/** What may be written there. */
+export async function roomIn(folder: string): Promise<number> {
+  return Math.max(0, (await freeIn(folder)) - SPARE_BYTES);
+}
+
 /** 'Unavailable' when so many more bytes would leave too little room. */
 export async function requireRoom(folder: string, bytes: number): Promise<void> {
-  const { bavail, bsize } = await statfs(folder);
-  if (bavail * bsize - bytes >= SPARE_BYTES) return;
-  throw noRoom(`${humanBytes(bytes)} more are needed and ${humanBytes(bavail * bsize)} are free`);
+  const free = await freeIn(folder);
+  if (free - bytes >= SPARE_BYTES) return;
+  throw noRoom(`${humanBytes(bytes)} more are needed and ${humanBytes(free)} are free`);
 }
 
 export const noRoom = (why: string): CloudError =>

@@ -1,7 +1,7 @@
 import { execFileSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { existsSync } from 'node:fs';
-import { mkdir, mkdtemp, readdir, readFile, rm, stat, truncate, writeFile } from 'node:fs/promises';
+import { chmod, chown, mkdir, mkdtemp, readdir, readFile, rm, stat, truncate, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Readable } from 'node:stream';
@@ -9,6 +9,8 @@ import { buffer } from 'node:stream/consumers';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { createFileBlobs } from '../../../../src/adapters/blobs/file-blobs.ts';
 import { createWorkshop } from '../../../../src/adapters/workshop/image-workshop.ts';
+import { convertVmdk, RESULT, SOURCE } from '../../../../src/adapters/workshop/qemu-img.ts';
+import { NOBODY } from '../../../../src/adapters/workshop/run-tool.ts';
 import { SystemClock } from '../../../../src/base/clock.ts';
 import { CloudError } from '../../../../src/base/errors.ts';
 import { SystemRandom } from '../../../../src/base/random.ts';
@@ -227,6 +229,26 @@ describe('a build that is given up', () => {
     await rm(join(dir, 'imports'), { recursive: true });
     await workshop.clean();
   });
+});
+
+it('a small VMDK that unpacks to more than there is room for takes no more than its share of it [real]', async ({
+  skip,
+}) => {
+  if (!HAS_QEMU_IMG) skip(NO_QEMU_IMG);
+  await writeFile(join(dir, 'disk.raw'), Buffer.alloc(24 * MIB, 'A'));
+  qemuImg('convert', '-f', 'raw', '-O', 'vmdk', '-o', 'subformat=streamOptimized', 'disk.raw', SOURCE);
+  expect((await stat(join(dir, SOURCE))).size).toBeLessThan(MIB);
+  await writeFile(join(dir, RESULT), '');
+  if (process.getuid?.() === 0) await chown(join(dir, RESULT), NOBODY, NOBODY);
+  await chmod(join(dir, SOURCE), 0o444);
+  await chmod(dir, 0o711);
+  const limits = { virtualSizeBytes: 24 * MIB, maxBytes: 88 * MIB, roomBytes: 4 * MIB };
+  const bench = { cwd: dir, ...limits, signal: new AbortController().signal, clock: new SystemClock() };
+  await expect(convertVmdk(bench, () => undefined)).rejects.toMatchObject({
+    code: 'Unavailable',
+    message: 'no space is left to build the image: delete images or give the controller more room',
+  });
+  expect((await stat(join(dir, RESULT))).size).toBeLessThanOrEqual(4 * MIB);
 });
 
 it('two images at once are apart, and a folder is nobody else’s to read', async () => {
