@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { GetObjectCommand, ListObjectsV2Command, PutObjectCommand } from '@aws-sdk/client-s3';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { canary } from '../support/canaries.ts';
 import type { EndpointBucket } from '../support/endpoint-bucket.ts';
 import { askReadiness } from '../../src/client/ask-readiness.ts';
 import { STATUS_SOCKET } from '../../src/messages/readiness.ts';
@@ -49,8 +50,16 @@ export function cloudOnEndpoint(name: string, endpoint: () => EndpointBucket): v
   describe(`a cloud whose object store is ${name} [real]`, () => {
     it('is checked before it starts: the endpoint answers and the bucket is there', async () => {
       expect(await cloud.cli('config', 'check')).toMatchObject({ code: 0 });
-      const wrong = await cloud.with({ NOVACTL_OBJECTSTORE_BUCKET: 'not-there' }).cli('config', 'check');
-      expect([wrong.code, wrong.stderr]).toEqual([7, expect.stringContaining('objectstore.bucket')]);
+      const otherSecret = join(dir, 'other-secret');
+      writeFileSync(otherSecret, canary('secret of nobody'), { mode: 0o600 });
+      for (const [name, value, setting] of [
+        ['BUCKET', 'not-there', 'objectstore.bucket'],
+        ['ACCESS_KEY_ID', 'AKIAUNKNOWN000000000', 'objectstore.accessKeyId'],
+        ['SECRET_KEY_FILE', otherSecret, 'objectstore.secretKeyFile'],
+      ] as const) {
+        const wrong = await cloud.with({ [`NOVACTL_OBJECTSTORE_${name}`]: value }).cli('config', 'check');
+        expect([wrong.code, wrong.stderr]).toEqual([7, expect.stringContaining(setting)]);
+      }
       const both = await cloud.with({ NOVACTL_OBJECTSTORE_LISTEN: '127.0.0.1' }).cli('config', 'check');
       expect([both.code, both.stderr]).toEqual([2, expect.stringContaining('a cloud has one object store')]);
     });
