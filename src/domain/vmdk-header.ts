@@ -32,6 +32,8 @@ const MAX_DESCRIPTOR_SECTORS = 64;
 /** The grain directory is at the end: its place is in the footer. */
 const AT_END = 0xffff_ffff_ffff_ffffn;
 const FOOTER_MARK = 3;
+/** Of 512 grains of 4 KiB each, as small as they come, the largest disk has so many. Each is read: more would keep whoever reads them busy for hours. */
+const MAX_TABLES = 1_048_576;
 
 function check(condition: boolean, reason: string): void {
   if (!condition) throw badImage(`the VMDK image is refused: ${reason}`);
@@ -72,6 +74,10 @@ function sparseHeader(bytes: Uint8Array, where: string): SparseHeader {
   );
   const entries = view.getUint32(44, true);
   check(entries >= 1 && entries <= 512, `its grain tables of ${entries} entries are impossible`);
+  check(
+    capacity <= grain * BigInt(entries) * BigInt(MAX_TABLES),
+    `its disk is in more than ${MAX_TABLES} grain tables`,
+  );
   const compression = view.getUint16(77, true);
   check(compression <= 1, `compression ${compression} is unknown`);
   return {

@@ -40,6 +40,7 @@ describe('parseVmdk', () => {
     ['grains of no power of two', { grain: 129 }, 'grains of 129'],
     ['grains of 32 MiB', { grain: 65_536 }, 'grains of 65536'],
     ['tables without entries', { tableEntries: 0 }, 'tables of 0'],
+    ['very many tables', { tableEntries: 1, grain: 8, capacity: 8 * 1_048_577 }, 'more than 1048576 grain tables'],
     ['huge tables', { tableEntries: 0xffff_ffff }, 'tables of 4294967295'],
     ['a descriptor elsewhere', { descriptorAt: 40 }, 'not in the sector after its header'],
     ['no descriptor', { descriptorAt: 0, descriptorSectors: 0 }, 'not in the sector after'],
