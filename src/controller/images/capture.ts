@@ -6,7 +6,7 @@ import { humanDuration } from '../../base/units.ts';
 import { requireImageKind } from '../../domain/image-format.ts';
 import type { ImageImportRecord } from '../../domain/image-import.ts';
 import { KEYS } from '../../domain/keys.ts';
-import type { AssignRecord } from '../../domain/records.ts';
+import type { AssignRecord, HostRecord } from '../../domain/records.ts';
 import { ImageCaptured } from '../../messages/image-capture.ts';
 import { TOPIC } from '../../messages/worker.ts';
 import type { BuildOrder, BuiltImage } from '../../ports/image-workshop.ts';
@@ -28,7 +28,7 @@ type Done = Extract<ImageCaptured, { state: 'done' }>;
 
 /**
  * Has the worker of the instance's host make an image of its disk, whichever worker that is from moment to moment. Errors: those of the capture ('NotFound':
- * the disk is gone, 'IncorrectInstanceState', 'InsufficientInstanceCapacity', 'Timeout', 'HostError'); 'Unavailable' (the host could not be asked for ten minutes);
+ * the disk is gone, 'Unreachable': the host is no more, 'IncorrectInstanceState', 'InsufficientInstanceCapacity', 'Timeout', 'HostError'); 'Unavailable' (the host could not be asked for ten minutes);
  * 'InvalidImage.Format' (what came is no disk); the signal's reason.
  */
 export async function captureDisk(
@@ -93,6 +93,10 @@ function tooLong(error: unknown, { hostId }: Wish, silentMs: number): CloudError
 }
 
 async function ask(cloud: Cloud, wish: Wish, blobKey: string, cancel = false): Promise<ImageCaptured> {
+  const host = cloud.store.get<HostRecord>(KEYS.host(wish.hostId))?.value;
+  if (host === undefined || host.lost !== undefined) {
+    throw new CloudError('Unreachable', `the host of ${wish.instanceId} was removed, and its disk with it`);
+  }
   const assign = cloud.store.get<AssignRecord>(KEYS.assign('compute', wish.hostId))?.value;
   if (assign === undefined) throw new CloudError('Unavailable', `no worker serves host ${wish.hostId}`);
   const { imageId, instanceId, hostId } = wish;

@@ -28,17 +28,20 @@ let asked: Asked[];
 let answers: (object | CloudError)[];
 let assign: { workerId: string; epoch: number };
 let deleted: string[];
+/** What is in the store of its host. */
+let host: object | undefined;
 
 beforeEach(() => {
   clock = new ManualClock();
   [asked, answers, deleted] = [[], [], []];
   assign = { workerId: 'w1', epoch: 1 };
+  host = { name: 'node1' };
 });
 
 const capture = (body: Buffer, signal = new AbortController().signal) => {
   const cloud = {
     ...{ clock, random: new SystemRandom(), cloudId: 'cloud-1', logger: silentLogger },
-    store: { get: () => ({ value: assign }) } as never,
+    store: { get: (key: string) => ({ value: key === 'host/h-1' ? host : assign }) } as never,
     bus: {
       call: (topic: string, _type: string, wish: Json) => {
         asked.push({ worker: topic, ...(wish as unknown as Omit<Asked, 'worker'>) });
@@ -78,6 +81,20 @@ describe('an image of an instance, as the controller has it made', () => {
       'worker.w2 2',
     ]);
     expect(new Set(asked.map(({ blobKey }) => blobKey)).size).toBe(1);
+  });
+
+  it.each([
+    ['given up', { name: 'node1', lost: { operationId: 'op-2', atMs: 1 } }],
+    ['removed', undefined],
+  ])('[sim] fails at once when its host was %s, however patiently a silent one is waited for', async (_how, now) => {
+    answers = Array.from({ length: 9 }, () => new CloudError('Unavailable', 'no route to host'));
+    const built = capture(bytes);
+    await clock.advance(2500);
+    expect(asked).toHaveLength(3);
+    host = now;
+    await clock.advance(1000);
+    expect(await built).toMatchObject({ code: 'Unreachable', message: expect.stringContaining('removed') as string });
+    expect(asked).toHaveLength(3);
   });
 
   it('[sim] is begun anew under another name when its worker ended it, but not for ever', async () => {

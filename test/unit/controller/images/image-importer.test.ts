@@ -201,6 +201,7 @@ it('what was sent once and is made two images of stays until both are made', asy
 
 it('hosts that say nothing hold up the images of their own instances alone', async () => {
   const world = new ImportingControllers();
+  for (const id of ['h-1', 'h-2']) await world.store.txn({ puts: [{ key: KEYS.host(id), value: { id, name: id } }] });
   const { importer } = world.start('a');
   const ofHost = (hostId: string) => world.register({ kind: 'instance', instanceId: 'i-1', hostId });
   const silent = [await ofHost('h-1'), await ofHost('h-1'), await ofHost('h-1')];
