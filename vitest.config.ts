@@ -5,8 +5,11 @@ import { SlowestFirst, WORKERS } from './test/support/slowest-first.ts';
 /** `npm run test:system`: hosts out of namespaces, terminals. Labs side by side share nothing, and their tests wait for much. */
 const SYSTEM = ['test/system/**/*.test.ts'];
 
-/** Of these, clusters of a dozen processes with leases to keep, and many clients at once: they need both processors. One file at a time, after the others. */
-const SYSTEM_ALONE = ['test/system/cluster/*.test.ts', 'test/system/ec2/*.test.ts'];
+/**
+ * Of these, clusters of a dozen processes with leases to keep, many clients at once, and a search of all that changed on this machine: they need both
+ * processors or what they search for themselves. One file at a time, after the others.
+ */
+const SYSTEM_ALONE = ['cluster', 'ec2', 'secrets'].map((folder) => `test/system/${folder}/*.test.ts`);
 
 /** `npm run test:long`: full sizes. */
 const LONG = ['test/long/**/*.test.ts'];
