@@ -121,6 +121,19 @@ describe('what is asked for and not known here [sim]', () => {
   });
 });
 
+describe('a checksum behind the body [sim]', () => {
+  it('is compared, or the body is refused', async () => {
+    const put = { method: 'PUT', target: '/shared/trailed', contentSha256: 'STREAMING-UNSIGNED-PAYLOAD-TRAILER' };
+    const headers = { 'x-amz-decoded-content-length': '5' };
+    const body = '5\r\nhello\r\n0\r\nx-amz-checksum-crc32:AAAAAA==\r\n\r\n';
+    const send = (more: Record<string, string>): Promise<S3Reply> =>
+      cloud.ask({ ...put, body, headers: { ...headers, ...more } });
+    expect(refusal(await send({}))).toBe('400 InvalidRequest');
+    expect(refusal(await send({ 'x-amz-trailer': 'x-amz-checksum-crc32' }))).toBe('400 BadDigest');
+    expect((await cloud.ask({ target: '/shared/trailed' })).status).toBe(404);
+  });
+});
+
 describe('headers that a presigned address carries in its query [sim]', () => {
   it('are obeyed as headers are', async () => {
     const target = presigned(cloud, {

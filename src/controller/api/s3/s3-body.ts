@@ -228,6 +228,14 @@ class RequestBody implements S3Body {
     }
     const base64 = Buffer.from(md5, 'hex').toString('base64');
     if (wantedMd5 !== undefined && wantedMd5 !== base64) throw badDigest('Content-MD5', wantedMd5, base64);
+    this.#compare(brought, checksums);
+  }
+
+  #compare(brought: Brought | undefined, checksums: Digests['checksums']): void {
+    for (const name of this.#decoder.trailers?.keys() ?? []) {
+      if (HEADERS.has(name) && name !== brought?.header)
+        throw invalid(`${name}: is behind the body, and x-amz-trailer does not name it`);
+    }
     if (brought === undefined) return;
     const value = brought.value ?? this.#decoder.trailers?.get(brought.header);
     if (value === undefined) throw invalid(`${brought.header}: x-amz-trailer names it, and it is not behind the body`);

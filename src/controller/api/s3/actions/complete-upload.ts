@@ -64,7 +64,7 @@ function checkPart(part: PartRecord, asked: AskedPart, isLast: boolean): void {
   const { checksum } = part;
   for (const algorithm of CHECKSUM_ALGORITHMS) {
     const said = asked[CHECKSUM_NAMES[algorithm]];
-    if (said !== undefined && checksum?.algorithm === algorithm && said !== checksum.value)
+    if (said !== undefined && (checksum?.algorithm !== algorithm || said !== checksum.value))
       throw invalidPart(part, algorithm);
   }
   if (isLast || part.sizeBytes >= S3_LIMITS.partMinBytes) return;
@@ -97,7 +97,11 @@ function wholeChecksum(
 /** The request may say what the whole has to be. */
 function checkWhole(call: BucketCall, checksum: Checksum | undefined, sizeBytes: number): void {
   const given = checksumGiven(call);
-  if (given !== undefined && checksum !== undefined && given.algorithm === checksum.algorithm) {
+  if (given !== undefined) {
+    if (given.algorithm !== checksum?.algorithm) {
+      const text = `x-amz-checksum-${given.algorithm.toLowerCase()}: can't be compared, for not all parts have one: begin the upload with x-amz-checksum-algorithm`;
+      throw new CloudError('InvalidRequest', text);
+    }
     const same = given.value === checksum.value || given.value === checksum.value.replace(/-\d+$/, '');
     if (!same) {
       const text = `the ${given.algorithm} of the whole is ${checksum.value}, and not ${given.value.slice(0, 100)}`;

@@ -188,6 +188,20 @@ describe('checksums of uploads', () => {
     await expect(part(1, 'x', { headers: { 'x-amz-checksum-sha1': 'x' } })).rejects.toEqual(code('InvalidRequest'));
   });
 
+  it('that nobody can compare are refused', async () => {
+    id = await begin({ 'x-amz-checksum-algorithm': 'CRC32' });
+    await part(1, 'x');
+    const sha1 = checksumOf('SHA1', Buffer.from('x'));
+    const named: Named[] = [[1, md5('x'), `<ChecksumSHA1>${sha1}</ChecksumSHA1>`]];
+    await expect(complete(named)).rejects.toEqual(code('InvalidPart'));
+    const headers = { 'x-amz-checksum-sha1': sha1 };
+    await expect(complete([[1, md5('x')]], headers)).rejects.toEqual(code('InvalidRequest'));
+    id = await begin();
+    await part(1, 'x');
+    await expect(complete([[1, md5('x')]], headers)).rejects.toEqual(code('InvalidRequest'));
+    expect((await complete([[1, md5('x')]])).status).toBe(200);
+  });
+
   it('are told of parts by GetObjectAttributes', async () => {
     id = await begin({ 'x-amz-checksum-algorithm': 'CRC32' });
     await part(1, Buffer.alloc(MIB_5, 1));
