@@ -44,9 +44,14 @@ export async function put(
   data: string | Uint8Array,
   conditions: WriteConditions = {},
 ): Promise<ObjectRecord> {
-  const object = newObject(bucket, key, await receiveBytes(store, data));
-  const { projectId: ownerId } = await store.bucket(bucket);
-  return store.putObject({ ...object, ownerId }, conditions);
+  const sample = plain(bucket, key);
+  // That there is no such bucket is for putObject to tell.
+  const owner = store.bucket(bucket).then(
+    ({ projectId }) => projectId,
+    () => sample.ownerId,
+  );
+  const [received, ownerId] = await Promise.all([receiveBytes(store, data), owner]);
+  return store.putObject({ ...newObject(bucket, key, received), ownerId }, conditions);
 }
 
 export async function putPart(
