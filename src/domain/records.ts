@@ -367,6 +367,8 @@ export interface OperationStep {
   readonly atMs: number;
   readonly tookMs?: number;
   readonly error?: string;
+  /** While it is under way. */
+  readonly progress?: { readonly doneBytes: number; readonly totalBytes?: number };
 }
 
 export interface OperationRecord {

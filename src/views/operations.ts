@@ -1,4 +1,4 @@
-import { humanDuration } from '../base/units.ts';
+import { humanBytes, humanDuration } from '../base/units.ts';
 import type { OperationOutput } from '../messages/operations/index.ts';
 import { ageColumn } from './age-column.ts';
 import type { Column, Details, Listing } from './listing.ts';
@@ -44,7 +44,13 @@ export function stepLine(step: Step, startedAtMs: number): string {
   const at = `+${humanDuration(Math.max(0, step.atMs - startedAtMs))}`.padEnd(8);
   const tookText = step.tookMs === undefined ? '' : ` (${humanDuration(step.tookMs)})`;
   const error = step.error === undefined ? '' : `: ${step.error}`;
-  return plainLine(`${at} ${step.target}  ${step.step}${tookText}${error}`);
+  return plainLine(`${at} ${step.target}  ${step.step}${tookText}${progressText(step)}${error}`);
+}
+
+function progressText({ progress }: Step): string {
+  if (progress === undefined || progress.doneBytes === 0) return '';
+  const { doneBytes, totalBytes } = progress;
+  return ` (${humanBytes(doneBytes)}${totalBytes === undefined ? '' : ` of ${humanBytes(totalBytes)}`} so far)`;
 }
 
 export function operationDetails(row: OperationView, nowMs: number): Details<OperationView> {

@@ -3,6 +3,7 @@ import { humanDuration } from '../../base/units.ts';
 import type { OperationOutput } from '../../messages/operations/index.ts';
 import type { InstanceView } from '../../views/instances.ts';
 import { stepLine } from '../../views/operations.ts';
+import { progressText } from '../../views/progress.ts';
 import { deadline } from './deadline.ts';
 import type { Session } from './session.ts';
 
@@ -89,14 +90,26 @@ export async function followOperation(
   let told = 0;
   try {
     for await (const { operation } of reopened(session, signal, () => session.watch('WatchOperation', input, signal))) {
-      for (const step of operation.steps.slice(told)) say(stepLine(step, operation.startedAtMs));
+      for (const { progress: _now, ...step } of operation.steps.slice(told)) say(stepLine(step, operation.startedAtMs));
       told = operation.steps.length;
+      showProgress(session, operation);
       if (operation.status !== 'running') return operation;
     }
     throw new CloudError('Unavailable', `the cloud ended the answer before ${operationId} ended; follow it again`);
   } finally {
+    session.output.progress('');
     end?.clear();
   }
+}
+
+/** Of the step that is under way, where it is known how far it is. */
+function showProgress(session: Session, { steps }: OperationView): void {
+  const { io, output } = session;
+  const { step: label = '', atMs = 0, progress } = steps.at(-1) ?? {};
+  if (progress === undefined) return output.progress('');
+  const { doneBytes: sentBytes, totalBytes: sizeBytes } = progress;
+  const tookMs = Math.max(0, session.nowMs() - atMs);
+  output.progress(progressText({ label, sentBytes, sizeBytes, tookMs, width: io.stderr.columns ?? 80 }));
 }
 
 /** The error that an operation ended with, if it failed. */

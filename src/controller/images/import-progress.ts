@@ -3,6 +3,7 @@ import { errorText } from '../../base/errors.ts';
 import type { ImageImportRecord } from '../../domain/image-import.ts';
 import type { OperationStep } from '../../domain/records.ts';
 import type { ControllerContext } from '../controller-context.ts';
+import { noteSteps } from '../operations/operation-record.ts';
 import { transact } from '../state/draft.ts';
 
 /** Records are for people to look at: more often is no use to them. */
@@ -81,6 +82,16 @@ export class ImportProgress {
     this.#timer = clock.after(waitMs, run, { unref: true });
   }
 
+  /** The last one is under way. */
+  #stepsNow(target: string, { doneBytes, totalBytes }: Said): OperationStep[] {
+    const progress = { doneBytes, ...(totalBytes === undefined ? {} : { totalBytes }) };
+    return this.steps(target).map((step, index, all) => {
+      if (index < all.length - 1) return step;
+      const { tookMs: _sofar, ...last } = step;
+      return { ...last, progress };
+    });
+  }
+
   #write(): void {
     const said = this.#said;
     if (said === undefined || this.#stopped) return;
@@ -99,6 +110,7 @@ export class ImportProgress {
         ...(bytesPerSecond === undefined ? {} : { bytesPerSecond }),
         updatedAtMs,
       });
+      noteSteps(draft, record.operationId, record.imageId, this.#stepsNow(record.imageId, said));
     })
       .then(
         () => undefined,

@@ -21,7 +21,7 @@ export function finishTarget(
   if (record === undefined || !record.pending.includes(target)) return;
   const pending = record.pending.filter((id) => id !== target);
   const error = record.error ?? result.error;
-  const steps = [...record.steps, ...compact(result.steps ?? [], record.targets.length)].slice(0, STEPS_MAX);
+  const steps = withSteps(record, target, result.steps ?? []);
   const ended = pending.length === 0;
   draft.put(key, {
     ...record,
@@ -30,6 +30,21 @@ export function finishTarget(
     ...(error === undefined ? {} : { error: { code: error.code, message: error.message.slice(0, 1000) } }),
     ...(ended ? { status: error === undefined ? 'succeeded' : 'failed', endedAtMs: nowMs } : {}),
   } satisfies OperationRecord);
+}
+
+/** What is done for a target so far, and now. Unknown operations, and targets that are done, are left alone. */
+export function noteSteps(draft: Draft, operationId: string, target: string, steps: readonly OperationStep[]): void {
+  const key = KEYS.operation(operationId);
+  const record = draft.get<OperationRecord>(key);
+  if (record === undefined || !record.pending.includes(target)) return;
+  draft.put(key, { ...record, steps: withSteps(record, target, steps) } satisfies OperationRecord);
+}
+
+/** In place of what was noted of the same steps; those of an earlier attempt stay before them. */
+function withSteps(record: OperationRecord, target: string, steps: readonly OperationStep[]): OperationStep[] {
+  const firstMs = steps[0]?.atMs ?? Infinity;
+  const before = record.steps.filter((step) => step.target !== target || step.atMs < firstMs);
+  return [...before, ...compact(steps, record.targets.length)].slice(0, STEPS_MAX);
 }
 
 /** Few targets: every step. Many: one step a target, so that the record stays small. */

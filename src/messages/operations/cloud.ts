@@ -32,6 +32,8 @@ const Step = z.object({
   atMs: z.number(),
   tookMs: z.number().optional(),
   error: z.string().optional(),
+  /** While it is under way. */
+  progress: z.object({ doneBytes: z.number(), totalBytes: z.number().optional() }).optional(),
 });
 
 /** Who did what, when, from where, why and how it ended. */

@@ -2,6 +2,7 @@ import { afterEach, describe, expect, it } from 'vitest';
 import { SystemClock } from '../../../src/base/clock.ts';
 import { CloudError } from '../../../src/base/errors.ts';
 import type { OperationOutput } from '../../../src/messages/operations/index.ts';
+import { stepLine } from '../../../src/views/operations.ts';
 import { ANSWERS, cannedCloud, INSTANCES, type CannedOptions } from '../../support/canned-cloud.ts';
 import { FakeCloud, type FakeBackend } from '../../support/fake-cloud.ts';
 import { runCli, type CliOptions } from '../../support/run-cli.ts';
@@ -126,6 +127,21 @@ describe('following an operation', () => {
       'novactl: op-0123456789abcdef0 failed: start the domain: no memory (HypervisorError)',
       '',
     ]);
+  });
+
+  it('says a step when it begins, and shows how far it is only where somebody looks', async () => {
+    const { operation } = at(1, 'running');
+    const [{ tookMs: _, ...step }] = operation.steps as [(typeof operation.steps)[number]];
+    const going = (doneBytes: number): Operation => ({
+      operation: { ...operation, steps: [{ ...step, progress: { doneBytes, totalBytes: 4096 } }] },
+    });
+    const cloud = await canned({ WatchOperation: [going(0), going(1024), at(1, 'succeeded')] });
+    const { code, stdout, stderr } = await run(cloud, 'op follow op-0123456789abcdef0 --output name');
+    expect([code, stdout, stderr]).toEqual([0, 'op-0123456789abcdef0\n', `+100ms   ${I}  prepare the disk\n`]);
+    const watched = await run(cloud, 'op follow op-0123456789abcdef0', { columns: 80 });
+    expect(watched.stderr).toMatch(/prepare the disk +\[#+-+\] +25 % +1\.0 KiB\/4\.0 KiB/);
+    const now = { ...step, progress: { doneBytes: 1024, totalBytes: 4096 } };
+    expect(stepLine(now, operation.startedAtMs)).toContain('prepare the disk (1.0 KiB of 4.0 KiB so far)');
   });
 
   it('is how a reboot is waited for', async () => {

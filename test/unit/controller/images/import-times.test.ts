@@ -64,6 +64,28 @@ it('progress of an import that another process has is not written', async () => 
   expect(written).toEqual([]);
 });
 
+it('the operation of an import has its steps and how far it is while it goes on, and those of each attempt', async () => {
+  const world = new ImportingControllers();
+  let go: (result: Promise<void>) => void = () => undefined;
+  world.hold = () => new Promise((resolve) => (go = resolve));
+  const { importer } = world.start('a');
+  const id = await world.register();
+  const steps = () => world.operation(id)?.steps ?? [];
+  await until(() => steps().length === 1, { what: 'the first step is told', everyMs: 2 });
+  const now = { target: id, step: 'reading', progress: { doneBytes: 512, totalBytes: 512 } };
+  expect(steps()).toEqual([{ ...now, atMs: world.clock.nowMs() }]);
+  go(Promise.reject(new CloudError('Unavailable', 'the disk is away')));
+  await world.clock.advance(MINUTE_MS);
+  await until(() => steps().length === 2, { what: 'the second attempt is told', everyMs: 2 });
+  go(Promise.resolve());
+  await until(() => world.operation(id)?.status === 'succeeded', { what: 'the image is made', everyMs: 2 });
+  const [first, last] = steps();
+  expect(steps()).toHaveLength(2);
+  expect(first?.atMs).toBeLessThan(last?.atMs ?? 0);
+  expect(last).toEqual({ target: id, step: 'reading', atMs: last?.atMs, tookMs: last?.tookMs });
+  await importer.close();
+});
+
 it('what says nothing for 15 minutes is given up, three times; what says something is not', async () => {
   const world = new ImportingControllers();
   world.hold = (signal) =>
