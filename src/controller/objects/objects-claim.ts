@@ -79,6 +79,8 @@ export class ObjectsClaim {
       if (seen !== undefined && !isSameFolder(seen.value, holder)) throw taken(seen.value);
       const guard = seen === undefined ? ({ key, absent: true } as const) : { key, rev: seen.rev };
       const { ok } = await store.txn({ guards: [guard], puts: [{ key, value: toJson(holder), lease }] });
+      if (lease.lost.aborted)
+        throw new CloudError('Unavailable', 'the lease of the claim was over before it was written');
       // Otherwise somebody was faster, whom the next look sees.
       if (ok) return;
     }

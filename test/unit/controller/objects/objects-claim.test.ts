@@ -79,4 +79,21 @@ describe('the claim on the objects', () => {
     await clock.advance(10 * OBJECTS_CLAIM.againMs);
     expect(store.get(KEYS.objectsHolder)).toBeUndefined();
   });
+
+  it('whose lease was over before the answer came is not held, and is taken again', async () => {
+    const store = shared();
+    const { view, take } = process(store, 'shelf', 'm1');
+    const lapseOnce = async (): Promise<void> => {
+      view.answering = () => undefined;
+      await view.lapse();
+    };
+    view.answering = lapseOnce;
+    await expect(take()).rejects.toMatchObject({ code: 'Unavailable' });
+    const claim = await take();
+    view.answering = lapseOnce;
+    await view.lapse();
+    await clock.advance(2 * OBJECTS_CLAIM.againMs);
+    expect(store.get(KEYS.objectsHolder)?.value).toMatchObject({ serviceId: 'shelf' });
+    await claim.close();
+  });
 });
