@@ -99,6 +99,22 @@ describe('the commits of the object store [real]', () => {
     expect(ids()).toEqual([2]);
   });
 
+  it('that wait behind those that found no room are refused with them, begun or not', async () => {
+    let nowMs = 0;
+    vi.spyOn(clock, 'monotonicMs').mockImplementation(() => (nowMs += 8));
+    const real = index.db.exec.bind(index.db);
+    const failing = vi.spyOn(index.db, 'exec').mockImplementation((sql) => {
+      if (sql === 'COMMIT') throw Object.assign(new Error('database or disk is full'), { errcode: 13 });
+      real(sql);
+    });
+    const all = await Promise.allSettled([1, 2, 3, 4, 5, 6, 7].map((id) => commits.run(() => add(id))));
+    expect(all.map(({ status }) => status)).toEqual(Array.from({ length: 7 }, () => 'rejected'));
+    expect(failing.mock.calls.filter(([sql]) => sql === 'COMMIT')).toHaveLength(1);
+    failing.mockRestore();
+    await commits.run(() => add(8));
+    expect(ids()).toEqual([8]);
+  });
+
   it('that wait when it is closed are made, and none after', async () => {
     const waiting = commits.run(() => add(1));
     commits.close();
