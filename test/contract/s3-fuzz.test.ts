@@ -24,11 +24,7 @@ const WARM_UP = Math.floor(REQUESTS / 2);
 let cloud: S3Cloud;
 beforeAll(async () => {
   cloud = await S3Cloud.start({ logger, signatureV2: true, domains: ['s3.example.org'] });
-  const { sim } = cloud;
-  await sim.call('CreateUser', { UserName: 'eve' });
-  await sim.call('CreateProject', { ProjectId: 'other', Manager: 'eve' });
-  const { accessKey, secretAccessKey } = await sim.call('CreateAccessKey', { UserName: 'eve', ProjectId: 'other' });
-  const key = { accessKeyId: accessKey.accessKeyId, secretAccessKey };
+  const key = await cloud.otherKey();
   await cloud.ask({ method: 'PUT', target: '/other' }, { key });
   const { status } = await cloud.ask({ method: 'PUT', target: '/other/a', body: THEIRS }, { key });
   expect(status).toBe(200);

@@ -15,11 +15,7 @@ const SECRET = 'bytes-that-only-their-owner-may-have';
 
 beforeAll(async () => {
   cloud = await S3Cloud.start({ domains: ['s3.example.org'], limits: { headersMs: 1000, checkEveryMs: 50 } });
-  const { sim } = cloud;
-  await sim.call('CreateUser', { UserName: 'eve' });
-  await sim.call('CreateProject', { ProjectId: 'other', Manager: 'eve' });
-  const { accessKey, secretAccessKey } = await sim.call('CreateAccessKey', { UserName: 'eve', ProjectId: 'other' });
-  other = { accessKeyId: accessKey.accessKeyId, secretAccessKey };
+  other = await cloud.otherKey();
   for (const target of ['/first', '/second']) expect((await cloud.ask({ method: 'PUT', target })).status).toBe(200);
   expect((await cloud.ask({ method: 'PUT', target: '/theirs' }, { key: other })).status).toBe(200);
   const put = { method: 'PUT', target: '/theirs/secret', body: SECRET };

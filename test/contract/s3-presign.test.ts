@@ -10,12 +10,7 @@ let eve: AccessKey;
 
 beforeAll(async () => {
   cloud = await S3Cloud.start();
-  const { sim } = cloud;
-  await sim.call('CreateUser', { UserName: 'eve' });
-  await sim.call('CreateProject', { ProjectId: 'other', Manager: 'eve' });
-  const { accessKey, secretAccessKey } = await sim.call('CreateAccessKey', { UserName: 'eve', ProjectId: 'other' });
-  watchFor('secret access key', secretAccessKey);
-  eve = { accessKeyId: accessKey.accessKeyId, secretAccessKey };
+  eve = await cloud.otherKey();
   expect((await cloud.ask({ method: 'PUT', target: '/box' })).status).toBe(200);
   expect((await cloud.ask({ method: 'PUT', target: '/box/a%20b', body: 'hello' })).status).toBe(200);
 });

@@ -267,11 +267,7 @@ describe('who asks [sim]', () => {
   });
 
   it('sees buckets of other projects only where that is granted', async () => {
-    const { sim } = cloud;
-    await sim.call('CreateUser', { UserName: 'eve' });
-    await sim.call('CreateProject', { ProjectId: 'other', Manager: 'eve' });
-    const { accessKey, secretAccessKey } = await sim.call('CreateAccessKey', { UserName: 'eve', ProjectId: 'other' });
-    const key = { accessKeyId: accessKey.accessKeyId, secretAccessKey };
+    const key = await cloud.otherKey();
     expect(refusal(await cloud.ask({ target: '/first/secret' }, { key }))).toMatch(/^403 AccessDenied/);
     expect(refusal(await cloud.ask({ target: '/first?list-type=2' }, { key }))).toMatch(/^403 AccessDenied/);
     expect((await cloud.ask({ target: '/' }, { key })).text).not.toContain('<Name>first</Name>');

@@ -11,11 +11,7 @@ let other: AccessKey;
 
 beforeAll(async () => {
   cloud = await S3Cloud.start();
-  const { sim } = cloud;
-  await sim.call('CreateUser', { UserName: 'eve' });
-  await sim.call('CreateProject', { ProjectId: 'other', Manager: 'eve' });
-  const { accessKey, secretAccessKey } = await sim.call('CreateAccessKey', { UserName: 'eve', ProjectId: 'other' });
-  other = { accessKeyId: accessKey.accessKeyId, secretAccessKey };
+  other = await cloud.otherKey();
   expect((await cloud.ask({ method: 'PUT', target: '/shared' })).status).toBe(200);
 });
 afterAll(() => cloud.close());

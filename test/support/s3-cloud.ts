@@ -17,6 +17,7 @@ import { S3Server, type S3Times } from '../../src/controller/api/s3/s3-server.ts
 import { ec2Callers } from '../../src/controller/api/ec2/ec2-principal.ts';
 import { accountsOf } from '../../src/controller/users/directory-memo.ts';
 import type { ObjectStore } from '../../src/ports/object-store.ts';
+import { watchFor } from './canaries.ts';
 import { startSimCloud, type SimCloud, type SimCloudOptions } from './sim-cloud.ts';
 
 export interface S3Reply {
@@ -128,6 +129,15 @@ export class S3Cloud {
 
   get authority(): string {
     return `127.0.0.1:${this.port}`;
+  }
+
+  /** A key of the project `other`, which is made with its manager `eve`: who is not to have what the first user has. */
+  async otherKey(): Promise<AccessKey> {
+    const { sim } = this;
+    await sim.call('CreateUser', { UserName: 'eve' });
+    await sim.call('CreateProject', { ProjectId: 'other', Manager: 'eve' });
+    const { accessKey, secretAccessKey } = await sim.call('CreateAccessKey', { UserName: 'eve', ProjectId: 'other' });
+    return { accessKeyId: accessKey.accessKeyId, secretAccessKey: watchFor('secret access key', secretAccessKey) };
   }
 
   /** The headers of a request, signed by version 4. */
