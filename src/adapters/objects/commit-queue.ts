@@ -25,8 +25,8 @@ export interface CommitQueueParts {
 }
 
 /**
- * Changes of the index. Those that wait in one tick are one transaction, each behind a savepoint of its own, and are answered after the commit, which
- * is synced. They run one after the other and without a pause, so that no reader ever sees the middle of one.
+ * Changes of the index. Those that wait are one transaction, as many as there is time for, each behind a savepoint of its own, and are answered after
+ * the commit, which is synced. They run one after the other and without a pause, so that no reader ever sees the middle of one.
  */
 export class CommitQueue {
   readonly #parts: CommitQueueParts;

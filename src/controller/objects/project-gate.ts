@@ -18,7 +18,10 @@ interface Shut {
   readonly untilMs: number;
 }
 
-/** Buckets are made, or their project is deleted: whoever comes first. In memory: with this process ends what it was making, too. */
+/**
+ * Buckets are made, or their project is deleted: whoever comes first. In memory: with this process ends what it was making, too. But where it has the objects alone, and is
+ * started anew between the look and the deletion, the next one does not know that a project is leaving.
+ */
 export class ProjectGate {
   readonly #clock: Pick<Clock, 'monotonicMs'>;
   readonly #lock = new SharedLock();
