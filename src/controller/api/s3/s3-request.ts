@@ -107,11 +107,9 @@ function readQuery(query: string, isSigned: boolean): Pick<S3Request, 'query' | 
 }
 
 /**
- * Not of what is signed in its header: version 2 does not cover them there, so that whoever has such a request could add some. Checksums are passed over, as
- * S3 does: of an upload whose body is not known when it is signed SDKs write that of no bytes at all.
+ * Checksums are passed over, as S3 does: of an upload whose body is not known when it is signed SDKs write that of no bytes at all.
  */
-function headersInQuery({ headers }: SignableRequest, query: ReadonlyMap<string, string>): Map<string, string> {
-  if (headers.has('authorization')) return new Map();
+function headersInQuery(query: ReadonlyMap<string, string>): Map<string, string> {
   if (!query.has('X-Amz-Algorithm') && !query.has('Signature')) return new Map();
   const named = [...query].map(([name, value]) => [name.toLowerCase(), value] as const);
   return new Map(named.filter(([name]) => /^x-amz-(?!(sdk-)?checksum-)/.test(name)));
@@ -158,7 +156,7 @@ export function readS3Request(head: S3Head, domains: readonly string[]): S3Reque
     remoteAddress: head.remoteAddress,
     isVirtualHost: hostBucket !== undefined,
     ...parameters,
-    queryHeaders: headersInQuery(signable, parameters.query),
+    queryHeaders: headersInQuery(parameters.query),
   };
 }
 
