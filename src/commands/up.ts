@@ -63,7 +63,7 @@ export class Up extends BaseCommand {
   }
 }
 
-/** A process of the cloud that has this state folder, and at whose socket nobody answers. */
+/** A process of the cloud that has this state folder, and has not the api role or does not answer at its socket. */
 async function alreadyThere(session: Session, process: Readiness): Promise<void> {
   const { pid, roles } = process.process;
   if (roles.includes('api')) {
