@@ -24,21 +24,20 @@ const ID_KIND = { machine: 'image', kernel: 'kernel', ramdisk: 'ramdisk' } as co
 const LAUNCH_PROJECTS_MAX = 500;
 
 export const modifyImageAttribute: ChangeHandler<'ModifyImageAttribute'> = {
-  // A permission for a project that is yet to be made would be whoever's makes it.
   async prepare({ cloud }, { AddProjects = [] }) {
     if (AddProjects.length === 0) return;
     const known = await accountsOf(cloud);
-    const unknown = AddProjects.find((id) => known.accountOf(projectWithoutRegion(id)) === undefined);
-    if (unknown === undefined) return;
-    throw new CloudError(
-      'InvalidAMIAttributeItemValue',
-      `AddProjects: there is no project ${unknown}; see "novactl project list"`,
-      { details: { parameter: 'AddProjects' } },
-    );
+    refuseUnknown(AddProjects, (id) => known.accountOf(id) !== undefined);
   },
 
   decide(draft, input, context) {
     const { principal, cloud, operationId } = context;
+    const { AddProjects = [] } = input;
+    if (cloud.directory.kind === 'store' && AddProjects.length > 0) {
+      // Changed by whoever deletes a project meanwhile: one key, since a transaction has room for so many guards only.
+      draft.get(KEYS.directoryChange);
+      refuseUnknown(AddProjects, (id) => draft.peek(KEYS.project(id)) !== undefined);
+    }
     const before = ownImage(draft, principal, input.ImageId);
     const record = { ...withPermissions(before, input), ...described(input.Description) };
     draft.put(KEYS.image(record.id), record);
@@ -46,6 +45,17 @@ export const modifyImageAttribute: ChangeHandler<'ModifyImageAttribute'> = {
     return { output: { image, operationId }, targets: [record.id] };
   },
 };
+
+/** A permission for a project that is yet to be made would be whoever's makes it. */
+function refuseUnknown(ids: readonly string[], isProject: (id: string) => boolean): void {
+  const unknown = ids.find((id) => !isProject(projectWithoutRegion(id)));
+  if (unknown === undefined) return;
+  throw new CloudError(
+    'InvalidAMIAttributeItemValue',
+    `AddProjects: there is no project ${unknown}; see "novactl project list"`,
+    { details: { parameter: 'AddProjects' } },
+  );
+}
 
 const described = (text: string | undefined): Pick<ImageRecord, 'description'> =>
   text === undefined ? {} : { description: text };

@@ -18,6 +18,12 @@ import { isAdmin, mayUse } from './handler.ts';
 const CHANGES_MAX = 30;
 
 export const createProject = changesDirectory<'CreateProject'>({
+  // Who deleted one of that name may have died before all of it was gone: images of others would be this one's to start.
+  async look({ cloud }, { ProjectId: id }) {
+    if ((await cloud.directory.project(id)) === undefined) await dropRestOfProject(cloud, id);
+    return undefined;
+  },
+
   plan(view, input, context) {
     const { ProjectId: id, Description, Members = [] } = input;
     const manager = input.Manager ?? context.principal.userName ?? FIRST_NAME;

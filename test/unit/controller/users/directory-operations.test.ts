@@ -1,8 +1,10 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { modifyImageAttribute } from '../../../../src/controller/operations/change-images.ts';
 import type { CallMeta } from '../../../../src/controller/operations/handler.ts';
+import { Draft } from '../../../../src/controller/state/draft.ts';
 import { principalOf } from '../../../../src/controller/users/principal.ts';
 import { KEYS, PREFIX } from '../../../../src/domain/keys.ts';
-import type { OperationRecord, ProjectRecord, UserRecord } from '../../../../src/domain/records.ts';
+import type { ImageRecord, OperationRecord, ProjectRecord, UserRecord } from '../../../../src/domain/records.ts';
 import type { OperationInput, UnaryName } from '../../../../src/messages/operations/index.ts';
 import { ADMIN, startSimCloud, type SimCloud } from '../../../support/sim-cloud.ts';
 
@@ -203,6 +205,33 @@ describe('[sim] projects', () => {
     expect(sim.store.range(PREFIX.tags).map(({ key }) => key)).toEqual([KEYS.tags('rtb-other')]);
     await sim.call('CreateProject', { ProjectId: 'lab', Manager: 'anna' });
     expect((await sim.call('DescribeVpcs', {}, anna)).vpcs).toMatchObject([{ vpcId: vpc?.vpcId, tags: {} }]);
+  });
+
+  it('leave the lists of whom images are shared with, which a next one of that name would be in', async () => {
+    await lab();
+    const [image] = sim.store.range<ImageRecord>(PREFIX.image);
+    if (image === undefined) expect.fail('there is no image');
+    const ImageId = image.value.id;
+    const sharedWith = () => sim.store.get<ImageRecord>(image.key)?.value.launchProjects;
+    await sim.call('ModifyImageAttribute', { ImageId, AddProjects: ['lab', 'admin', 'lab@east'] });
+    await sim.call('DeleteProject', { ProjectId: 'lab' });
+    expect(sharedWith()).toEqual(['admin']);
+    // Of a process that died when the project was gone and nothing else was.
+    await sim.store.txn({ puts: [{ key: image.key, value: { ...image.value, launchProjects: ['lab', 'admin'] } }] });
+    await sim.call('CreateProject', { ProjectId: 'lab', Manager: 'anna' });
+    expect(sharedWith()).toEqual(['admin']);
+    await expect(sim.run({ ImageId }, await as('anna', 'lab'))).rejects.toMatchObject({
+      code: 'InvalidAMIID.NotFound',
+    });
+    // One that goes between the look at the projects and the transaction.
+    const share = { ImageId, AddProjects: ['lab'] };
+    const { context: cloud } = sim.cloud;
+    const context = { cloud, principal: ADMIN.principal, operationId: 'op-1', nowMs: 1, requestId: 'req-test' };
+    await modifyImageAttribute.prepare?.(context, share);
+    const decide = () => modifyImageAttribute.decide(new Draft(sim.store), share, context, undefined);
+    expect(decide().output.image.launchProjects).toEqual(['admin', 'lab']);
+    await sim.call('DeleteProject', { ProjectId: 'lab' });
+    expect(decide).toThrow('AddProjects: there is no project lab');
   });
 
   it('take the limits of a member with their membership', async () => {
