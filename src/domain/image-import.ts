@@ -1,9 +1,19 @@
+/** An object as it was when the image was registered: what is read later must be the same bytes. */
+export interface PinnedObject {
+  readonly bucket: string;
+  readonly key: string;
+  /** Absent where the store does not say. */
+  readonly versionId?: string;
+  /** Absent: it was not looked at yet. */
+  readonly etag?: string;
+}
+
 /** Where the bytes of an image come from, where they are not sent by its owner. */
 export type ImageSource =
   /** An object that is the image itself. */
-  | { readonly kind: 'object'; readonly bucket: string; readonly key: string; readonly versionId?: string }
-  /** An EC2 bundle: the manifest names the parts, which are objects beside it. */
-  | { readonly kind: 'bundle'; readonly bucket: string; readonly key: string }
+  | ({ readonly kind: 'object' } & PinnedObject)
+  /** An EC2 bundle: the manifest names the parts, which are objects beside it, by their digests. */
+  | ({ readonly kind: 'bundle' } & PinnedObject)
   /** Bytes that were sent, and are to be converted. */
   | { readonly kind: 'upload'; readonly blobKey: string }
   /** The disk of an instance, read on its host. */

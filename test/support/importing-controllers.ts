@@ -18,6 +18,7 @@ import type { ImageWorkshop } from '../../src/ports/image-workshop.ts';
 import type { Store } from '../../src/ports/store.ts';
 import { createMemoryBlobs } from '../simulation/memory-blobs.ts';
 import { ManualClock } from './manual-clock.ts';
+import { md5 } from './object-samples.ts';
 import { bootSector } from './sim-cloud.ts';
 
 /** A process can die before or after each of its effects; from then on nothing it asked for is ever answered. */
@@ -146,7 +147,7 @@ export class ImportingControllers {
         const found = this.objects.get(`${bucket}/${key}`) ?? new CloudError('NoSuchKey', 'there is none');
         if (found instanceof CloudError) return Promise.reject(found);
         const read = () => Promise.resolve(Readable.from([found]));
-        return Promise.resolve({ sizeBytes: found.length, etag: 'e', read });
+        return Promise.resolve({ sizeBytes: found.length, etag: md5(found), read });
       },
     };
   }

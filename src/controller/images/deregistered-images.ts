@@ -12,8 +12,8 @@ import { imageOn, instanceOn } from './image-uses.ts';
 const AGAIN_MS = 5000;
 
 /**
- * Removes images that were deregistered while something stood on them, when nothing does any more. Level-triggered: whenever an instance has ended, at the start, and
- * now and then, the first controller looks at them.
+ * Removes images that were deregistered while something stood on them, when nothing does any more. Level-triggered: whenever an instance has ended or an image is gone,
+ * at the start, and now and then, the first controller looks at them.
  */
 export class DeregisteredImages {
   readonly #context: ControllerContext;
@@ -40,6 +40,10 @@ export class DeregisteredImages {
     this.#watches = [
       store.watch(PREFIX.instance, from, ({ ops }) => {
         for (const { key } of ops) this.#ended(key);
+      }),
+      store.watch(PREFIX.image, from, ({ ops }) => {
+        // Nothing may need its kernel and ramdisk any more.
+        if (ops.some(({ key }) => store.get(key) === undefined)) this.sweep();
       }),
       ...[PREFIX.aliveControllers, KEYS.held].map((key) => store.watch(key, from, () => this.sweep())),
     ];
@@ -83,9 +87,6 @@ export class DeregisteredImages {
       },
       { settled: true },
     );
-    if (gone === undefined) return;
-    await dropBytes(this.#context, gone.blobKey);
-    // Nothing may need its parts any more.
-    for (const id of [gone.kernelId, gone.ramdiskId]) if (id !== undefined) this.#queue.add(id);
+    if (gone !== undefined) await dropBytes(this.#context, gone.blobKey);
   }
 }

@@ -1,6 +1,6 @@
 import { CloudError, isCode } from '../../base/errors.ts';
-import type { ImageAsker, ImageSource } from '../../domain/image-import.ts';
-import type { ImageObject } from '../../ports/image-objects.ts';
+import type { ImageAsker, ImageSource, PinnedObject } from '../../domain/image-import.ts';
+import type { ImageObject, ImageObjects } from '../../ports/image-objects.ts';
 import type { ImageWorkshop } from '../../ports/image-workshop.ts';
 import type { ControllerContext } from '../controller-context.ts';
 import { bundleKeys } from './bundle/bundle-keys.ts';
@@ -28,14 +28,21 @@ export function needWorkshop({ workshop }: Pick<ControllerContext, 'workshop'>, 
   );
 }
 
+/** What was found there, for whoever reads it later. */
+export const pinned = <S extends ObjectSource>(source: S, { etag, versionId }: ImageObject): S => ({
+  ...source,
+  ...(versionId === undefined ? {} : { versionId }),
+  etag,
+});
+
 /**
- * The object as the asker may read it; what is wrong with it is told as EC2 tells it of a manifest. Errors: 'InvalidManifest' (it is not there), 'AuthFailure'
- * (it may not be read), 'UnsupportedOperation' (this cloud has no objects), 'Unavailable'.
+ * The object as the asker may read it, the one that was pinned where one was; what is wrong with it is told as EC2 tells it of a manifest. Errors: 'InvalidManifest'
+ * (it is not there, or another one), 'AuthFailure' (it may not be read), 'UnsupportedOperation' (this cloud has no objects), 'Unavailable'.
  */
 export async function openObject(
   { imageObjects }: Pick<ControllerContext, 'imageObjects'>,
   asker: ImageAsker,
-  object: { readonly bucket: string; readonly key: string; readonly versionId?: string },
+  object: PinnedObject,
 ): Promise<ImageObject> {
   if (imageObjects === undefined) {
     throw new CloudError(
@@ -45,10 +52,28 @@ export async function openObject(
     );
   }
   try {
-    return await imageObjects.open(asker, object);
+    return await openPinned(imageObjects, asker, object);
   } catch (error) {
     throw asImageError(error, object);
   }
+}
+
+/** As a version it is asked for only when it is not the current one any more: S3 has a right of its own for that. */
+async function openPinned(objects: ImageObjects, asker: ImageAsker, object: PinnedObject): Promise<ImageObject> {
+  const { bucket, key, versionId = '', etag } = object;
+  const isPinned = (found: ImageObject): boolean => found.etag === etag && (found.versionId ?? '') === versionId;
+  const now = await objects.open(asker, { bucket, key }).catch((error: unknown) => {
+    if (versionId === '' || !isCode(error, 'NoSuchKey')) throw error;
+  });
+  if (now !== undefined && (etag === undefined || isPinned(now))) return now;
+  const old =
+    versionId === '' || now?.versionId === versionId ? now : await objects.open(asker, { bucket, key, versionId });
+  if (old !== undefined && isPinned(old)) return old;
+  throw new CloudError(
+    'InvalidManifest',
+    `Location: ${bucket}/${key} is another object now than when the image was registered; register it again`,
+    { details: { parameter: 'Location', bucket, key } },
+  );
 }
 
 /**
@@ -58,9 +83,11 @@ export async function openObject(
 export async function openBundleAt(
   cloud: ControllerContext,
   asker: ImageAsker,
-  { bucket, key }: { readonly bucket: string; readonly key: string },
+  manifest: PinnedObject,
 ): Promise<OpenedBundle> {
-  const objects = (part: string): Promise<ImageObject> => openObject(cloud, asker, { bucket, key: part });
+  const { bucket, key } = manifest;
+  const objects = (name: string): Promise<ImageObject> =>
+    openObject(cloud, asker, name === key ? manifest : { bucket, key: name });
   try {
     return await openBundle(objects, key, bundleKeys(cloud, asker.userName ?? FIRST_USER));
   } catch (error) {
@@ -73,11 +100,12 @@ export async function openBundleAt(
 }
 
 /** What reading an object said, in the words of images. */
-function asImageError(error: unknown, { bucket, key }: { readonly bucket: string; readonly key: string }): unknown {
+function asImageError(error: unknown, { bucket, key, versionId = '' }: PinnedObject): unknown {
   const where = `${bucket}/${key}`;
   const details = { parameter: 'Location', bucket, key };
   if (isCode(error, 'NoSuchBucket', 'NoSuchKey', 'NoSuchObjectVersion')) {
-    const what = isCode(error, 'NoSuchBucket') ? `there is no bucket ${bucket}` : `there is no object ${where}`;
+    const object = `there is no object ${where}${isCode(error, 'NoSuchObjectVersion') ? ` of the version ${versionId}` : ''}`;
+    const what = isCode(error, 'NoSuchBucket') ? `there is no bucket ${bucket}` : object;
     return new CloudError('InvalidManifest', `Location: ${what}; upload it first, or look at its name`, {
       cause: error,
       details,

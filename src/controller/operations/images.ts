@@ -15,7 +15,7 @@ import { dropBytes, dropImage } from '../images/drop-image.ts';
 import { requireKernelWith } from '../images/end-import.ts';
 import { findImage, needAvailable } from '../images/find-image.ts';
 import { bytesOf } from '../images/image-bytes.ts';
-import { needWorkshop, openBundleAt, openObject, sourceAt } from '../images/image-source.ts';
+import { needWorkshop, openBundleAt, openObject, pinned, sourceAt } from '../images/image-source.ts';
 import { imageOn, instanceOn } from '../images/image-uses.ts';
 import { imageView } from '../images/image-view.ts';
 import { inspectBlob, readRange } from '../images/inspect-blob.ts';
@@ -84,9 +84,9 @@ export const registerImage: ChangeHandler<'RegisterImage', Prepared> = {
 /** That it is there and may be read is answered at once; what is in it is looked at by the importer. A bundle's manifest is read, and must be sound. */
 async function prepareObject({ cloud, principal }: ReadContext, location: string): Promise<Prepared> {
   needWorkshop(cloud, 'Location');
-  const source = sourceAt(location);
-  const { sizeBytes } = await openObject(cloud, askerOf(principal), source);
-  if (sizeBytes === 0) throw new CloudError('InvalidImage.Format', `Location: the object ${location} is empty`);
+  const found = await openObject(cloud, askerOf(principal), sourceAt(location));
+  const source = pinned(sourceAt(location), found);
+  if (found.sizeBytes === 0) throw new CloudError('InvalidImage.Format', `Location: the object ${location} is empty`);
   if (source.kind === 'object') return { kind: 'coming', source };
   const { image, kind, ...said } = await openBundleAt(cloud, askerOf(principal), source);
   image.destroy();
@@ -192,12 +192,12 @@ export const deregisterImage: ChangeHandler<'DeregisterImage', Found> = {
       throw new CloudError('InvalidAMIID.NotFound', `ImageId: ${id} is gone already`);
     if (!mayUse(principal, record.projectId))
       throw new CloudError('UnauthorizedOperation', `ImageId: ${id} belongs to another project`);
-    refuseAsPart(draft, record, principal);
+    refuseAsPart(draft, record);
     releaseQuota(draft, record, { images: 1 });
     draft.del(KEYS.imageName(record.projectId, record.name));
     dropTags(draft, id);
     giveUpImport(draft, id, nowMs);
-    const usedBy = instanceOn(draft.replica, id, principal) ?? imageOn(draft.replica, id)?.id;
+    const usedBy = instanceOn(draft.replica, id, principal) ?? usingImage(draft, id, principal);
     if (usedBy === undefined) dropImage(draft, id);
     else draft.put(KEYS.image(id), { ...record, deregisteredAtMs: nowMs });
     return { output: { imageId: id, operationId, ...(usedBy === undefined ? {} : { usedBy }) }, targets: [id] };
@@ -209,12 +209,21 @@ export const deregisterImage: ChangeHandler<'DeregisterImage', Found> = {
   },
 };
 
-/** A kernel or ramdisk that an image still names would leave an image that can't be started. What others have is not named. */
-function refuseAsPart(draft: Draft, image: ImageRecord, principal: Principal): void {
-  const parent = imageOn(draft.replica, image.id, ({ deregisteredAtMs }) => deregisteredAtMs === undefined);
+/** An image that keeps the bytes: of others' it is only told that there is one. */
+function usingImage(draft: Draft, id: string, principal: Principal): string | undefined {
+  const parent = imageOn(draft.replica, id);
+  return parent === undefined || mayUse(principal, parent.projectId) ? parent?.id : 'an image of another project';
+}
+
+/** A kernel or ramdisk that an image of the same project names, which its owner may have forgotten. What other projects made of a public image keeps it, and is in nobody's way. */
+function refuseAsPart(draft: Draft, image: ImageRecord): void {
+  const parent = imageOn(
+    draft.replica,
+    image.id,
+    ({ deregisteredAtMs, projectId }) => deregisteredAtMs === undefined && projectId === image.projectId,
+  );
   if (parent === undefined) return;
-  const isOwn = mayUse(principal, parent.projectId);
-  const usedBy = isOwn ? `image ${parent.name} (${parent.id})` : 'an image of another project';
+  const usedBy = `image ${parent.name} (${parent.id})`;
   throw new CloudError(
     'InvalidAMIID.InUse',
     `ImageId: ${image.name} (${image.id}) is in use by ${usedBy}; remove that first`,

@@ -60,7 +60,7 @@ const bootable = (): Buffer => {
   return sector;
 };
 
-it('[sim] a kernel that an image names stays, and its owner is not told what others have', async () => {
+it('[sim] a kernel that an image of its project names stays', async () => {
   const sim = await startSimCloud();
   try {
     const kernel = await sim.addKernel('k');
@@ -83,6 +83,39 @@ it('[sim] a kernel that an image names stays, and its owner is not told what oth
     await until(() => [kernel, imageId].every((id) => sim.store.get(KEYS.image(id)) === undefined), {
       what: 'both are gone',
     });
+    expect(checkRecords(sim.store.range(''))).toEqual([]);
+  } finally {
+    await sim.close();
+  }
+});
+
+it("[sim] a kernel that images of another project name is its owner's to remove, and goes with the last of them", async () => {
+  const sim = await startSimCloud();
+  try {
+    await sim.store.txn({
+      puts: [{ key: KEYS.project('other'), value: { v: 1, id: 'other', accountId: '123456789012', createdAtMs: 1 } }],
+    });
+    const kernel = await sim.addKernel('k');
+    const BlobKey = await sim.upload(bootable());
+    const made = await sim.call('RegisterImage', { Name: 'm', Kind: 'machine', BlobKey, KernelId: kernel });
+    const SourceImageId = made.image.imageId;
+    await sim.call('ModifyImageAttribute', { ImageId: SourceImageId, Public: true });
+    const copy = await sim.call('CopyImage', { SourceImageId, Name: 'theirs' }, STRANGER);
+    const ImageId = copy.image.imageId;
+    await sim.call('DeregisterImage', { ImageId: SourceImageId }, OWNER);
+    const told = await sim.call('DeregisterImage', { ImageId: kernel }, OWNER);
+    expect(told.usedBy).toBe('an image of another project');
+    // Nobody finds the kernel any more, and what was made of it still starts.
+    await expect(sim.call('DescribeImages', { ImageIds: [kernel] }, OWNER)).rejects.toMatchObject({
+      code: 'InvalidAMIID.NotFound',
+    });
+    const { instances } = await sim.run({ ImageId }, STRANGER);
+    await sim.settled('running');
+    await sim.call('TerminateInstances', { InstanceIds: instances.map(({ instanceId }) => instanceId) }, STRANGER);
+    await sim.settled('terminated');
+    expect(sim.store.get(KEYS.image(kernel))).toBeDefined();
+    await sim.call('DeregisterImage', { ImageId }, STRANGER);
+    await until(() => sim.store.get(KEYS.image(kernel)) === undefined, { what: 'the kernel is gone' });
     expect(checkRecords(sim.store.range(''))).toEqual([]);
   } finally {
     await sim.close();

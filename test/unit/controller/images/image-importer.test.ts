@@ -5,6 +5,7 @@ import { checkRecords } from '../../../../src/domain/check-records.ts';
 import { KEYS } from '../../../../src/domain/keys.ts';
 import type { ImageRecord } from '../../../../src/domain/records.ts';
 import { ImportingControllers } from '../../../support/importing-controllers.ts';
+import { md5 } from '../../../support/object-samples.ts';
 import { until } from '../../../support/until.ts';
 import { bootSector } from '../../../support/sim-cloud.ts';
 
@@ -50,6 +51,18 @@ it('tells why it failed, and leaves nothing', async () => {
   }
   expect(await world.blobKeys()).toEqual([]);
   expect(problemsOfImages(world)).toEqual([]);
+  await importer.close();
+});
+
+it('is not made of an object that was replaced since it was registered', async () => {
+  const world = new ImportingControllers();
+  const id = await world.register({ kind: 'object', bucket: 'b', key: 'disk', etag: md5(bootSector()) });
+  world.objects.set('b/disk', Buffer.concat([bootSector(), bootSector()]));
+  const { importer } = world.start('a');
+  const image = await ended(world, id);
+  expect(image).toMatchObject({ state: 'failed', stateReason: { code: 'InvalidManifest' } });
+  expect(image.stateReason?.message).toContain('another object now than when the image was registered');
+  expect(await world.blobKeys()).toEqual([]);
   await importer.close();
 });
 

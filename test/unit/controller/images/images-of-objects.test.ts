@@ -1,12 +1,15 @@
+import { buffer } from 'node:stream/consumers';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { AccessKey } from '../../../../src/base/signature/sign-request.ts';
 import { xmlFind, xmlText } from '../../../../src/base/xml.ts';
 import { checkRecords } from '../../../../src/domain/check-records.ts';
+import { openObject, pinned, sourceAt } from '../../../../src/controller/images/image-source.ts';
+import type { ImageImportRecord, PinnedObject } from '../../../../src/domain/image-import.ts';
 import type { ImageRecord } from '../../../../src/domain/records.ts';
-import { KEYS } from '../../../../src/domain/keys.ts';
+import { KEYS, PREFIX } from '../../../../src/domain/keys.ts';
 import { Ec2Cloud, type Ec2Reply } from '../../../support/ec2-cloud.ts';
 import { watchFor } from '../../../support/canaries.ts';
-import { bucketSample, put } from '../../../support/object-samples.ts';
+import { bucketSample, md5, put } from '../../../support/object-samples.ts';
 import { bootSector } from '../../../support/sim-cloud.ts';
 import { until } from '../../../support/until.ts';
 
@@ -75,6 +78,44 @@ describe('images of objects [sim]', () => {
     }
     await cloud.sim.settled('running');
     expect(checkRecords(cloud.sim.store.range(''))).toEqual([]);
+  });
+
+  it('are made of the bytes that were looked at: of that version, or not at all', async () => {
+    const { context, objects } = cloud.sim.cloud;
+    const store = await objects?.store();
+    if (store === undefined) expect.fail('there are no objects');
+    await store.createBucket(bucketSample('kept', { projectId: 'lab', versioning: 'enabled' }));
+    const asker = { name: 'bob', userName: 'bob', projectId: 'lab', roles: ['member', 'sysadmin'] };
+    const look = async (location: string) =>
+      pinned(sourceAt(location), await openObject(context, asker, sourceAt(location)));
+    const read = async (source: PinnedObject) => buffer(await (await openObject(context, asker, source)).read());
+    const first = await put(store, 'kept', 'disk', 'first');
+    const kept = await look('kept/disk');
+    expect(kept).toMatchObject({ versionId: first.versionId, etag: first.etag });
+    await put(store, 'kept', 'disk', 'second');
+    expect((await read(kept)).toString()).toBe('first');
+    await store.removeObject('kept', 'disk');
+    expect((await read(kept)).toString()).toBe('first');
+    await store.removeObject('kept', 'disk', { versionId: first.versionId });
+    await expect(read(kept)).rejects.toMatchObject({ code: 'InvalidManifest', message: /of the version/ });
+    await put(store, 'disks', 'plain', 'first');
+    const plain = await look('disks/plain');
+    await put(store, 'disks', 'plain', 'other');
+    await expect(read(plain)).rejects.toMatchObject({ code: 'InvalidManifest', message: /another object now/ });
+    await put(store, 'disks', 'plain', 'first');
+    expect((await read(plain)).toString()).toBe('first');
+  });
+
+  it('are pinned when they are registered', async () => {
+    const { store } = cloud.sim;
+    const sources: unknown[] = [];
+    const watch = store.watch(PREFIX.imageImport, store.rev + 1, ({ ops }) => {
+      for (const { key } of ops) sources.push(store.get<ImageImportRecord>(key)?.value.source);
+    });
+    const id = idIn(await cloud.ask('RegisterImage', { Name: 'pinned', ImageLocation: 'disks/a/boot.raw' }, bob));
+    await settled(id, bob);
+    watch.close();
+    expect(sources[0]).toMatchObject({ kind: 'object', versionId: 'null', etag: md5(bootSector()) });
   });
 
   it('are refused at once where the object is not there or may not be read', async () => {
