@@ -8,7 +8,7 @@ import type { ImageKind } from '../../../domain/image-format.ts';
 import { quoteForeign } from '../../../domain/vmdk-descriptor.ts';
 import type { ImageObject } from '../../../ports/image-objects.ts';
 import type { BundleKeys } from './bundle-keys.ts';
-import { type Manifest, type ManifestPart, MAX_MANIFEST_BYTES, readManifest } from './manifest.ts';
+import { type Manifest, MAX_MANIFEST_BYTES, readManifest } from './manifest.ts';
 import { badBundle } from './tar-header.ts';
 import { untarOnlyFile } from './untar.ts';
 
@@ -66,18 +66,6 @@ async function manifestText(objects: Objects, key: string): Promise<string> {
   }
 }
 
-const NO_OBJECT = ['NoSuchKey', 'NoSuchObjectVersion'];
-
-async function partObject(objects: Objects, key: string, { name }: ManifestPart): Promise<ImageObject> {
-  try {
-    return await objects(key);
-  } catch (error) {
-    if (error instanceof CloudError && NO_OBJECT.includes(error.code))
-      throw badBundle(`its part ${quoteForeign(name)} is not beside its manifest`);
-    throw error;
-  }
-}
-
 /** The bytes of the parts, each of them compared with its digest before it is given. */
 async function* partBytes(
   objects: Objects,
@@ -89,7 +77,7 @@ async function* partBytes(
   let total = 0;
   for (const part of manifest.parts) {
     const what = `its part ${quoteForeign(part.name)}`;
-    const bytes = await wholeObject(await partObject(objects, folder + part.name, part), what, MAX_PART_BYTES, onOpen);
+    const bytes = await wholeObject(await objects(folder + part.name), what, MAX_PART_BYTES, onOpen);
     if (createHash('sha1').update(bytes).digest('hex') !== part.digest)
       throw badBundle(`${what} is not the one that was signed: its SHA-1 is another`);
     total += bytes.length;
