@@ -16,6 +16,8 @@ const ROWS: readonly BadInput[] = [
   bad('an object that is not there', 'object get box/none @got', 3, /none/, /object list/),
   bad('a file that is there already', 'object get box/there @file', 5, /FILE/, /--force/),
   bad('a folder that is not there', 'object get box/there @nowhere/got', 2, /FILE/, /nowhere/),
+  bad('a key that ends as a folder', 'object get box/folder/', 2, /FILE/, /folder\/ ends in "\/"/, /give the name/),
+  bad('such a key into a folder', 'object get box/folder/ @folder', 2, /FILE/, /folder\/ ends in "\/"/),
   bad('a version that is not there', 'object get box/there @got --version 00000000000000aa0000000000000000', 3, /00aa/),
   bad('deleting what is not there', 'object delete box/none', 3, /none/),
   bad('listing no bucket', 'object list nosuch', 3, /nosuch/),

@@ -6,6 +6,7 @@ import { MIB } from '../../../base/units.ts';
 import type { S3Client, S3Name } from '../../../client/s3/s3-client.ts';
 import type { ObjectHead } from '../../../messages/object-head.ts';
 import { errnoOf, fileProblem } from '../file-problem.ts';
+import { printable } from '../printable.ts';
 import type { Session } from '../session.ts';
 import { fileNameOf } from './object-words.ts';
 import { TransferBar } from './transfer-bar.ts';
@@ -35,7 +36,10 @@ export async function targetFile(key: string, said: string | undefined): Promise
   if (said !== undefined && !(await isFolder(said))) return said;
   const name = fileNameOf(key);
   if (name !== undefined) return join(said ?? '.', name);
-  throw new CloudError('MissingParameter', 'missing FILE: the key has no last word that could be the name of a file');
+  const why = key.endsWith('/')
+    ? `the key ${printable(key)} ends in "/", so that it stands for a folder`
+    : `the key ${printable(key)} has no last word that could be the name of a file`;
+  throw new CloudError('MissingParameter', `FILE: ${why}; give the name of the file that it shall be, or - for stdout`);
 }
 
 const exists = (path: string): CloudError =>

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { objectsElsewhere } from '../../../../src/controller/objects/objects-elsewhere.ts';
 import { problemOfObjects } from '../../../../src/controller/objects/problem-of-objects.ts';
+import { objectProblems } from '../../../../src/controller/operations/cloud.ts';
 import { ServiceDirectory } from '../../../../src/controller/services/service-directory.ts';
 import type { ServiceHello } from '../../../../src/messages/worker.ts';
 
@@ -35,6 +36,25 @@ describe('what is said of objects', () => {
       code: 'UnsupportedOperation',
       message: expect.stringContaining('https://s3.example.org') as string,
     });
+  });
+
+  it('what ails all processes alike is told once, since the first of them saw it', () => {
+    const says = (serviceId: string, problem: string, lost = false) => ({
+      lost,
+      hello: { serviceId, problem } as ServiceHello,
+    });
+    const down = 'objects: the endpoint is down (ECONNREFUSED)';
+    const told = objectProblems([
+      says('api1', `${down} (since 2026-11-23T08:00:07.000Z)`),
+      says('w1', `${down} (since 2026-11-23T08:00:01.000Z)`),
+      says('gone', down, true),
+      says('os1', 'objects: 1 object is damaged'),
+      says('w2', 'its disk is full'),
+    ]);
+    expect(told).toEqual([
+      `processes api1, w1: ${down} (since 2026-11-23T08:00:01.000Z)`,
+      'process os1: objects: 1 object is damaged',
+    ]);
   });
 
   it('two processes that have some are told, as long as both live; else what the last scrub found', () => {
