@@ -40,61 +40,78 @@ async function answer(question: string | RegExp, text: string): Promise<void> {
   else terminal.command(text);
 }
 
-describe.skipIf(absent !== undefined)(`user create and project create at a terminal (${absent ?? 'tmux'})`, () => {
-  it('[sim] ask for what is missing, and show no password', async () => {
-    terminal.command(`${NOVACTL} user create`);
-    await answer('name of the user:', 'anna');
-    await answer('name as people write it', 'Anna A.');
-    await answer('e-mail address', 'anna@example.org');
-    await answer('password (empty: none):', SECRET);
-    await answer('the same again:', SECRET);
-    const screen = await terminal.see('made the user anna');
-    expect(screen).not.toContain(SECRET);
-    expect(JSON.parse(await cloud.ok('user', 'show', 'anna', '--json'))).toMatchObject({
-      ...{ userName: 'anna', displayName: 'Anna A.', email: 'anna@example.org', enabled: true },
+describe.skipIf(absent !== undefined)(
+  `user create, project create and bucket delete at a terminal (${absent ?? 'tmux'})`,
+  () => {
+    it('[sim] ask for what is missing, and show no password', async () => {
+      terminal.command(`${NOVACTL} user create`);
+      await answer('name of the user:', 'anna');
+      await answer('name as people write it', 'Anna A.');
+      await answer('e-mail address', 'anna@example.org');
+      await answer('password (empty: none):', SECRET);
+      await answer('the same again:', SECRET);
+      const screen = await terminal.see('made the user anna');
+      expect(screen).not.toContain(SECRET);
+      expect(JSON.parse(await cloud.ok('user', 'show', 'anna', '--json'))).toMatchObject({
+        ...{ userName: 'anna', displayName: 'Anna A.', email: 'anna@example.org', enabled: true },
+      });
+      terminal.command(`clear; ${NOVACTL} project create`);
+      await answer('name of the project:', 'lab');
+      await answer('who manages it', 'anna');
+      await answer('what it is for', '');
+      await terminal.see('made the project lab');
+      expect(JSON.parse(await cloud.ok('project', 'show', 'lab', '--json'))).toMatchObject({ manager: 'anna' });
     });
-    terminal.command(`clear; ${NOVACTL} project create`);
-    await answer('name of the project:', 'lab');
-    await answer('who manages it', 'anna');
-    await answer('what it is for', '');
-    await terminal.see('made the project lab');
-    expect(JSON.parse(await cloud.ok('project', 'show', 'lab', '--json'))).toMatchObject({ manager: 'anna' });
-  });
 
-  it('[sim] ctrl-c ends it with 130, and nothing is made', async () => {
-    terminal.command(`clear; ${NOVACTL} user create; echo "code $?"`);
-    await answer('name of the user:', 'bob');
-    await terminal.see('name as people write it');
-    terminal.keys('C-c');
-    // On a line of its own.
-    await terminal.see(/\nnovactl: interrupted\ncode 130/);
-    expect((await cloud.cli('user', 'show', 'bob')).code).toBe(3);
-  });
-
-  it('[sim] what was typed hidden does not come back by the arrow keys', async () => {
-    terminal.command(`clear; ${NOVACTL} user create carl --password; echo "code $?"`);
-    await answer('password (empty: none):', SECRET);
-    await answer('the same again:', 'another');
-    await terminal.see('press Enter to try again');
-    terminal.keys('Up', 'Up', 'C-c');
-    expect(await terminal.see('code 130')).not.toMatch(/Canary|another/);
-    expect((await cloud.cli('user', 'show', 'carl')).code).toBe(3);
-  });
-
-  it('[sim] without a terminal nothing is asked', async () => {
-    expect(await cloud.cli('user', 'create')).toMatchObject({
-      code: 2,
-      stderr: 'novactl: missing USER: name of the user\n',
+    it('[sim] bucket delete --force asks there as project delete does, and takes no for an answer', async () => {
+      await cloud.ok('bucket', 'create', 'box');
+      const deleting = [
+        ['project delete nosuch', 'delete the project nosuch?'],
+        ['bucket delete box --force', 'delete the bucket box and all that is in it?'],
+      ] as const;
+      for (const [command, question] of deleting) {
+        terminal.command(`clear; ${NOVACTL} ${command}; echo "code $?"`);
+        await answer(question, 'n');
+        await terminal.see(/not confirmed, nothing was done .*\ncode 4/);
+      }
+      expect(await cloud.json('bucket', 'list')).toMatchObject({ buckets: [{ name: 'box' }] });
     });
-    expect((await cloud.cli('user', 'modify', 'anna', '--password')).stderr).toContain('give --password-file');
-    expect(await cloud.cli('quota', 'set')).toMatchObject({
-      code: 2,
-      stderr: expect.stringMatching(/^novactl: missing LIMIT: KIND=N, .*instances, vcpus/),
+
+    it('[sim] ctrl-c ends it with 130, and nothing is made', async () => {
+      terminal.command(`clear; ${NOVACTL} user create; echo "code $?"`);
+      await answer('name of the user:', 'bob');
+      await terminal.see('name as people write it');
+      terminal.keys('C-c');
+      // On a line of its own.
+      await terminal.see(/\nnovactl: interrupted\ncode 130/);
+      expect((await cloud.cli('user', 'show', 'bob')).code).toBe(3);
     });
-    terminal.command(`clear; ${NOVACTL} user create --json; ${NOVACTL} quota set -o yaml; echo "code $?"`);
-    expect(await terminal.see('code 2')).toMatch(/missing USER[^]*missing LIMIT/);
-  });
-});
+
+    it('[sim] what was typed hidden does not come back by the arrow keys', async () => {
+      terminal.command(`clear; ${NOVACTL} user create carl --password; echo "code $?"`);
+      await answer('password (empty: none):', SECRET);
+      await answer('the same again:', 'another');
+      await terminal.see('press Enter to try again');
+      terminal.keys('Up', 'Up', 'C-c');
+      expect(await terminal.see('code 130')).not.toMatch(/Canary|another/);
+      expect((await cloud.cli('user', 'show', 'carl')).code).toBe(3);
+    });
+
+    it('[sim] without a terminal nothing is asked', async () => {
+      expect(await cloud.cli('user', 'create')).toMatchObject({
+        code: 2,
+        stderr: 'novactl: missing USER: name of the user\n',
+      });
+      expect((await cloud.cli('user', 'modify', 'anna', '--password')).stderr).toContain('give --password-file');
+      expect(await cloud.cli('quota', 'set')).toMatchObject({
+        code: 2,
+        stderr: expect.stringMatching(/^novactl: missing LIMIT: KIND=N, .*instances, vcpus/),
+      });
+      terminal.command(`clear; ${NOVACTL} user create --json; ${NOVACTL} quota set -o yaml; echo "code $?"`);
+      expect(await terminal.see('code 2')).toMatch(/missing USER[^]*missing LIMIT/);
+    });
+  },
+);
 
 interface Limits {
   readonly quotas: readonly { readonly kind: string; readonly used: number; readonly limit?: number }[];

@@ -10,7 +10,7 @@ import type { Session } from '../support/session.ts';
 export class BucketDelete extends BaseCommand {
   static override summary = 'delete a bucket';
   static override description =
-    'Only an empty bucket is deleted. --force deletes all that is in it first: objects, their versions, and uploads under way. Nothing brings them back.';
+    'Only an empty bucket is deleted. --force deletes all that is in it first: objects, their versions, and uploads under way. Nothing brings them back. At a terminal it asks first, unless --yes is given.';
   static override aliases = ['delete-bucket'];
   static override examples = [
     '<%= config.bin %> bucket delete backups',

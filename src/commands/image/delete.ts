@@ -5,7 +5,7 @@ import { changeFlags } from '../support/flags.ts';
 export class ImageDelete extends BaseCommand {
   static override summary = 'remove an image';
   static override description =
-    'Nobody finds it any more, and its name is free; its bytes stay as long as an instance stands on them. One that is being made is given up. Refused for a kernel or ramdisk that another image names.';
+    'Nobody finds it any more, and its name is free; its bytes stay as long as an instance stands on them. One that is being made is given up. Refused for a kernel or ramdisk that another image of its project names.';
   static override aliases = ['delete-image'];
   static override examples = [
     '<%= config.bin %> image delete tiny',
