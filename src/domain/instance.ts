@@ -103,8 +103,8 @@ export interface InstanceRecord {
   /** When it first ran; absent: never, so its disk may still be made from the image. */
   readonly launchedAtMs?: number;
   readonly stateChangedAtMs: number;
-  /** A reboot was given up that may have asked the guest to switch off: its next power-off may be for that. */
-  readonly offAsked?: boolean;
+  /** A reboot was given up then that may have asked the guest to switch off: a power-off soon after may be for that. */
+  readonly offAskedAtMs?: number;
   /** The operation whose intent this is. */
   readonly operationId?: string;
   /** That operation is done for this instance. */

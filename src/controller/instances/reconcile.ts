@@ -87,14 +87,15 @@ function begin({ record, nowMs }: ReconcileInput, verb: InstanceVerb, patch: Par
 }
 
 function keepRunning(input: ReconcileInput): Decision {
-  const { record, observed, hostProblem } = input;
+  const { record, observed, hostProblem, nowMs } = input;
   if (observed === undefined || hostProblem !== undefined) return NOTHING;
   // A guest that begins anew was not asked to switch off.
-  const anew = { ...input, record: without(record, 'offAsked') };
+  const anew = { ...input, record: without(record, 'offAskedAtMs') };
   if (observed.power === 'absent') return begin(anew, 'run', { stateReason: lost('its domain was no longer defined') });
   if (observed.power !== 'shutoff' && observed.power !== 'crashed') return NOTHING;
   // Our own doing must not stop the instance, let alone end it.
-  if (observed.reason === 'shutdown' && record.offAsked === true) return begin(anew, 'run', { stateReason: LATE_OFF });
+  const isLate = record.offAskedAtMs !== undefined && nowMs - record.offAskedAtMs <= LATE_OFF_MS;
+  if (observed.reason === 'shutdown' && isLate) return begin(anew, 'run', { stateReason: LATE_OFF });
   if (observed.reason === 'shutdown') return end(input, ownEnd(input), SWITCHED_ITSELF_OFF);
   if (observed.reason === 'destroyed') return end(input, 'stop', DESTROYED_BY_OTHERS);
   return begin(anew, 'run', { stateReason: lost(`its domain was found off (${observed.reason ?? observed.power})`) });
@@ -108,6 +109,8 @@ const DESTROYED_BY_OTHERS: StateReason = {
   code: 'Server.InstanceShutdown',
   message: 'the domain was destroyed on its host, not by this cloud',
 };
+/** A guest that has not switched off by then did not listen, and does it by itself later. */
+const LATE_OFF_MS = 15 * 60_000;
 const LATE_OFF: StateReason = {
   code: 'Server.InternalError',
   message: 'its guest switched off for a reboot that had failed by then, so it is started again',
@@ -170,7 +173,7 @@ function advanceWork(input: ReconcileInput, work: NonNullable<InstanceRecord['wo
 
 function succeeded({ record, nowMs }: ReconcileInput, verb: InstanceVerb): Decision {
   const idle = without(record, 'work');
-  const rested = without(idle, 'offAsked');
+  const rested = without(idle, 'offAskedAtMs');
   const finished = {};
   switch (verb) {
     case 'run': {
@@ -231,7 +234,7 @@ function giveUp(input: ReconcileInput, error: { code: string; message: string; s
   const generation = record.generation + 1;
   // It shall run all the same, and the reboot may have left it off.
   if (record.work?.verb === 'reboot') {
-    const asked = record.work.force === true ? {} : { offAsked: true };
+    const asked = record.work.force === true ? {} : { offAskedAtMs: nowMs };
     return { ...begin(input, 'run', { stateReason, ...asked }), finished };
   }
   if (record.launchedAtMs === undefined && !isOfThePast(input)) {

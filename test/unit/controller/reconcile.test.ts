@@ -113,19 +113,25 @@ describe('a guest that was asked to switch off for a reboot that failed', () => 
     expect(tell(again)).toBe('-> shutting-down, remove.1, Client.InstanceInitiatedShutdown');
   });
 
+  it('switched off by itself when it does so a quarter of an hour later', () => {
+    const observed = { power: 'shutoff', reason: 'shutdown' };
+    const decided = decide(asked(), { observed, nowMs: NOW_MS + 15 * 60_000 + 1 });
+    expect(tell(decided)).toBe('-> shutting-down, remove.1, Client.InstanceInitiatedShutdown');
+  });
+
   it('was not asked by force', () => {
     const record = sampleRecord('running', { work: { ...sampleWork('reboot'), force: true } });
     const { next } = decide(record, {
       outcome: sampleOutcome(record, { ok: false, error: { ...ERROR, retryable: false } }),
     });
     expect(next?.work?.verb).toBe('run');
-    expect(next).not.toHaveProperty('offAsked');
+    expect(next).not.toHaveProperty('offAskedAtMs');
   });
 
   it.each(['crashed', 'absent'])('begins anew when it was %s', (power) => {
     const { next } = decide(asked(), { observed: { power } });
     expect(next).toMatchObject({ work: { verb: 'run' }, stateReason: { code: 'Server.InstanceRestarted' } });
-    expect(next).not.toHaveProperty('offAsked');
+    expect(next).not.toHaveProperty('offAskedAtMs');
   });
 
   it.each([
@@ -133,7 +139,7 @@ describe('a guest that was asked to switch off for a reboot that failed', () => 
     ['stop', 'stopping'],
   ] as const)('has done so after a %s', (verb, state) => {
     const record = { ...asked(), state, work: sampleWork(verb) };
-    expect(decide(record, { outcome: sampleOutcome(record) }).next).not.toHaveProperty('offAsked');
+    expect(decide(record, { outcome: sampleOutcome(record) }).next).not.toHaveProperty('offAskedAtMs');
   });
 });
 
