@@ -3,7 +3,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { AccessKey } from '../../../../src/base/signature/sign-request.ts';
 import { xmlFind, xmlText } from '../../../../src/base/xml.ts';
 import { checkRecords } from '../../../../src/domain/check-records.ts';
-import { openObject, pinned, sourceAt } from '../../../../src/controller/images/image-source.ts';
+import { openBundleAt, openObject, pinned, sourceAt } from '../../../../src/controller/images/image-source.ts';
 import type { ImageImportRecord, PinnedObject } from '../../../../src/domain/image-import.ts';
 import type { ImageRecord } from '../../../../src/domain/records.ts';
 import { KEYS, PREFIX } from '../../../../src/domain/keys.ts';
@@ -104,6 +104,11 @@ describe('images of objects [sim]', () => {
     await expect(read(plain)).rejects.toMatchObject({ code: 'InvalidManifest', message: /another object now/ });
     await put(store, 'disks', 'plain', 'first');
     expect((await read(plain)).toString()).toBe('first');
+    await put(store, 'disks', 'mine.manifest.xml', '<manifest/>');
+    const manifest = await look('disks/mine.manifest.xml');
+    await expect(openBundleAt(context, asker, manifest)).rejects.toThrow(/the bundle /);
+    await put(store, 'disks', 'mine.manifest.xml', '<manifest></manifest>');
+    await expect(openBundleAt(context, asker, manifest)).rejects.toThrow(/another object now/);
   });
 
   it('are pinned when they are registered', async () => {
