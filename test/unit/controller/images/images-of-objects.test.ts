@@ -1,3 +1,4 @@
+import { generateKeyPairSync } from 'node:crypto';
 import { buffer } from 'node:stream/consumers';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { AccessKey } from '../../../../src/base/signature/sign-request.ts';
@@ -104,6 +105,10 @@ describe('images of objects [sim]', () => {
     await expect(read(plain)).rejects.toMatchObject({ code: 'InvalidManifest', message: /another object now/ });
     await put(store, 'disks', 'plain', 'first');
     expect((await read(plain)).toString()).toBe('first');
+    // What bundles are encrypted for is made with the first certificate.
+    const { publicKey } = generateKeyPairSync('rsa', { modulusLength: 3072 });
+    const PublicKey = publicKey.export({ type: 'spki', format: 'pem' }).toString();
+    await cloud.sim.call('CreateUserCertificate', { PublicKey, LifeDays: 30 });
     await put(store, 'disks', 'mine.manifest.xml', '<manifest/>');
     const manifest = await look('disks/mine.manifest.xml');
     await expect(openBundleAt(context, asker, manifest)).rejects.toThrow(/the bundle /);
