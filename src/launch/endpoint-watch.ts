@@ -1,7 +1,8 @@
-import { isoTime, type Clock } from '../base/clock.ts';
+import type { Clock } from '../base/clock.ts';
 import { errorText } from '../base/errors.ts';
 import type { Logger } from '../base/logger.ts';
 import { startRecurringJob, type RecurringJob } from '../controller/objects/recurring-job.ts';
+import type { ObjectsTrouble } from '../messages/objects-trouble.ts';
 
 export const ENDPOINT_WATCH = {
   everyMs: 15_000,
@@ -21,7 +22,7 @@ interface Parts {
 export class EndpointWatch {
   readonly #job: RecurringJob;
   readonly #onClose: (() => void) | undefined;
-  #trouble: { readonly text: string; readonly sinceMs: number } | undefined;
+  #trouble: ObjectsTrouble | undefined;
 
   constructor({ check, clock, logger, onClose }: Parts) {
     this.#onClose = onClose;
@@ -40,11 +41,9 @@ export class EndpointWatch {
     });
   }
 
-  /** What is wrong, and since when; undefined: nothing that is known. */
-  get problem(): string | undefined {
-    if (this.#trouble === undefined) return undefined;
-    const { text, sinceMs } = this.#trouble;
-    return `${text} (since ${isoTime(sinceMs)})`;
+  /** Undefined: none that is known. */
+  get trouble(): ObjectsTrouble | undefined {
+    return this.#trouble;
   }
 
   async close(): Promise<void> {

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { ObjectsTrouble } from './objects-trouble.ts';
 
 /** What crosses the bus between controller and workers. Every message carries `v`; a receiver refuses what it does not know. */
 
@@ -331,6 +332,7 @@ export const ServiceHello = z.object({
   state: z.enum(['starting', 'ready', 'draining']),
   /** Why it is not well. */
   problem: z.string().optional(),
+  objects: ObjectsTrouble.optional(),
   store: z.object({ engine: z.string(), rev: z.int(), keys: z.int(), staleMs: z.number().optional() }).optional(),
   bus: z.object({ engine: z.string(), waiting: z.int(), handling: z.int() }),
   /** Hosts that it reconciles (controller). */

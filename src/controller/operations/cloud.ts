@@ -6,7 +6,7 @@ import { heldRecord, heldText } from '../hosts/held.ts';
 import { hostView } from '../hosts/host-view.ts';
 import type { OperationOutput } from '../../messages/operations/index.ts';
 import type { ControllerContext } from '../controller-context.ts';
-import type { SeenService } from '../services/service-directory.ts';
+import { troublesOfObjects } from '../objects/troubles-of-objects.ts';
 import { type FilterFields, matchesFilters, requireFilters } from './filters.ts';
 import type { ReadHandler } from './handler.ts';
 
@@ -114,27 +114,6 @@ function storeProblems({ store }: ControllerContext): string[] {
   return [...(held === undefined ? [] : [heldText(held)]), ...(ok ? [] : [`the store can't commit: ${problem}`])];
 }
 
-/** What processes say of the objects: each asks the endpoint for itself, and what ails it is one problem, since the first of them saw it. */
-export function objectProblems(services: readonly Pick<SeenService, 'hello' | 'lost'>[]): string[] {
-  const saying = new Map<string, { readonly ids: string[]; readonly since: string[] }>();
-  for (const { hello, lost } of services) {
-    if (lost || hello.problem?.startsWith('objects: ') !== true) continue;
-    const [, text = hello.problem, since] = SINCE.exec(hello.problem) ?? [];
-    const same = saying.get(text) ?? { ids: [], since: [] };
-    saying.set(text, same);
-    same.ids.push(hello.serviceId);
-    if (since !== undefined) same.since.push(since);
-  }
-  return [...saying].map(([text, { ids, since }]) => {
-    const [first] = since.toSorted();
-    const who = `process${ids.length === 1 ? '' : 'es'} ${ids.join(', ')}`;
-    return `${who}: ${text}${first === undefined ? '' : ` (since ${first})`}`;
-  });
-}
-
-/** As src/launch/endpoint-watch.ts ends what it says; such times sort as text. */
-const SINCE = /^(.*) \(since ([0-9TZ:.-]+)\)$/s;
-
 function problems(
   cloud: ControllerContext,
   hosts: readonly ReturnType<typeof hostView>[],
@@ -159,7 +138,7 @@ function problems(
       `instance ${record.id}: ${record.work?.verb ?? 'work'} failed ${(record.work?.attempt ?? 1) - 1} times; see "novactl why instance ${record.id}"`,
     );
   }
-  out.push(...objectProblems(cloud.services.list()));
+  out.push(...troublesOfObjects(cloud.services.list()));
   if (deadLetters > 0) out.push(`${deadLetters} messages could not be delivered`);
   return out;
 }

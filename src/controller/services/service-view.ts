@@ -1,5 +1,6 @@
 import { KEYS } from '../../domain/keys.ts';
 import type { ServiceRecord } from '../../domain/records.ts';
+import { objectsTroubleText } from '../../messages/objects-trouble.ts';
 import type { ServiceHello } from '../../messages/worker.ts';
 import type { OperationOutput } from '../../messages/operations/index.ts';
 import type { ControllerContext } from '../controller-context.ts';
@@ -38,7 +39,8 @@ function problemOf({ hello, lost, doubled }: SeenService): Pick<ServiceView, 'pr
   if (lost) return { problem: `it has said nothing for more than ${SERVICE_SILENT_MS / 1000} s` };
   if (doubled)
     return { problem: `two processes say that they are ${hello.serviceId}: give one of them another node.name` };
-  return hello.problem === undefined ? {} : { problem: hello.problem };
+  const problem = hello.problem ?? (hello.objects && objectsTroubleText(hello.objects));
+  return problem === undefined ? {} : { problem };
 }
 
 function said(hello: ServiceHello): Omit<ServiceView, 'serviceId' | 'wanted' | 'state' | 'problem' | 'reason'> {

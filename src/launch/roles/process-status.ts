@@ -1,6 +1,7 @@
 import type { Clock } from '../../base/clock.ts';
 import { humanDuration } from '../../base/units.ts';
 import { heldRecord, heldText } from '../../controller/hosts/held.ts';
+import { objectsTroubleText } from '../../messages/objects-trouble.ts';
 import type { Readiness } from '../../messages/readiness.ts';
 import type { Bus } from '../../ports/bus.ts';
 import type { Store } from '../../ports/store.ts';
@@ -16,7 +17,7 @@ export class ProcessStatus {
   #state: Readiness['process']['state'] = 'starting';
   #store: Pick<Store, 'health' | 'get'> | undefined;
   #bus: Pick<Bus, 'health'> | undefined;
-  #roles: Pick<RunningRoles, 'objectsProblem'> | undefined;
+  #roles: Pick<RunningRoles, 'objectsTrouble'> | undefined;
 
   constructor(plan: ProcessPlan, version: string, clock: Clock) {
     const { name, roles } = plan;
@@ -31,7 +32,7 @@ export class ProcessStatus {
     this.#bus = bus;
   }
 
-  hasRoles(roles: Pick<RunningRoles, 'objectsProblem'>): void {
+  hasRoles(roles: Pick<RunningRoles, 'objectsTrouble'>): void {
     this.#roles = roles;
   }
 
@@ -43,9 +44,9 @@ export class ProcessStatus {
     const reasons = this.#reasons();
     const held = this.#store && heldRecord(this.#store);
     const told = held === undefined ? {} : { held: heldText(held) };
-    const objects = this.#roles?.objectsProblem();
+    const objects = this.#roles?.objectsTrouble();
     return {
-      ...{ ready: reasons.length === 0, reasons, troubles: objects === undefined ? [] : [`objects: ${objects}`] },
+      ...{ ready: reasons.length === 0, reasons, troubles: objects === undefined ? [] : [objectsTroubleText(objects)] },
       ...{ ...told, process: { ...this.#facts, state: this.#state } },
     };
   }

@@ -5,6 +5,7 @@ import { toJson } from '../../base/json.ts';
 import type { Logger } from '../../base/logger.ts';
 import type { Controller } from '../../controller/controller.ts';
 import type { ControllerContext } from '../../controller/controller-context.ts';
+import type { ObjectsTrouble } from '../../messages/objects-trouble.ts';
 import type { ServiceHello } from '../../messages/worker.ts';
 import { TOPIC } from '../../messages/worker.ts';
 import type { Bus } from '../../ports/bus.ts';
@@ -24,7 +25,7 @@ interface Parts {
   readonly controller: Controller | undefined;
   readonly worker: ComputeWorker | undefined;
   /** What is wrong with the objects of this process. */
-  readonly objectsProblem: () => string | undefined;
+  readonly objectsTrouble: () => ObjectsTrouble | undefined;
 }
 
 /** What a process tells the others of itself, every few seconds. */
@@ -56,10 +57,11 @@ export class ServiceBeat {
   }
 
   hello(): ServiceHello {
-    const { plan, session, version, clock, bus, context, controller, worker } = this.#parts;
+    const { plan, session, version, clock, bus, context, controller, worker, objectsTrouble } = this.#parts;
     const store = context?.store.health();
     const { engine, waiting, handling } = bus.health();
     const problem = this.problem();
+    const objects = objectsTrouble();
     return {
       v: 1,
       serviceId: plan.name,
@@ -72,6 +74,7 @@ export class ServiceBeat {
       atMs: clock.nowMs(),
       state: this.#state,
       ...(problem === undefined ? {} : { problem }),
+      ...(objects === undefined ? {} : { objects }),
       ...(store === undefined
         ? {}
         : {
@@ -94,9 +97,7 @@ export class ServiceBeat {
     const store = context?.store.health();
     if (store?.ok === false) return `store: ${store.problem ?? 'it can not commit'}`;
     const { ok, problem } = bus.health();
-    if (!ok) return `bus: ${problem ?? 'it can not be reached'}`;
-    const objects = this.#parts.objectsProblem();
-    return objects === undefined ? undefined : `objects: ${objects}`;
+    return ok ? undefined : `bus: ${problem ?? 'it can not be reached'}`;
   }
 
   async #say(): Promise<void> {

@@ -17,6 +17,7 @@ import { HeldWatch } from '../../controller/state/held-watch.ts';
 import { waitForReports } from '../../controller/hosts/wait-for-report.ts';
 import { PREFIX } from '../../domain/keys.ts';
 import type { HostRecord } from '../../domain/records.ts';
+import type { ObjectsTrouble } from '../../messages/objects-trouble.ts';
 import { type ServiceHello, TOPIC } from '../../messages/worker.ts';
 import type { Blobs } from '../../ports/blobs.ts';
 import type { Bus } from '../../ports/bus.ts';
@@ -86,7 +87,7 @@ export interface RunningRoles {
   /** Of the role objectstore. Opened by who first needs them. */
   readonly objects?: ObjectsHere;
   /** What is wrong with the objects of this process, or with the endpoint where they are. */
-  objectsProblem(): string | undefined;
+  objectsTrouble(): ObjectsTrouble | undefined;
   /** What it says of itself now. */
   hello(): ServiceHello;
   /** Takes nothing new, lets what is under way on hosts end (not longer than the time), and hands its hosts to others. Then `close`. */
@@ -237,12 +238,13 @@ function running(
 ): RunningRoles {
   const { plan, version, clock, bus, logger, announces } = options;
   const { session, blobs, objects, context, controller, worker, endpoint, claim } = made;
-  const objectsProblem = (): string | undefined =>
-    objects === undefined || context === undefined
-      ? endpoint?.problem
-      : (claim?.problem ?? problemOfObjects(objects.keeper, context));
+  const objectsTrouble = (): ObjectsTrouble | undefined => {
+    if (objects === undefined || context === undefined) return endpoint?.trouble;
+    const text = claim?.problem ?? problemOfObjects(objects.keeper, context);
+    return text === undefined ? undefined : { text };
+  };
   const beat = new ServiceBeat({
-    ...{ plan, session, version, clock, bus, logger, context, controller, worker, objectsProblem },
+    ...{ plan, session, version, clock, bus, logger, context, controller, worker, objectsTrouble },
   });
   if (announces === true) beat.start();
   return {
@@ -252,7 +254,7 @@ function running(
     ...(context !== undefined && plan.roles.includes('api') ? { gateway: new Gateway(context) } : {}),
     ...(controller === undefined ? {} : { controller }),
     ...(worker === undefined ? {} : { worker }),
-    objectsProblem,
+    objectsTrouble,
     hello: () => beat.hello(),
     async drain(timeoutMs) {
       await beat.say('draining');

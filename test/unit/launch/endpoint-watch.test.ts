@@ -28,27 +28,27 @@ describe('how an endpoint elsewhere is', () => {
     const { clock, endpoint, watch } = watched();
     endpoint.says = down('nobody listens there');
     await clock.advance(0);
-    const since = new Date(clock.nowMs()).toISOString();
-    expect(watch.problem).toBe(`nobody listens there (since ${since})`);
+    const sinceMs = clock.nowMs();
+    expect(watch.trouble).toEqual({ text: 'nobody listens there', sinceMs });
     endpoint.says = down('it has no bucket b');
     await clock.advance(everyMs);
-    expect(watch.problem).toBe(`it has no bucket b (since ${since})`);
+    expect(watch.trouble).toEqual({ text: 'it has no bucket b', sinceMs });
     endpoint.says = () => Promise.resolve();
     await clock.advance(everyMs);
-    expect(watch.problem).toBeUndefined();
+    expect(watch.trouble).toBeUndefined();
     await watch.close();
   });
 
   it('is asked once in a while, whoever wants to know, and never again before it has answered', async () => {
     const { clock, endpoint, watch } = watched();
     await clock.advance(0);
-    for (let looks = 0; looks < 100; looks += 1) expect(watch.problem).toBeUndefined();
+    for (let looks = 0; looks < 100; looks += 1) expect(watch.trouble).toBeUndefined();
     expect(endpoint.asked).toBe(1);
     endpoint.says = () => new Promise(() => undefined);
     await clock.advance(10 * everyMs);
     expect(endpoint.asked).toBe(2);
     await watch.close();
-    expect([watch.problem, endpoint.closed]).toEqual([undefined, 1]);
+    expect([watch.trouble, endpoint.closed]).toEqual([undefined, 1]);
     await clock.advance(10 * everyMs);
     expect(endpoint.asked).toBe(2);
   });

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { objectsElsewhere } from '../../../../src/controller/objects/objects-elsewhere.ts';
 import { problemOfObjects } from '../../../../src/controller/objects/problem-of-objects.ts';
-import { objectProblems } from '../../../../src/controller/operations/cloud.ts';
+import { troublesOfObjects } from '../../../../src/controller/objects/troubles-of-objects.ts';
 import { ServiceDirectory } from '../../../../src/controller/services/service-directory.ts';
 import type { ServiceHello } from '../../../../src/messages/worker.ts';
 
@@ -39,20 +39,21 @@ describe('what is said of objects', () => {
   });
 
   it('what ails all processes alike is told once, since the first of them saw it', () => {
-    const says = (serviceId: string, problem: string, lost = false) => ({
+    const says = (serviceId: string, objects: ServiceHello['objects'], lost = false) => ({
       lost,
-      hello: { serviceId, problem } as ServiceHello,
+      hello: { serviceId, objects } as ServiceHello,
     });
-    const down = 'objects: the endpoint is down (ECONNREFUSED)';
-    const told = objectProblems([
-      says('api1', `${down} (since 2026-11-23T08:00:07.000Z)`),
-      says('w1', `${down} (since 2026-11-23T08:00:01.000Z)`),
-      says('gone', down, true),
-      says('os1', 'objects: 1 object is damaged'),
-      says('w2', 'its disk is full'),
+    const text = 'the endpoint is down (ECONNREFUSED)';
+    const told = troublesOfObjects([
+      says('api1', { text, sinceMs: Date.UTC(2026, 10, 23, 8, 0, 7) }),
+      says('w1', { text, sinceMs: Date.UTC(2026, 10, 23, 8, 0, 1) }),
+      says('w2', { text, sinceMs: Date.UTC(2026, 10, 23, 8, 0, 3) }),
+      says('gone', { text, sinceMs: 1 }, true),
+      says('os1', { text: '1 object is damaged' }),
+      says('w3', undefined),
     ]);
     expect(told).toEqual([
-      `processes api1, w1: ${down} (since 2026-11-23T08:00:01.000Z)`,
+      `processes api1, w1, w2: objects: ${text} (since 2026-11-23T08:00:01.000Z)`,
       'process os1: objects: 1 object is damaged',
     ]);
   });
