@@ -91,7 +91,8 @@ export async function runTool(run: ToolRun, clock: Pick<Clock, 'after'>): Promis
   const path = await findProgram(file);
   if (path === undefined)
     throw new CloudError('Unavailable', `${file} is missing on the controller: install util-linux`);
-  const env = { PATH: FOLDERS.join(':'), LC_ALL: 'C' };
+  // One arena: each of glibc's reserves 64 MiB of the address space, which is what is limited, for as many threads as wait for the disk.
+  const env = { PATH: FOLDERS.join(':'), LC_ALL: 'C', MALLOC_ARENA_MAX: '1' };
   const child = spawn(path, args, { cwd, env, detached: true, stdio: ['ignore', 'pipe', 'pipe'] });
   const said = { stdout: '', stderr: '' };
   for (const name of ['stdout', 'stderr'] as const) {

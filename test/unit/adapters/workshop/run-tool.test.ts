@@ -40,6 +40,16 @@ describe('a program that works on foreign bytes', () => {
     expect(stdout).toMatch(/\n1\n +lo:[^\n]*\n$/);
   });
 
+  // Each thread of qemu-img that waits for the disk took 64 MiB of the address space: a busy disk made sound images fail.
+  it('has room for its threads, however many there are [real]', async () => {
+    const threads =
+      'import threading as t; b=t.Barrier(41); [t.Thread(target=lambda: (bytearray(2**16), b.wait())).start() for _ in range(40)]; ';
+    const size = "print(*[l.split()[1] for l in open('/proc/self/status') if l.startswith('VmPeak')]); b.wait()";
+    const run = await sh(`/usr/bin/python3 -c "${threads}${size}"`, { memoryBytes: 1024 * MIB });
+    expect([run.code, run.stderr]).toEqual([0, '']);
+    expect(Number(run.stdout) / 1024).toBeLessThan(512);
+  });
+
   it('reads what it is given and writes what it may, and nothing else of the folder or above it [real]', async ({
     skip,
   }) => {
