@@ -1,7 +1,7 @@
 import type { Clock } from '../base/clock.ts';
 import { errorText } from '../base/errors.ts';
 import type { Logger } from '../base/logger.ts';
-import { startRecurringJob, type RecurringJob } from '../controller/objects/recurring-job.ts';
+import { startRecurringJob, type RecurringJob } from '../base/recurring-job.ts';
 import type { ObjectsTrouble } from '../messages/objects-trouble.ts';
 
 export const ENDPOINT_WATCH = {

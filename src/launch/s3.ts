@@ -1,6 +1,7 @@
 import type { Clock } from '../base/clock.ts';
 import type { Logger } from '../base/logger.ts';
 import type { Random } from '../base/random.ts';
+import type { RecurringJob } from '../base/recurring-job.ts';
 import { s3Presigning } from '../controller/api/s3/presigning.ts';
 import { ec2Callers } from '../controller/api/ec2/ec2-principal.ts';
 import { S3_ACTIONS } from '../controller/api/s3/actions/index.ts';
@@ -10,7 +11,6 @@ import { S3Server } from '../controller/api/s3/s3-server.ts';
 import type { ControllerContext } from '../controller/controller-context.ts';
 import { startKeepingJob } from '../controller/objects/keeping-job.ts';
 import { startLifecycleJob } from '../controller/objects/lifecycle-job.ts';
-import type { RecurringJob } from '../controller/objects/recurring-job.ts';
 import { objectsElsewhere } from '../controller/objects/objects-elsewhere.ts';
 import { accountsOf } from '../controller/users/directory-memo.ts';
 import type { ObjectStore } from '../ports/object-store.ts';

@@ -1,9 +1,9 @@
 import type { Clock } from '../../base/clock.ts';
 import { errorText } from '../../base/errors.ts';
 import type { Logger } from '../../base/logger.ts';
+import { startRecurringJob, type RecurringJob } from '../../base/recurring-job.ts';
 import { MIB } from '../../base/units.ts';
 import type { ObjectKeeper } from './object-keeper.ts';
-import { startRecurringJob, type RecurringJob } from './recurring-job.ts';
 
 const HOUR_MS = 3_600_000;
 const DAY_MS = 24 * HOUR_MS;

@@ -1,9 +1,9 @@
 import type { Clock } from '../../base/clock.ts';
 import { errorText } from '../../base/errors.ts';
 import type { Logger } from '../../base/logger.ts';
+import { startRecurringJob, type RecurringJob } from '../../base/recurring-job.ts';
 import type { ObjectStore } from '../../ports/object-store.ts';
 import { applyLifecycle } from './apply-lifecycle.ts';
-import { startRecurringJob, type RecurringJob } from './recurring-job.ts';
 
 /** Rules count in days. */
 export const LIFECYCLE_EVERY_MS = 3_600_000;

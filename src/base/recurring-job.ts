@@ -1,4 +1,4 @@
-import type { Clock } from '../../base/clock.ts';
+import type { Clock } from './clock.ts';
 
 export interface RecurringJob {
   /** Stops a run that is under way by its signal, and waits for its end. */
