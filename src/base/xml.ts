@@ -113,10 +113,17 @@ function parseNodes(text: string): readonly RawNode[] {
   }
 }
 
+export interface XmlLimits {
+  readonly maxBytes?: number;
+  /** Opening and closing; absent: any number. Megabytes of nothing but tags take many seconds to read. */
+  readonly maxTags?: number;
+}
+
 /** The root element. A DOCTYPE is refused whole. Errors: CloudError 'MalformedRequest', 'RequestTooLarge'. */
-export function parseXml(text: string, options: { readonly maxBytes?: number } = {}): XmlElement {
-  const maxBytes = options.maxBytes ?? DEFAULT_MAX_BYTES;
+export function parseXml(text: string, { maxBytes = DEFAULT_MAX_BYTES, maxTags }: XmlLimits = {}): XmlElement {
   if (Buffer.byteLength(text) > maxBytes) throw new CloudError('RequestTooLarge', `XML of more than ${maxBytes} bytes`);
+  if (maxTags !== undefined && text.split('<', maxTags + 2).length > maxTags + 1)
+    throw new CloudError('MalformedRequest', `XML of more than ${maxTags} tags`);
   if (/<!DOCTYPE/i.test(text)) throw malformed('a DOCTYPE is not allowed');
   const verdict = XMLValidator.validate(text);
   if (verdict !== true) throw malformed(`line ${verdict.err.line}: ${verdict.err.msg}`);

@@ -104,10 +104,8 @@ export interface Manifest {
 }
 
 function parse(text: string): XmlElement {
-  if (text.split('<', MAX_TAGS + 2).length > MAX_TAGS + 1)
-    throw badBundle(`its manifest has more than ${MAX_TAGS} tags`);
   try {
-    return parseXml(text, { maxBytes: MAX_MANIFEST_BYTES });
+    return parseXml(text, { maxBytes: MAX_MANIFEST_BYTES, maxTags: MAX_TAGS });
   } catch (error) {
     throw badBundle(`its manifest can't be read: ${errorText(error)}`);
   }

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { CloudError, isCode } from '../../../../base/errors.ts';
-import { parseXml, type XmlElement } from '../../../../base/xml.ts';
+import { parseXml, type XmlElement, type XmlLimits } from '../../../../base/xml.ts';
 import type { S3Call } from '../s3-action.ts';
 
 /** A leaf is its text; anything else the list of what it has of each name. */
@@ -52,19 +52,12 @@ export const yesNo = z
 
 const malformed = (why: string): CloudError => new CloudError('MalformedXML', why);
 
-/** Opening and closing; a list to delete has 12,000. Megabytes of nothing but tags would take many seconds to read, and a stranger may send them. */
+/** A list to delete has 12,000. A stranger may send documents, too. */
 const MAX_TAGS = 50_000;
 
-function checkTags(body: string, maxTags: number): void {
-  let count = 0;
-  for (let at = body.indexOf('<'); at >= 0; at = body.indexOf('<', at + 1)) count += 1;
-  if (count > maxTags) throw malformed(`the document has ${count} tags: ${maxTags} are allowed`);
-}
-
-function parsed(body: string, maxBytes: number, maxTags: number): XmlElement {
-  checkTags(body, maxTags);
+function parsed(body: string, limits: XmlLimits): XmlElement {
   try {
-    return parseXml(body, { maxBytes });
+    return parseXml(body, limits);
   } catch (error) {
     if (isCode(error, 'MalformedRequest')) throw malformed(error.message);
     throw error;
@@ -79,7 +72,7 @@ export function readXml<T extends z.ZodType>(
   maxBytes: number,
   maxTags = MAX_TAGS,
 ): z.output<T> {
-  const root = parsed(body, maxBytes, maxTags);
+  const root = parsed(body, { maxBytes, maxTags });
   const found = root.name.replace(/^.*:/, '');
   if (found !== name) throw malformed(`the document is ${found.slice(0, 60)}, and ${name} is needed`);
   const result = schema.safeParse(valueOf(root));
