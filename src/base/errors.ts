@@ -59,6 +59,10 @@ export function asCloudError(error: unknown): CloudError {
   return new CloudError('InternalError', text, { cause: error });
 }
 
+/** The name that the system has for what went wrong (`ENOENT`); undefined where it was not the system. */
+export const errnoOf = (error: unknown): string | undefined =>
+  error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : undefined;
+
 /** The text of any thrown thing. */
 export function errorText(error: unknown): string {
   return error instanceof Error ? error.message : String(error);

@@ -1,5 +1,5 @@
 import type { Clock } from '../base/clock.ts';
-import { CloudError } from '../base/errors.ts';
+import { CloudError, errnoOf } from '../base/errors.ts';
 import { HttpClient, type HttpClientOptions, projectHeader } from './http-client.ts';
 import { isAbsent } from './http-exchange.ts';
 import type { Wire } from './wire.ts';
@@ -36,7 +36,7 @@ function socketWire(socketPath: string, sudoUser: string | undefined, project: s
         const text = `no cloud is running here (nobody answers at ${socketPath}); start it by: novactl up`;
         return new CloudError('Unavailable', text, { cause: error, details: NO_DAEMON });
       }
-      if (error instanceof Error && 'code' in error && error.code === 'EACCES') {
+      if (errnoOf(error) === 'EACCES') {
         const text = `${socketPath} may be used by its owner alone; run novactl as that user or by sudo`;
         return new CloudError('OperationNotPermitted', text, { cause: error });
       }

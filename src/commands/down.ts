@@ -1,4 +1,4 @@
-import { CloudError } from '../base/errors.ts';
+import { CloudError, errnoOf } from '../base/errors.ts';
 import { humanDuration } from '../base/units.ts';
 import { BaseCommand } from './support/base-command.ts';
 import { processGone } from './support/daemon.ts';
@@ -59,7 +59,7 @@ function terminate(pid: number): void {
   try {
     process.kill(pid, 'SIGTERM');
   } catch (error) {
-    if (!(error instanceof Error && 'code' in error) || error.code !== 'EPERM') return;
+    if (errnoOf(error) !== 'EPERM') return;
     throw new CloudError(
       'OperationNotPermitted',
       `process ${pid} belongs to another user; run this as that user or by sudo`,

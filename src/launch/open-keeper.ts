@@ -1,6 +1,7 @@
-import { readFile, rm, statfs } from 'node:fs/promises';
+import { readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { writeDurably } from '../base/durable-file.ts';
+import { freeBytes } from '../base/free-bytes.ts';
 import { type KeepingNotes, ObjectKeeper, type ObjectKeeperParts } from '../controller/objects/object-keeper.ts';
 
 const FILE = 'keeping.json';
@@ -30,9 +31,6 @@ export async function openKeeper(
       await rm(tmpPath, { force: true });
       await writeDurably(path, [Buffer.from(`${JSON.stringify(notes)}\n`)], { mode: 0o600, tmpPath });
     },
-    async freeBytes() {
-      const { bavail, bsize } = await statfs(dir);
-      return bavail * bsize;
-    },
+    freeBytes: () => freeBytes(dir),
   });
 }

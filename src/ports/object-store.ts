@@ -131,7 +131,7 @@ export interface ObjectStore {
   buckets(projectId?: string): Promise<BucketRecord[]>;
   /** Reads, changes and writes as one; what `change` throws is the answer. Name, owner and creation stay. */
   updateBucket(name: string, change: (bucket: BucketRecord) => BucketRecord): Promise<BucketRecord>;
-  /** 'BucketNotEmpty' while it has any version. Uploads under way are no versions and go with it: without their bucket nobody could complete or abort them. */
+  /** 'BucketNotEmpty' while it has any version. Uploads under way end with it, since nobody could complete or abort one whose bucket is gone. */
   deleteBucket(name: string): Promise<void>;
   usage(name: string): Promise<BucketUsage>;
 

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { writeDurably } from '../../base/durable-file.ts';
-import { CloudError, errorText } from '../../base/errors.ts';
+import { CloudError, errnoOf, errorText } from '../../base/errors.ts';
 import type { Random } from '../../base/random.ts';
 import { randomHex } from '../../base/random.ts';
 import type { MasterKeyState } from '../../ports/sealer.ts';
@@ -47,7 +47,7 @@ export function readRing(path: string): KeyRing | undefined {
   try {
     text = readFileSync(path, 'utf8');
   } catch (error) {
-    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return undefined;
+    if (errnoOf(error) === 'ENOENT') return undefined;
     throw new CloudError('CorruptState', `${path}: can't be read: ${errorText(error)}`, { cause: error });
   }
   const ring = parseRing(text);

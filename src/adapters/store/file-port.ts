@@ -1,5 +1,6 @@
 import fs from 'node:fs/promises';
 import path from 'node:path';
+import { freeBytes } from '../../base/free-bytes.ts';
 import { acquireStateLock, type LockHolder, type StateLock } from './state-lock.ts';
 
 /** An open file of ours: written at known places by one writer. */
@@ -31,7 +32,7 @@ export interface FilePort {
   remove(file: string): Promise<void>;
   /** Names made, replaced and removed in the folder are on stable storage. */
   syncDir(dir: string): Promise<void>;
-  /** What an ordinary user may still write there (statfs). */
+  /** What an ordinary user may still write there. */
   freeBytes(dir: string): Promise<number>;
   /** Keeps other processes out of the folder; CloudError 'LockBusy'. */
   lock(dir: string, holder: LockHolder): Promise<StateLock>;
@@ -101,9 +102,6 @@ export const systemFiles: FilePort = {
   rename: (from, to) => fs.rename(from, to),
   remove: (file) => fs.rm(file, { force: true }),
   syncDir: syncFolder,
-  async freeBytes(dir) {
-    const { bavail, bsize } = await fs.statfs(dir);
-    return bavail * bsize;
-  },
+  freeBytes,
   lock: (dir, holder) => acquireStateLock({ dir, holder, name: 'store' }),
 };

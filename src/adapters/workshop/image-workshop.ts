@@ -3,7 +3,7 @@ import { chmod, chown, mkdir, readdir, rm, stat, writeFile } from 'node:fs/promi
 import { join } from 'node:path';
 import { Readable } from 'node:stream';
 import type { Clock } from '../../base/clock.ts';
-import { CloudError } from '../../base/errors.ts';
+import { CloudError, errnoOf } from '../../base/errors.ts';
 import { randomHex, type Random } from '../../base/random.ts';
 import { humanBytes, MIB } from '../../base/units.ts';
 import { inspectImage, requireImageKind, type ImageFacts } from '../../domain/image-format.ts';
@@ -157,7 +157,7 @@ class Workshop implements ImageWorkshop {
 
   async clean(): Promise<void> {
     const names = await readdir(this.#options.dir).catch((error: unknown) => {
-      if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return [];
+      if (errnoOf(error) === 'ENOENT') return [];
       throw error;
     });
     for (const name of names) await rm(join(this.#options.dir, name), { recursive: true, force: true });

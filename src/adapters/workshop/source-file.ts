@@ -1,6 +1,7 @@
-import { open, statfs, type FileHandle } from 'node:fs/promises';
+import { open, type FileHandle } from 'node:fs/promises';
 import type { Readable } from 'node:stream';
-import { CloudError } from '../../base/errors.ts';
+import { CloudError, errnoOf } from '../../base/errors.ts';
+import { freeBytes } from '../../base/free-bytes.ts';
 import { humanBytes, MIB } from '../../base/units.ts';
 import { IMAGE_HEAD_BYTES } from '../../domain/image-format.ts';
 import { badImage } from '../../domain/qcow2-header.ts';
@@ -20,19 +21,14 @@ export interface Intake {
   readonly onBytes: (doneBytes: number) => void;
 }
 
-async function freeIn(folder: string): Promise<number> {
-  const { bavail, bsize } = await statfs(folder);
-  return bavail * bsize;
-}
-
 /** What may be written there. */
 export async function roomIn(folder: string): Promise<number> {
-  return Math.max(0, (await freeIn(folder)) - SPARE_BYTES);
+  return Math.max(0, (await freeBytes(folder)) - SPARE_BYTES);
 }
 
 /** 'Unavailable' when so many more bytes would leave too little room. */
 export async function requireRoom(folder: string, bytes: number): Promise<void> {
-  const free = await freeIn(folder);
+  const free = await freeBytes(folder);
   if (free - bytes >= SPARE_BYTES) return;
   throw noRoom(`${humanBytes(bytes)} more are needed and ${humanBytes(free)} are free`);
 }
@@ -43,8 +39,7 @@ export const noRoom = (why: string): CloudError =>
     `no space is left to build the image (${why}): delete images or give the controller more room`,
   );
 
-const isFull = (error: unknown): boolean =>
-  error instanceof Error && 'code' in error && (error.code === 'ENOSPC' || error.code === 'EDQUOT');
+const isFull = (error: unknown): boolean => ['ENOSPC', 'EDQUOT'].includes(errnoOf(error) ?? '');
 
 async function writeAll(file: FileHandle, chunk: Uint8Array): Promise<void> {
   let done = 0;

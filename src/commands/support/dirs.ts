@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { CloudError, errorText } from '../../base/errors.ts';
+import { CloudError, errnoOf, errorText } from '../../base/errors.ts';
 import { CONFIG_PATH, defaultCloudDirs, SOCKET_NAME, userDirs } from '../../base/user-dirs.ts';
 import type { Env } from './io.ts';
 
@@ -27,8 +27,7 @@ export function readIfThere(path: string): string | undefined {
   try {
     return readFileSync(path, 'utf8');
   } catch (error) {
-    if (error instanceof Error && 'code' in error && (error.code === 'ENOENT' || error.code === 'ENOTDIR'))
-      return undefined;
+    if (['ENOENT', 'ENOTDIR'].includes(errnoOf(error) ?? '')) return undefined;
     throw new CloudError('InvalidParameterValue', `${path}: can't be read: ${errorText(error)}`, { cause: error });
   }
 }

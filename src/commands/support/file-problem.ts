@@ -1,4 +1,4 @@
-import { CloudError, errorText } from '../../base/errors.ts';
+import { CloudError, errnoOf, errorText } from '../../base/errors.ts';
 import { printable } from './printable.ts';
 
 const SHOWN_CHARACTERS = 200;
@@ -17,9 +17,6 @@ const PROBLEMS: Readonly<Record<string, string>> = {
 
 /** Another file would fare no better. */
 const FULL = ['ENOSPC', 'EDQUOT'];
-
-export const errnoOf = (error: unknown): string | undefined =>
-  error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : undefined;
 
 /** Why nothing comes of the file that FILE says; never with a path that nobody has said. */
 export function fileProblem(path: string, error: unknown): CloudError {

@@ -1,6 +1,6 @@
 import { closeSync, fsyncSync, mkdirSync, openSync, unlinkSync, writeSync } from 'node:fs';
 import { dirname, join } from 'node:path';
-import { CloudError, errorText } from '../../base/errors.ts';
+import { CloudError, errnoOf, errorText } from '../../base/errors.ts';
 import { userDirs } from '../../base/user-dirs.ts';
 import type { Env } from './io.ts';
 
@@ -27,7 +27,7 @@ export function reserveKeyFile(path: string): KeyFile {
     mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
     fd = openSync(path, 'wx', 0o600);
   } catch (error) {
-    if (error instanceof Error && 'code' in error && error.code === 'EEXIST') {
+    if (errnoOf(error) === 'EEXIST') {
       throw new CloudError('AlreadyExists', `${path} exists and is not overwritten; name another by --out`, {
         cause: error,
       });

@@ -1,6 +1,6 @@
 import { chmodSync, closeSync, fsyncSync, mkdirSync, openSync, readdirSync, rmSync, writeSync } from 'node:fs';
 import { dirname, join } from 'node:path';
-import { CloudError, errorText } from '../../base/errors.ts';
+import { CloudError, errnoOf, errorText } from '../../base/errors.ts';
 import { zipArchive } from '../../base/zip.ts';
 
 export interface SecretFile {
@@ -19,8 +19,7 @@ export interface SecretPlace {
 }
 
 function refusal(flag: string, path: string, error: unknown): CloudError {
-  const code = error instanceof Error && 'code' in error ? error.code : undefined;
-  return code === 'EEXIST'
+  return errnoOf(error) === 'EEXIST'
     ? new CloudError('AlreadyExists', `${path} exists and is not overwritten; name another by ${flag}`, {
         cause: error,
       })

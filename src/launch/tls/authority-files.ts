@@ -4,7 +4,7 @@ import { isIP } from 'node:net';
 import { join } from 'node:path';
 import { KeyedLock } from '../../base/keyed-lock.ts';
 import { writeDurably } from '../../base/durable-file.ts';
-import { CloudError, errorText } from '../../base/errors.ts';
+import { CloudError, errnoOf, errorText } from '../../base/errors.ts';
 import type { Random } from '../../base/random.ts';
 import { randomHex } from '../../base/random.ts';
 import { issueAuthority, issueServer } from '../../base/x509/issue-certificate.ts';
@@ -35,7 +35,7 @@ async function readIfThere(path: string): Promise<string | undefined> {
   try {
     return await readFile(path, 'utf8');
   } catch (error) {
-    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return undefined;
+    if (errnoOf(error) === 'ENOENT') return undefined;
     throw new CloudError('CorruptState', `${path}: can't be read: ${errorText(error)}`, { cause: error });
   }
 }

@@ -1,11 +1,11 @@
 import { link, open, rename, rm, stat, type FileHandle } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import type { Readable } from 'node:stream';
-import { CloudError, isCode } from '../../../base/errors.ts';
+import { CloudError, errnoOf, isCode } from '../../../base/errors.ts';
 import { MIB } from '../../../base/units.ts';
 import type { S3Client, S3Name } from '../../../client/s3/s3-client.ts';
 import type { ObjectHead } from '../../../messages/object-head.ts';
-import { errnoOf, fileProblem } from '../file-problem.ts';
+import { fileProblem } from '../file-problem.ts';
 import { printable } from '../printable.ts';
 import type { Session } from '../session.ts';
 import { fileNameOf } from './object-words.ts';
