@@ -4,6 +4,7 @@ import type { Logger } from '../../base/logger.ts';
 import { KEYS } from '../../domain/keys.ts';
 import type { AliveRecord } from '../../domain/records.ts';
 import type { Lease, Store } from '../../ports/store.ts';
+import { writeLeased } from '../state/write-leased.ts';
 
 const LEASE_MS = 8000;
 const AGAIN_MS = 1000;
@@ -94,17 +95,12 @@ export class ControllerLease {
   async #tryToEnter(): Promise<void> {
     const { store, session: processSession, onSession } = this.#parts;
     if (this.#closed || this.#held !== undefined) return;
-    const lease = await store.lease(LEASE_MS);
-    this.#count += 1;
-    const session = this.#count === 1 ? processSession : `${processSession}.${this.#count}`;
-    try {
-      const rev = await this.#write(lease, session);
-      this.#held = { lease, session, rev };
-    } catch (error) {
-      // It would be renewed for ever, and nobody would know of it.
-      lease.close().catch(() => undefined);
-      throw error;
-    }
+    const { lease, written } = await writeLeased(store, LEASE_MS, async (one) => {
+      this.#count += 1;
+      const session = this.#count === 1 ? processSession : `${processSession}.${this.#count}`;
+      return { session, rev: await this.#write(one, session) };
+    });
+    this.#held = { lease, ...written };
     lease.lost.addEventListener('abort', () => this.#lost(lease), { once: true });
     onSession();
     // Somebody else may have written meanwhile.

@@ -4,6 +4,7 @@ import { toJson } from '../../base/json.ts';
 import type { Logger } from '../../base/logger.ts';
 import { KEYS } from '../../domain/keys.ts';
 import type { Lease, Store } from '../../ports/store.ts';
+import { writeLeased } from '../state/write-leased.ts';
 
 export const OBJECTS_CLAIM = { leaseMs: 8000, againMs: 1000 } as const;
 
@@ -55,15 +56,7 @@ export class ObjectsClaim {
   }
 
   async #take(): Promise<void> {
-    const { store } = this.#parts;
-    const lease = await store.lease(OBJECTS_CLAIM.leaseMs);
-    try {
-      await this.#write(lease);
-    } catch (error) {
-      // It would be renewed for ever, and nobody would know of it.
-      lease.close().catch(() => undefined);
-      throw error;
-    }
+    const { lease } = await writeLeased(this.#parts.store, OBJECTS_CLAIM.leaseMs, (one) => this.#write(one));
     this.#lease = lease;
     this.#problem = undefined;
     if (this.#closed) return lease.close();
